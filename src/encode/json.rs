@@ -1,0 +1,135 @@
+//! Writing JSON (RFC 8259). Nothing here reads it: no request carries any.
+
+/// A JSON object under construction; members keep the order in which they are added.
+pub struct Object(String);
+
+impl Object {
+    pub fn new() -> Object {
+        // Room for a token answer, so that it is allocated once.
+        let mut text = String::with_capacity(192);
+        text.push('{');
+        Object(text)
+    }
+
+    pub fn string(mut self, name: &str, value: &str) -> Object {
+        self.name(name);
+        push_string(&mut self.0, value);
+        self
+    }
+
+    pub fn number(mut self, name: &str, value: u64) -> Object {
+        self.name(name);
+        push_number(&mut self.0, value);
+        self
+    }
+
+    pub fn boolean(mut self, name: &str, value: bool) -> Object {
+        self.name(name);
+        self.0.push_str(if value { "true" } else { "false" });
+        self
+    }
+
+    /// A list of strings, left out where it is empty.
+    pub fn strings<'a>(mut self, name: &str, values: impl IntoIterator<Item = &'a str>) -> Object {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            return self;
+        }
+        self.name(name);
+        let mut before = '[';
+        for value in values {
+            self.0.push(before);
+            push_string(&mut self.0, value);
+            before = ',';
+        }
+        self.0.push(']');
+        self
+    }
+
+    pub fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        push_string(&mut self.0, name);
+        self.0.push(':');
+    }
+}
+
+/// Appends the decimal digits of `value`.
+pub fn push_number(text: &mut String, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    text.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+}
+
+/// Appends `value` as a JSON string, quotes included.
+pub fn push_string(text: &mut String, value: &str) {
+    text.push('"');
+    let mut rest = value;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\' || c == '\u{7f}') {
+        let (plain, special) = rest.split_at(at);
+        text.push_str(plain);
+        match special.as_bytes()[0] {
+            b'"' => text.push_str("\\\""),
+            b'\\' => text.push_str("\\\\"),
+            b'\n' => text.push_str("\\n"),
+            control => {
+                text.push_str("\\u00");
+                super::hex::push(text, &[control]);
+            }
+        }
+        rest = &special[1..];
+    }
+    text.push_str(rest);
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keep_their_order() {
+        let object = Object::new()
+            .string("token_type", "bearer")
+            .number("expires_in", 3600)
+            .boolean("active", true)
+            .strings("scopes", ["read", "write"])
+            .strings("none", [])
+            .finish();
+        assert_eq!(
+            object,
+            r#"{"token_type":"bearer","expires_in":3600,"active":true,"scopes":["read","write"]}"#
+        );
+        assert_eq!(Object::new().finish(), "{}");
+    }
+
+    #[test]
+    fn numbers_of_every_length() {
+        for value in [0, 9, 10, 1234567890, u64::MAX] {
+            let mut text = String::new();
+            push_number(&mut text, value);
+            assert_eq!(text, value.to_string());
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        let mut text = String::new();
+        push_string(&mut text, "a\"b\\c\n\r\u{0}\u{7f}é");
+        assert_eq!(text, "\"a\\\"b\\\\c\\n\\u000d\\u0000\\u007fé\"");
+    }
+}

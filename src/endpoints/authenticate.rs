@@ -1,0 +1,90 @@
+//! `/oauth/authenticate`: whether a request's token is good, for the forward-auth of a proxy.
+//!
+//! Any method, since the proxy asks with its client's. The answer is 200, 401 or 403 and never
+//! anything else: those are what proxies understand.
+
+use super::Call;
+use super::reply::{self, Reply};
+use crate::encode::form::{self, push_escaped};
+use crate::http::Response;
+use crate::oauth::Scope;
+use crate::oauth::bearer::{self, Refusal, Requirements};
+
+pub fn answer(call: &Call) -> Reply {
+    let authorization = call.authorization();
+    let requirements = requirements(call.request.head.query.unwrap_or(""));
+    let checked = bearer::presented(&authorization, None)
+        .and_then(|token| bearer::check(call.store, token, &requirements, call.now));
+    match checked {
+        Ok(facts) => {
+            let user = facts.user.as_deref().unwrap_or("");
+            let response = Response::new(200)
+                .field("Cache-Control", "no-store")
+                .field("X-Auth-Client", &escaped(&facts.client, false))
+                .field("X-Auth-User", &escaped(user, false))
+                .field("X-Auth-Scope", &escaped(facts.scope.as_str(), true));
+            Reply::from(response).client(&facts.client).user(facts.user)
+        }
+        Err(Refusal::Error { error, scope }) => {
+            let status = match error.code {
+                crate::oauth::ErrorCode::InsufficientScope => 403,
+                _ => 401,
+            };
+            reply::bearer_refusal_with(call, Refusal::Error { error, scope }, status)
+        }
+        Err(refusal) => reply::bearer_refusal(call, refusal),
+    }
+}
+
+/// What `?scope=a+b&client=x&user=y` asks for. Each may repeat: one of them is enough.
+fn requirements(query: &str) -> Requirements<'_> {
+    let mut requirements = Requirements::default();
+    for pair in form::pairs(query.as_bytes()) {
+        match pair {
+            Ok((name, value)) if name == "scope" => match Scope::parse(&value) {
+                Ok(scope) => requirements.scopes.push(scope),
+                Err(_) => requirements.impossible = true,
+            },
+            Ok((name, value)) if name == "client" => requirements.clients.push(value),
+            Ok((name, value)) if name == "user" => requirements.users.push(value),
+            Ok(_) => {}
+            Err(_) => requirements.impossible = true,
+        }
+    }
+    requirements
+}
+
+/// `value` as a field value that every proxy passes on unchanged.
+fn escaped(value: &str, keep_blanks: bool) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'%' => push_escaped(&mut escaped, byte),
+            b' ' if keep_blanks => escaped.push(' '),
+            0x21..=0x7e => escaped.push(char::from(byte)),
+            _ => push_escaped(&mut escaped, byte),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_values_are_escaped() {
+        assert_eq!(escaped("a%b c\r\né\u{7f}~", false), "a%25b%20c%0D%0A%C3%A9%7F~");
+        assert_eq!(escaped("read write", true), "read write");
+    }
+
+    #[test]
+    fn what_the_query_asks_for() {
+        let asked = requirements("scope=a+b&scope=c&client=x&user=y&user=z&other=1");
+        assert_eq!(asked.scopes.len(), 2);
+        assert_eq!((asked.clients.len(), asked.users.len(), asked.impossible), (1, 2, false));
+        for query in ["scope=%22", "scope=%zz", "client=%ff"] {
+            assert!(requirements(query).impossible, "{query}");
+        }
+    }
+}

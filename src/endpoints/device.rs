@@ -1,0 +1,98 @@
+//! `/oauth/device` (RFC 8628, section 3.3): where a person enters the code that a device shows.
+
+use super::Call;
+use super::page::{self, Problem};
+use super::reply::{self, Reply};
+use crate::encode::form::Form;
+use crate::oauth::device::{self, Allowed, Decision, UserCode};
+use crate::oauth::store::PendingDevice;
+use crate::oauth::{ErrorCode, OAuthError};
+
+const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
+
+pub fn answer(call: &Call) -> Reply {
+    let is_post = call.request.head.method == "POST";
+    let form = match is_post {
+        true => call.form(&PARAMETERS),
+        false => {
+            let query = call.request.head.query.unwrap_or("");
+            let form = Form::parse(query.as_bytes(), &PARAMETERS[..1]);
+            form.map_err(|_| OAuthError::malformed_form())
+        }
+    };
+    match form {
+        Err(error) => page::dead_end(error),
+        Ok(form) => match form.repeated() {
+            Some(name) => page::dead_end(OAuthError::repeated(name)),
+            None if is_post => decide(call, &form),
+            None => show(call, &form),
+        },
+    }
+}
+
+/// The page, with the code filled in where the URI brought the right one. It still asks: the URI
+/// may have come from somebody else (RFC 8628, section 5.4).
+fn show(call: &Call, form: &Form) -> Reply {
+    let Some(typed) = form.get("user_code") else {
+        return page::device(200, None, form, None);
+    };
+    match device::find(call.store, call.throttle, typed, call.address, call.now) {
+        Ok((code, device)) => {
+            page::device(200, Some((&code, &device)), form, None).client(&device.client)
+        }
+        Err(error) if error.code == ErrorCode::TemporarilyUnavailable => {
+            let reply = page::device(429, None, form, Some(Problem::too_many(&error)));
+            page::with_retry(reply, error)
+        }
+        Err(error) => page::device(200, None, form, Some(Problem::wrong_code())).refused(error),
+    }
+}
+
+fn decide(call: &Call, form: &Form) -> Reply {
+    let typed = form.get("user_code").unwrap_or("");
+    let decision = form.get("decision").filter(|word| matches!(*word, "allow" | "deny"));
+    let found = device::find(call.store, call.throttle, typed, call.address, call.now);
+    match (decision, found) {
+        (None, found) => {
+            let found = found.ok();
+            let found = found.as_ref().map(|(code, device)| (code, device));
+            let error = OAuthError::missing("decision", "RFC 8628, section 3.3");
+            page::device(400, found, form, Some(Problem::no_decision())).refused(error)
+        }
+        (Some(_), Err(error)) => {
+            let problem = match error.code {
+                ErrorCode::TemporarilyUnavailable => Problem::too_many(&error),
+                _ => Problem::wrong_code(),
+            };
+            let status = reply::attempt_status(&error);
+            page::with_retry(page::device(status, None, form, Some(problem)), error)
+        }
+        (Some("deny"), Ok((code, device))) => {
+            call.store.decide_device(&code, Decision::Denied, call.now);
+            page::device_denied(&device).client(&device.client)
+        }
+        (Some(_), Ok((code, device))) => allow(call, form, &code, &device).client(&device.client),
+    }
+}
+
+fn allow(call: &Call, form: &Form, code: &UserCode, device: &PendingDevice) -> Reply {
+    let registry = &call.settings.registry;
+    let name = form.get("username").unwrap_or("");
+    let who = (name, form.get("password").unwrap_or(""));
+    let request = (code, device);
+    let (address, now) = (call.address, call.now);
+    let allowed = device::allow(call.store, registry, call.throttle, request, who, address, now);
+    let reply = match allowed {
+        Ok(Allowed::Done) => page::device_allowed(device),
+        Ok(Allowed::NothingToGive) => page::device_nothing_to_give(device),
+        Err(error) => {
+            let problem = match error.code {
+                ErrorCode::TemporarilyUnavailable => Problem::too_many(&error),
+                _ => Problem::wrong_password(),
+            };
+            let status = reply::attempt_status(&error);
+            page::with_retry(page::device(status, Some(request), form, Some(problem)), error)
+        }
+    };
+    reply.user(registry.user(name).map(|user| user.name.clone()))
+}

@@ -1,0 +1,54 @@
+//! `POST /oauth/introspect` (RFC 7662).
+
+use super::Call;
+use super::reply::{self, Reply};
+use crate::encode::json::Object;
+use crate::oauth::store::Facts;
+use crate::oauth::{Client, OAuthError, client_auth, introspect};
+
+const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
+
+pub fn answer(call: &Call) -> Reply {
+    match asked(call) {
+        Ok((client, facts)) => {
+            let json = match &facts {
+                Some(facts) => active(call, facts),
+                None => Object::new().boolean("active", false).finish(),
+            };
+            reply::private_json(json).client(&client.id)
+        }
+        Err(error) => reply::oauth_error(error),
+    }
+}
+
+fn asked<'a>(call: &Call<'a>) -> Result<(&'a Client, Option<Facts>), OAuthError> {
+    let form = call.strict_form(&PARAMETERS)?;
+    let client = call.client(&form)?;
+    client_auth::require_secret(client)?;
+    let token =
+        form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7662, section 2.1"))?;
+    Ok((client, introspect::introspect(call.store, token, client, call.now)))
+}
+
+/// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it
+/// for an access token.
+fn active(call: &Call, facts: &Facts) -> String {
+    let mut object = Object::new().boolean("active", true);
+    if !facts.scope.is_empty() {
+        object = object.string("scope", facts.scope.as_str());
+    }
+    object = object.string("client_id", &facts.client);
+    if let Some(user) = &facts.user {
+        object = object.string("username", user);
+    }
+    object = match facts.is_refresh_token {
+        true => object.string("token_use", "refresh_token"),
+        false => object.string("token_type", "bearer"),
+    };
+    object
+        .number("exp", facts.expires.seconds())
+        .number("iat", facts.issued_at.seconds())
+        .string("sub", facts.user.as_ref().unwrap_or(&facts.client))
+        .string("iss", &call.settings.issuer)
+        .finish()
+}

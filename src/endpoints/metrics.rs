@@ -1,0 +1,40 @@
+//! `/metrics`, on an address of its own: what it says is for operators alone.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{App, reply};
+use crate::http::server::Server;
+use crate::http::{BadRequest, Head, Request, Response, Service};
+use crate::metrics::Gauges;
+
+/// The service of `metrics_listen`.
+pub struct MetricsService(pub Arc<Server<App>>);
+
+impl Service for MetricsService {
+    fn wants_body(&self, _: &Head) -> bool {
+        true
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        match (request.head.path, request.head.method) {
+            ("/metrics", "GET" | "HEAD") => {
+                let app = self.0.service();
+                let text = app.metrics.text(&Gauges {
+                    live: app.store.counts(),
+                    connections: self.0.connections(),
+                    throttled: app.throttle.refused(),
+                });
+                Response::new(200).body("text/plain; version=0.0.4; charset=utf-8", text)
+            }
+            ("/metrics", _) => reply::methods(405, "GET, HEAD").response,
+            _ => reply::not_found().response,
+        }
+    }
+
+    fn refused(&self, _: IpAddr, _: BadRequest) {}
+
+    fn notice(&self, what: &str) {
+        self.0.service().notice(what);
+    }
+}

@@ -1,0 +1,342 @@
+//! The endpoints, one file each: a request in, a call to the rules, a response out.
+//!
+//! This file is the route table and what stands around every request: who asks, CORS, the log and
+//! the metrics.
+
+mod authenticate;
+mod authorize;
+mod cors;
+mod device;
+mod device_authorization;
+mod introspect;
+mod metadata;
+pub mod metrics;
+mod page;
+mod reply;
+mod resource;
+mod revoke;
+mod settings;
+mod token;
+
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::encode::form::Form;
+use crate::http::{BadRequest, Head, Request, Response, Service};
+use crate::log::{Line, Log};
+use crate::metrics::{Metrics, OTHER};
+use crate::oauth::client_auth::{self, Credentials};
+use crate::oauth::throttle::Throttle;
+use crate::oauth::{Client, ErrorCode, OAuthError, Store, Timestamp};
+
+use reply::Reply;
+pub use settings::Settings;
+
+/// The server's state: what it was told and what it has given out.
+pub struct App {
+    settings: RwLock<Arc<Settings>>,
+    pub store: Store,
+    throttle: Throttle,
+    pub log: Arc<Log>,
+    metrics: Metrics,
+    clock: fn() -> Timestamp,
+}
+
+/// A request on its way through an endpoint.
+struct Call<'a> {
+    settings: &'a Settings,
+    store: &'a Store,
+    throttle: &'a Throttle,
+    request: &'a Request<'a>,
+    /// The client's, as far as proxies can be believed.
+    address: IpAddr,
+    now: Timestamp,
+}
+
+/// A row of the route table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Route {
+    Token,
+    Resource,
+    Authenticate,
+    Introspect,
+    Revoke,
+    Authorize,
+    DeviceAuthorization,
+    Device,
+    ServerMetadata,
+    ResourceMetadata,
+    Health,
+}
+
+impl Route {
+    const ALL: [Route; 11] = [
+        Route::Token,
+        Route::Resource,
+        Route::Authenticate,
+        Route::Introspect,
+        Route::Revoke,
+        Route::Authorize,
+        Route::DeviceAuthorization,
+        Route::Device,
+        Route::ServerMetadata,
+        Route::ResourceMetadata,
+        Route::Health,
+    ];
+
+    fn path(self) -> &'static str {
+        match self {
+            Route::Token => "/oauth/token",
+            Route::Resource => "/",
+            Route::Authenticate => "/oauth/authenticate",
+            Route::Introspect => "/oauth/introspect",
+            Route::Revoke => "/oauth/revoke",
+            Route::Authorize => "/oauth/authorize",
+            Route::DeviceAuthorization => "/oauth/device_authorization",
+            Route::Device => "/oauth/device",
+            Route::ServerMetadata => "/.well-known/oauth-authorization-server",
+            Route::ResourceMetadata => "/.well-known/oauth-protected-resource",
+            Route::Health => "/healthz",
+        }
+    }
+
+    /// The methods, as `Allow` names them; `None` where any will do.
+    fn methods(self) -> Option<&'static str> {
+        match self {
+            Route::Token | Route::Introspect | Route::Revoke | Route::DeviceAuthorization => {
+                Some("POST")
+            }
+            Route::Authorize | Route::Device => Some("GET, HEAD, POST"),
+            Route::Authenticate => None,
+            _ => Some("GET, HEAD"),
+        }
+    }
+
+    fn allows(self, method: &str) -> bool {
+        self.methods().is_none_or(|methods| methods.split(", ").any(|known| known == method))
+    }
+
+    /// The route of a path, with the issuer's own path in front or without it; metadata also with
+    /// it behind (RFC 8414, section 3.1).
+    fn find(path: &str, issuer_path: &str) -> Option<Route> {
+        let exact = |path: &str| Route::ALL.into_iter().find(|route| route.path() == path);
+        if let Some(route) = exact(path) {
+            return Some(route);
+        }
+        if issuer_path.is_empty() {
+            return None;
+        }
+        match path.strip_prefix(issuer_path) {
+            Some("") => Some(Route::Resource),
+            Some(rest) => exact(rest),
+            None => path
+                .strip_suffix(issuer_path)
+                .and_then(exact)
+                .filter(|route| matches!(route, Route::ServerMetadata | Route::ResourceMetadata)),
+        }
+    }
+}
+
+impl App {
+    /// `slow_hashes` is how many password hashes may run at once.
+    pub fn new(
+        settings: Settings,
+        log: Arc<Log>,
+        slow_hashes: usize,
+        clock: fn() -> Timestamp,
+    ) -> App {
+        App {
+            settings: RwLock::new(Arc::new(settings)),
+            store: Store::new(),
+            throttle: Throttle::new(slow_hashes),
+            log,
+            metrics: Metrics::new(Route::ALL.map(Route::path)),
+            clock,
+        }
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other settings in place, and gives the old ones back.
+    pub fn replace_settings(&self, settings: Settings) -> Arc<Settings> {
+        let mut place = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut place, Arc::new(settings))
+    }
+
+    /// Frees what has expired, in pieces between which requests go on.
+    pub fn sweep(&self) {
+        while self.store.sweep((self.clock)()) {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    fn route(&self, call: &Call) -> (Option<Route>, Reply) {
+        let head = &call.request.head;
+        let route = Route::find(head.path, &call.settings.issuer_path);
+        let reply = match route {
+            _ if head.path == "*" => reply::methods(204, "GET, HEAD, POST, OPTIONS"),
+            _ if head.method == "CONNECT" => reply::methods(405, "GET, HEAD, POST, OPTIONS"),
+            None => reply::not_found(),
+            Some(route) => match cors::preflight(call, route) {
+                Some(reply) => reply,
+                None => match (route.methods(), route.allows(head.method)) {
+                    (Some(methods), false) => reply::methods(405, methods),
+                    _ => answer(call, route),
+                },
+            },
+        };
+        (route, cors::apply(call, route, reply))
+    }
+}
+
+fn answer(call: &Call, route: Route) -> Reply {
+    match route {
+        Route::Token => token::answer(call),
+        Route::Resource => resource::answer(call),
+        Route::Authenticate => authenticate::answer(call),
+        Route::Introspect => introspect::answer(call),
+        Route::Revoke => revoke::answer(call),
+        Route::Authorize => authorize::answer(call),
+        Route::DeviceAuthorization => device_authorization::answer(call),
+        Route::Device => device::answer(call),
+        Route::ServerMetadata => metadata::server(call),
+        Route::ResourceMetadata => metadata::resource(call),
+        Route::Health => reply::text("ok"),
+    }
+}
+
+impl Service for App {
+    fn wants_body(&self, head: &Head) -> bool {
+        let settings = self.settings();
+        Route::find(head.path, &settings.issuer_path) != Some(Route::Authenticate)
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let began = Instant::now();
+        let settings = self.settings();
+        let call = Call {
+            settings: &settings,
+            store: &self.store,
+            throttle: &self.throttle,
+            request,
+            address: settings.client_address(request),
+            now: (self.clock)(),
+        };
+        let (route, reply) = self.route(&call);
+        let duration = began.elapsed();
+        let status = reply.response.status;
+        self.metrics.answered(route.map_or(OTHER, Route::path), status, duration);
+        if let Some(grant) = reply.issued {
+            self.metrics.issued(grant);
+        }
+        if let Some(refusal) = &reply.refusal {
+            self.metrics.refused(refusal.code);
+        }
+        let format = settings.log_format;
+        if format != crate::config::LogFormat::Off {
+            let reason = reply.refusal.as_ref().map(OAuthError::reason);
+            let line = Line {
+                time: call.now,
+                address: call.address,
+                method: request.head.method,
+                path: request.head.path,
+                status,
+                duration,
+                client: reply.client.as_deref(),
+                user: reply.user.as_deref(),
+                reason: reason.as_deref(),
+            };
+            self.log.request(format, &line);
+        }
+        reply.response
+    }
+
+    fn refused(&self, connection: IpAddr, refusal: BadRequest) {
+        self.metrics.answered(OTHER, refusal.status(), Duration::ZERO);
+        let line = Line {
+            time: (self.clock)(),
+            address: connection,
+            method: "-",
+            path: "-",
+            status: refusal.status(),
+            duration: Duration::ZERO,
+            client: None,
+            user: None,
+            reason: Some(refusal.words().1),
+        };
+        self.log.request(self.settings().log_format, &line);
+    }
+
+    fn notice(&self, what: &str) {
+        self.log.notice(what);
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The form in the body, of which these parameters are known.
+    fn form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+        let content_type = self.request.head.fields.first("content-type").unwrap_or(b"");
+        let media_type = content_type.split(|&b| b == b';').next().unwrap_or(b"").trim_ascii();
+        if !media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "the Content-Type is not application/x-www-form-urlencoded",
+                "RFC 6749, section 3.2",
+            ));
+        }
+        Form::parse(self.request.body, known).map_err(|_| OAuthError::malformed_form())
+    }
+
+    /// The same for programs, whose mistakes are errors: nothing may be there twice.
+    fn strict_form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+        let form = self.form(known)?;
+        match form.repeated() {
+            Some(name) => Err(OAuthError::repeated(name)),
+            None => Ok(form),
+        }
+    }
+
+    /// The client that asks.
+    fn client(&self, form: &Form) -> Result<&'a Client, OAuthError> {
+        let fields = self.authorization();
+        let credentials = Credentials { authorization: &fields, form };
+        let registry = &self.settings.registry;
+        client_auth::authenticate(registry, self.throttle, &credentials, self.address, self.now)
+    }
+
+    /// The values of the `Authorization` fields.
+    fn authorization(&self) -> Vec<&'a [u8]> {
+        self.request.head.fields.all("authorization").collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_with_the_issuers_path_and_without() {
+        for (path, issuer_path, expected) in [
+            ("/", "", Some(Route::Resource)),
+            ("/oauth/token", "", Some(Route::Token)),
+            ("/oauth/token/", "", None),
+            ("/OAUTH/token", "", None),
+            ("/p", "", None),
+            ("/p", "/p", Some(Route::Resource)),
+            ("/p/", "/p", Some(Route::Resource)),
+            ("/", "/p", Some(Route::Resource)),
+            ("/p/oauth/token", "/p", Some(Route::Token)),
+            ("/poauth/token", "/p", None),
+            ("/oauth/token/p", "/p", None),
+            ("/.well-known/oauth-authorization-server/p", "/p", Some(Route::ServerMetadata)),
+            ("/.well-known/oauth-protected-resource/p", "/p", Some(Route::ResourceMetadata)),
+            ("/p/.well-known/oauth-protected-resource", "/p", Some(Route::ResourceMetadata)),
+            ("/.well-known/oauth-protected-resource/q", "/p", None),
+        ] {
+            assert_eq!(Route::find(path, issuer_path), expected, "{path} {issuer_path}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The one place that writes statuses, cache fields and challenges.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Call;
+use crate::encode::json::Object;
+use crate::http::Response;
+use crate::oauth::bearer::Refusal;
+use crate::oauth::{ErrorCode, GrantType, OAuthError};
+
+/// A response, and what the log and the metrics are told beside it.
+pub struct Reply {
+    pub response: Response,
+    pub client: Option<Arc<str>>,
+    pub user: Option<Arc<str>>,
+    pub refusal: Option<OAuthError>,
+    pub issued: Option<GrantType>,
+}
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Reply {
+        Reply { response, client: None, user: None, refusal: None, issued: None }
+    }
+}
+
+impl Reply {
+    pub fn client(mut self, client: &Arc<str>) -> Reply {
+        self.client = Some(Arc::clone(client));
+        self
+    }
+
+    pub fn user(mut self, user: Option<Arc<str>>) -> Reply {
+        self.user = user.or(self.user);
+        self
+    }
+
+    pub fn refused(mut self, refusal: OAuthError) -> Reply {
+        self.refusal = Some(refusal);
+        self
+    }
+
+    pub fn field(mut self, name: &str, value: &str) -> Reply {
+        self.response = self.response.field(name, value);
+        self
+    }
+}
+
+const JSON: &str = "application/json";
+
+pub fn text(body: &'static str) -> Reply {
+    Response::new(200).body("text/plain; charset=utf-8", body).into()
+}
+
+/// A public document, which caches may keep for a while.
+pub fn document(json: &str) -> Reply {
+    Response::new(200).field("Cache-Control", "max-age=300").body(JSON, String::from(json)).into()
+}
+
+/// An answer that no cache may keep (RFC 6749, section 5.1).
+pub fn private_json(json: String) -> Reply {
+    uncached(200).body(JSON, json).into()
+}
+
+fn uncached(status: u16) -> Response {
+    Response::new(status).field("Cache-Control", "no-store").field("Pragma", "no-cache")
+}
+
+pub fn not_found() -> Reply {
+    plain_error(404, "not_found", "there is nothing at this path")
+}
+
+/// `status` with the methods that would do.
+pub fn methods(status: u16, methods: &str) -> Reply {
+    let reply = match status {
+        405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
+        other => Response::new(other).into(),
+    };
+    reply.field("Allow", methods)
+}
+
+fn plain_error(status: u16, error: &str, description: &str) -> Reply {
+    Response::new(status).body(JSON, error_body(error, description)).into()
+}
+
+fn error_body(error: &str, description: &str) -> String {
+    Object::new().string("error", error).string("error_description", description).finish()
+}
+
+/// An error of the token endpoint and its neighbours (RFC 6749, section 5.2).
+pub fn oauth_error(error: OAuthError) -> Reply {
+    let status = match error.code {
+        ErrorCode::InvalidClient => 401,
+        ErrorCode::TemporarilyUnavailable => 429,
+        _ => 400,
+    };
+    let mut response =
+        uncached(status).body(JSON, error_body(error.code.as_str(), &error.description));
+    if status == 401 {
+        response = response.field("WWW-Authenticate", "Basic realm=\"oauth2d\"");
+    }
+    Reply::from(retry_after(response, &error)).refused(error)
+}
+
+fn retry_after(response: Response, error: &OAuthError) -> Response {
+    match error.retry_after {
+        Some(seconds) => response.field("Retry-After", &seconds.to_string()),
+        None => response,
+    }
+}
+
+/// A refusal of a bearer token, with its challenge (RFC 6750, section 3; RFC 9728, section 5.1).
+pub fn bearer_refusal(call: &Call, refusal: Refusal) -> Reply {
+    let status = match &refusal {
+        Refusal::Error { error, .. } if error.code == ErrorCode::InvalidRequest => 400,
+        Refusal::Error { error, .. } if error.code == ErrorCode::InsufficientScope => 403,
+        _ => 401,
+    };
+    bearer_refusal_with(call, refusal, status)
+}
+
+/// The same with another status.
+pub fn bearer_refusal_with(call: &Call, refusal: Refusal, status: u16) -> Reply {
+    let mut challenge = format!(
+        "Bearer realm=\"oauth2d\", resource_metadata=\"{}\"",
+        call.settings.resource_metadata_uri
+    );
+    let (body, error) = match refusal {
+        Refusal::NoToken => (error_body("unauthorized", "this needs a bearer token"), None),
+        Refusal::Error { error, scope } => {
+            challenge.push_str(&format!(", error=\"{}\"", error.code.as_str()));
+            if let Some(scope) = scope {
+                challenge.push_str(&format!(", scope=\"{}\"", scope.as_str()));
+            }
+            (error_body(error.code.as_str(), &error.description), Some(error))
+        }
+    };
+    let response = uncached(status).body(JSON, body).field("WWW-Authenticate", &challenge);
+    Reply { refusal: error, ..response.into() }
+}
+
+/// A page for a person, with what keeps it from being framed, cached or extended by others.
+pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str) -> Response {
+    let policy = format!(
+        "default-src 'none'; style-src {style_policy}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    Response::new(status)
+        .field("Cache-Control", "no-store")
+        .field("Content-Security-Policy", &policy)
+        .field("Referrer-Policy", "no-referrer")
+        .field("X-Content-Type-Options", "nosniff")
+        .field("X-Frame-Options", "DENY")
+        .body("text/html; charset=utf-8", html)
+}
+
+/// A page about an error: with its status, and when to try again.
+pub fn error_page(status: u16, html: String, style_policy: &str, error: OAuthError) -> Reply {
+    let response = retry_after(page(status, html, style_policy), &error);
+    Reply::from(response).refused(error)
+}
+
+/// The status of a page on which an attempt has failed.
+pub fn attempt_status(error: &OAuthError) -> u16 {
+    match error.code {
+        ErrorCode::TemporarilyUnavailable => 429,
+        _ => 403,
+    }
+}
+
+/// Sends a browser on with a GET, whatever its own method was: a 307 would hand its password on
+/// (RFC 9700, section 4.12).
+pub fn redirect(location: &str) -> Reply {
+    Response::new(303)
+        .field("Location", location)
+        .field("Cache-Control", "no-store")
+        .field("Referrer-Policy", "no-referrer")
+        .into()
+}

@@ -1,0 +1,35 @@
+//! `GET /`: a resource behind a bearer token (RFC 6750), and the whole point of the demo.
+
+use super::Call;
+use super::reply::{self, Reply};
+use crate::encode::form::Form;
+use crate::oauth::bearer::{self, Refusal, Requirements};
+use crate::oauth::{ErrorCode, OAuthError};
+
+pub fn answer(call: &Call) -> Reply {
+    match check(call) {
+        Ok(facts) => reply::text("Congratulations, you are in a secret area!")
+            .field("Cache-Control", "no-store")
+            .client(&facts.client)
+            .user(facts.user),
+        Err(refusal) => reply::bearer_refusal(call, refusal),
+    }
+}
+
+fn check(call: &Call) -> Result<crate::oauth::store::Facts, Refusal> {
+    let authorization = call.authorization();
+    let query = match call.settings.bearer_in_query {
+        true => call.request.head.query.unwrap_or(""),
+        false => "",
+    };
+    let malformed = |error| Refusal::Error { error, scope: None };
+    let form = Form::parse(query.as_bytes(), &["access_token"])
+        .map_err(|_| malformed(OAuthError::malformed_form()))?;
+    if form.repeated().is_some() {
+        let text = "there is more than one token";
+        let source = "RFC 6750, section 3.1";
+        return Err(malformed(OAuthError::new(ErrorCode::InvalidRequest, text, source)));
+    }
+    let token = bearer::presented(&authorization, form.get("access_token"))?;
+    bearer::check(call.store, token, &Requirements::default(), call.now)
+}

@@ -1,0 +1,98 @@
+//! The configuration in the form in which requests need it.
+
+use std::net::IpAddr;
+
+use crate::config::{Config, LogFormat, Network};
+use crate::encode::json::Object;
+use crate::http::Request;
+use crate::oauth::{GrantType, Registry};
+
+pub struct Settings {
+    pub registry: Registry,
+    /// The metadata's `issuer`, byte for byte.
+    pub issuer: String,
+    /// Its path without a slash at the end: empty in the usual case.
+    pub issuer_path: String,
+    pub verification_uri: String,
+    pub resource_metadata_uri: String,
+    /// The two metadata documents.
+    pub server_metadata: String,
+    pub resource_metadata: String,
+    pub bearer_in_query: bool,
+    pub allowed_origins: Vec<String>,
+    pub log_format: LogFormat,
+    trusted_proxies: Vec<Network>,
+}
+
+impl Settings {
+    pub fn new(config: Config, issuer: String) -> Settings {
+        let base = issuer.trim_end_matches('/');
+        let authority = base.find("://").map_or(0, |at| at + 3);
+        let path = base[authority..].find('/').map_or("", |at| &base[authority + at..]);
+        let origin = &base[..base.len() - path.len()];
+        let bearer_methods = ["header", "query"];
+        let bearer_methods = &bearer_methods[..1 + usize::from(config.bearer_in_query)];
+        Settings {
+            issuer_path: path.into(),
+            verification_uri: format!("{base}/oauth/device"),
+            resource_metadata_uri: format!("{origin}/.well-known/oauth-protected-resource{path}"),
+            server_metadata: server_metadata(&issuer, base, &config.registry),
+            resource_metadata: Object::new()
+                .string("resource", &issuer)
+                .strings("authorization_servers", [issuer.as_str()])
+                .strings("scopes_supported", config.registry.scopes())
+                .strings("bearer_methods_supported", bearer_methods.iter().copied())
+                .finish(),
+            issuer,
+            registry: config.registry,
+            bearer_in_query: config.bearer_in_query,
+            allowed_origins: config.allowed_origins,
+            log_format: config.log,
+            trusted_proxies: config.trusted_proxies,
+        }
+    }
+
+    /// Who sent the request: the connection's other end or, where that is a trusted proxy, the
+    /// last address in `X-Forwarded-For` that is not one. What stands before that could be made
+    /// up.
+    pub fn client_address(&self, request: &Request) -> IpAddr {
+        let trusted = |address| self.trusted_proxies.iter().any(|net| net.contains(address));
+        let mut address = request.connection;
+        if !trusted(address) {
+            return address;
+        }
+        let lines = request.head.fields.all("x-forwarded-for").rev();
+        for entry in lines.flat_map(|line| line.rsplit(|&b| b == b',')) {
+            let named = std::str::from_utf8(entry.trim_ascii()).ok();
+            let Some(named) = named.and_then(|text| text.parse::<IpAddr>().ok()) else { break };
+            address = named.to_canonical();
+            if !trusted(address) {
+                break;
+            }
+        }
+        address
+    }
+}
+
+/// RFC 8414, section 2; RFC 9207, section 3.
+fn server_metadata(issuer: &str, base: &str, registry: &Registry) -> String {
+    let with_none = ["client_secret_basic", "client_secret_post", "none"];
+    let endpoint = |name| format!("{base}/oauth/{name}");
+    Object::new()
+        .string("issuer", issuer)
+        .string("authorization_endpoint", &endpoint("authorize"))
+        .string("token_endpoint", &endpoint("token"))
+        .string("revocation_endpoint", &endpoint("revoke"))
+        .string("introspection_endpoint", &endpoint("introspect"))
+        .string("device_authorization_endpoint", &endpoint("device_authorization"))
+        .strings("response_types_supported", ["code"])
+        .strings("response_modes_supported", ["query"])
+        .strings("grant_types_supported", GrantType::ALL.map(GrantType::as_str))
+        .strings("code_challenge_methods_supported", ["S256"])
+        .strings("token_endpoint_auth_methods_supported", with_none)
+        .strings("revocation_endpoint_auth_methods_supported", with_none)
+        .strings("introspection_endpoint_auth_methods_supported", with_none[..2].iter().copied())
+        .strings("scopes_supported", registry.scopes())
+        .boolean("authorization_response_iss_parameter_supported", true)
+        .finish()
+}

@@ -1,0 +1,256 @@
+//! Where a body ends (RFC 9112, sections 6 and 7).
+
+use super::request::{BadRequest, Framing};
+use super::{FIELDS, Limits};
+
+/// A chunk's size line: hexadecimal digits and the extensions that nobody uses.
+const SIZE_LINE: usize = 1024;
+
+/// A body that arrives in pieces. It remembers how far it has come, so that a piece costs its own
+/// length and not that of everything before it.
+pub struct Body {
+    /// Where the decoded bytes begin: the length of the head.
+    start: usize,
+    /// Where the decoded bytes end.
+    end: usize,
+    /// Bytes of chunk lines and trailers so far.
+    overhead: usize,
+    state: State,
+}
+
+enum State {
+    /// This many bytes are still to come, then the body ends.
+    Length(usize),
+    ChunkSize,
+    /// This many bytes of the chunk are still to come.
+    ChunkData(usize),
+    ChunkEnd,
+    Trailers,
+    Done,
+}
+
+impl Body {
+    /// The body that follows a head of `head` bytes.
+    pub fn new(head: usize, framing: Framing) -> Body {
+        Body {
+            start: head,
+            end: head,
+            overhead: 0,
+            state: match framing {
+                Framing::Length(length) => State::Length(length),
+                Framing::Chunked => State::ChunkSize,
+            },
+        }
+    }
+
+    /// The decoded bytes: a range of the buffer.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.end
+    }
+
+    /// Takes what has arrived. `buffer` begins with the head, then holds what is decoded, then
+    /// what is not; what this decodes is moved together, so that the three stay next to each
+    /// other, and `buffer` is cut where they now end. True once the body is whole; behind
+    /// [`Body::range`] then stands the next request.
+    pub fn advance(&mut self, buffer: &mut Vec<u8>, limits: &Limits) -> Result<bool, BadRequest> {
+        let mut at = self.end;
+        let whole = self.decode(buffer, &mut at, limits)?;
+        if at > self.end {
+            self.overhead += at - self.end;
+            if self.overhead > limits.body {
+                return Err(BadRequest::BodyTooLarge);
+            }
+            buffer.drain(self.end..at);
+        }
+        Ok(whole)
+    }
+
+    fn decode(
+        &mut self,
+        buffer: &mut [u8],
+        at: &mut usize,
+        limits: &Limits,
+    ) -> Result<bool, BadRequest> {
+        loop {
+            let rest = &buffer[*at..];
+            match self.state {
+                State::Length(missing) => {
+                    let taken = missing.min(rest.len());
+                    self.end += taken;
+                    *at += taken;
+                    self.state = State::Length(missing - taken);
+                    if taken < missing {
+                        return Ok(false);
+                    }
+                    self.state = State::Done;
+                }
+                State::ChunkSize => {
+                    let Some(line) = line(rest)? else { return Ok(false) };
+                    let size = chunk_size(line)?;
+                    *at += line.len() + 2;
+                    if size > limits.body - (self.end - self.start) {
+                        return Err(BadRequest::BodyTooLarge);
+                    }
+                    self.state = match size {
+                        0 => State::Trailers,
+                        size => State::ChunkData(size),
+                    };
+                }
+                State::ChunkData(missing) => {
+                    let taken = missing.min(rest.len());
+                    buffer.copy_within(*at..*at + taken, self.end);
+                    self.end += taken;
+                    *at += taken;
+                    self.state = match missing - taken {
+                        0 => State::ChunkEnd,
+                        missing => {
+                            self.state = State::ChunkData(missing);
+                            return Ok(false);
+                        }
+                    };
+                }
+                State::ChunkEnd => {
+                    if !b"\r\n".starts_with(&rest[..rest.len().min(2)]) {
+                        return Err(BadRequest::Malformed("a chunk is longer than its size"));
+                    }
+                    if rest.len() < 2 {
+                        return Ok(false);
+                    }
+                    *at += 2;
+                    self.state = State::ChunkSize;
+                }
+                State::Trailers => {
+                    let Some(length) = trailers(rest, limits)? else { return Ok(false) };
+                    *at += length;
+                    self.state = State::Done;
+                }
+                State::Done => return Ok(true),
+            }
+        }
+    }
+}
+
+/// The line at the start of `bytes` without its CRLF; `None` where it is not whole yet.
+fn line(bytes: &[u8]) -> Result<Option<&[u8]>, BadRequest> {
+    const BAD: BadRequest = BadRequest::Malformed("a chunk size is malformed");
+    let end = bytes.iter().take(SIZE_LINE).position(|b| b"\r\n".contains(b));
+    match end.map(|end| (end, &bytes[end..])) {
+        Some((end, [b'\r', b'\n', ..])) => Ok(Some(&bytes[..end])),
+        None if bytes.len() < SIZE_LINE => Ok(None),
+        Some((_, b"\r")) => Ok(None),
+        _ => Err(BAD),
+    }
+}
+
+/// `1*HEXDIG` and extensions, which are skipped (RFC 9112, section 7.1.1).
+fn chunk_size(line: &[u8]) -> Result<usize, BadRequest> {
+    const BAD: BadRequest = BadRequest::Malformed("a chunk size is malformed");
+    let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let extension = line[digits..].trim_ascii_start();
+    if digits == 0 || !(line.len() == digits || extension.starts_with(b";")) {
+        return Err(BAD);
+    }
+    if extension.iter().any(|&b| b.is_ascii_control() && b != b'\t') {
+        return Err(BAD);
+    }
+    // Eight digits are past any limit; more would overflow.
+    let significant = line[..digits].trim_ascii_start().iter().skip_while(|&&b| b == b'0');
+    significant
+        .clone()
+        .try_fold(0usize, |size, &digit| {
+            let value = char::from(digit).to_digit(16)? as usize;
+            size.checked_mul(16)?.checked_add(value)
+        })
+        .ok_or(BadRequest::BodyTooLarge)
+}
+
+/// The length of the trailer section, which is read and dropped: nothing here uses one
+/// (RFC 9110, section 6.5.1).
+fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, BadRequest> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELDS];
+    match httparse::parse_headers(bytes, &mut fields) {
+        Ok(httparse::Status::Complete((length, _))) => {
+            let bare = bytes[..length]
+                .split_inclusive(|&b| b == b'\n')
+                .any(|line| !line.ends_with(b"\r\n"));
+            match bare {
+                true => Err(BadRequest::Malformed("a line ends in a bare LF")),
+                false => Ok(Some(length)),
+            }
+        }
+        Ok(httparse::Status::Partial) if bytes.len() > limits.head => Err(BadRequest::HeadTooLarge),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(httparse::Error::TooManyHeaders) => Err(BadRequest::HeadTooLarge),
+        Err(_) => Err(BadRequest::Malformed("a trailer field is malformed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feeds `bytes` in pieces of `step`: the decoded body and what stands behind it.
+    fn decode(bytes: &[u8], step: usize) -> Result<Option<(Vec<u8>, Vec<u8>)>, BadRequest> {
+        let mut buffer = b"HEAD".to_vec();
+        let mut body = Body::new(4, Framing::Chunked);
+        for piece in bytes.chunks(step) {
+            buffer.extend(piece);
+            if body.advance(&mut buffer, &Limits::DEFAULT)? {
+                let fed = piece.as_ptr() as usize - bytes.as_ptr() as usize + piece.len();
+                let range = body.range();
+                let mut behind = buffer[range.end..].to_vec();
+                behind.extend(&bytes[fed..]);
+                return Ok(Some((buffer[range].to_vec(), behind)));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn chunks_are_joined_and_what_follows_is_left() {
+        let text = b"5\r\nhello\r\n06;a=\"b\" ; c\r\n world\r\n0\r\nX: y\r\n\r\nGET /";
+        for step in 1..=text.len() {
+            let (body, behind) = decode(text, step).unwrap().unwrap();
+            assert_eq!((&body[..], &behind[..]), (&b"hello world"[..], &b"GET /"[..]));
+        }
+    }
+
+    #[test]
+    fn malformed_chunks_are_refused() {
+        for text in [
+            "\r\n",
+            " 5\r\nhello\r\n",
+            "+5\r\nhello\r\n",
+            "0x5\r\nhello\r\n",
+            "5 \r\nhello\r\n",
+            "5\nhello\r\n",
+            "5\r\nhello!\r\n",
+            "5\r\nhello\n",
+            "g\r\n",
+            "5\rx",
+            "0\r\nX : y\r\n\r\n",
+            "0\r\n\n",
+            "0\r\n X: y\r\n\r\n",
+            "5;a\u{1}\r\nhello\r\n",
+        ] {
+            assert!(
+                matches!(decode(text.as_bytes(), 1), Err(BadRequest::Malformed(_))),
+                "{text:?}"
+            );
+        }
+        for text in ["10001\r\n", "ffffffffffffffffffff\r\n"] {
+            assert_eq!(decode(text.as_bytes(), 1), Err(BadRequest::BodyTooLarge));
+        }
+        let crumbs = "1\r\nx\r\n".repeat(20_000);
+        assert_eq!(decode(crumbs.as_bytes(), 4096), Err(BadRequest::BodyTooLarge));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_the_same_however_they_are_cut(bytes in "[0-9a-f;:X \r\n]{0,60}", step in 1usize..20) {
+            let whole = decode(bytes.as_bytes(), bytes.len().max(1));
+            prop_assert_eq!(decode(bytes.as_bytes(), step).ok(), whole.ok());
+        }
+    }
+}

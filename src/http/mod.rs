@@ -1,0 +1,66 @@
+//! HTTP/1.1 over TCP (RFC 9110, RFC 9112). Nothing here knows OAuth.
+//!
+//! Read [`request`] (bytes to a request), [`body`] (where a body ends), [`response`] (a response
+//! to bytes), [`connection`] (one connection's life) and [`server`] (listeners, threads, the cap
+//! and the drain).
+
+pub mod body;
+pub mod connection;
+pub mod request;
+pub mod response;
+pub mod server;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+pub use request::{BadRequest, Head, Request};
+pub use response::Response;
+
+/// What a server does with requests.
+pub trait Service: Send + Sync + 'static {
+    /// Whether the answer needs the request's body; where it does not, nobody waits for it.
+    fn wants_body(&self, head: &Head) -> bool;
+
+    fn answer(&self, request: &Request) -> Response;
+
+    /// Hears of what never became a request: it is answered with `refusal` and its connection ends.
+    fn refused(&self, connection: IpAddr, refusal: BadRequest);
+
+    /// Hears, in words for an operator, what goes wrong outside any request.
+    fn notice(&self, what: &str);
+}
+
+/// What a stranger may cost. Each is there so that no connection can hold memory or a thread for
+/// longer, or more of it, than an honest one needs.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes from the request line to the empty line: room for a long URL and large cookies.
+    pub head: usize,
+    /// Bytes of a body: OAuth's forms are short.
+    pub body: usize,
+    /// From a head's first byte to its last, however it trickles.
+    pub head_time: Duration,
+    /// From the end of a head to its body's last byte.
+    pub body_time: Duration,
+    /// Between requests.
+    pub idle_time: Duration,
+    /// For one answer to leave, however slowly it is read.
+    pub write_time: Duration,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+impl Limits {
+    pub const DEFAULT: Limits = Limits {
+        head: 16 * 1024,
+        body: 64 * 1024,
+        head_time: Duration::from_secs(10),
+        body_time: Duration::from_secs(30),
+        idle_time: Duration::from_secs(30),
+        write_time: Duration::from_secs(30),
+        connections: 4096,
+    };
+}
+
+/// Header fields in one request: more is an attack or a loop between proxies.
+pub const FIELDS: usize = 100;

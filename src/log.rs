@@ -1,0 +1,269 @@
+//! One line a request, on standard error.
+//!
+//! Requests hand their lines to a thread that writes them, so that a full pipe holds nobody up;
+//! what it cannot take is counted and dropped.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::config::LogFormat;
+use crate::encode::json;
+use crate::http::response::Civil;
+use crate::oauth::Timestamp;
+
+/// Bytes that wait to be written: some thousands of lines.
+const WAITING: usize = 1024 * 1024;
+/// A path is shown so far; what is longer is nobody's honest request.
+const PATH: usize = 200;
+/// The writer rests so long after each write, so that a busy server writes many lines at once.
+const REST: Duration = Duration::from_millis(5);
+
+/// What there is to say about a request.
+pub struct Line<'a> {
+    pub time: Timestamp,
+    pub address: IpAddr,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub status: u16,
+    pub duration: Duration,
+    pub client: Option<&'a str>,
+    pub user: Option<&'a str>,
+    pub reason: Option<&'a str>,
+}
+
+pub struct Log {
+    queue: Arc<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    dropped: u64,
+    /// The writer sleeps until something is there.
+    asleep: bool,
+    writing: bool,
+}
+
+impl Log {
+    /// Starts the thread that writes to `out`; where there can be none, nothing is logged.
+    pub fn new(mut out: impl Write + Send + 'static) -> Log {
+        let queue = Arc::new(Queue::default());
+        let own = Arc::clone(&queue);
+        let _ = thread::Builder::new().spawn(move || {
+            loop {
+                let bytes = own.next();
+                // A closed descriptor is no reason to stop serving.
+                let _ = out.write_all(&bytes).and_then(|()| out.flush());
+                let mut state = own.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.writing = false;
+                drop(state);
+                own.changed.notify_all();
+                thread::sleep(REST);
+            }
+        });
+        Log { queue }
+    }
+
+    /// Writes a request's line.
+    pub fn request(&self, format: LogFormat, line: &Line) {
+        match format {
+            LogFormat::Text => self.push(&line.text()),
+            LogFormat::Json => self.push(&line.json()),
+            LogFormat::Off => {}
+        }
+    }
+
+    /// Writes what an operator has to know whatever the log's format: warnings and faults.
+    pub fn notice(&self, what: &str) {
+        self.push(&format!("oauth2d: {what}\n"));
+    }
+
+    /// Waits until everything is written, but not for long.
+    pub fn finish(&self, patience: Duration) {
+        let state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let unwritten = |state: &mut State| !state.waiting.is_empty() || state.writing;
+        let _ = self.queue.changed.wait_timeout_while(state, patience, unwritten);
+    }
+
+    fn push(&self, text: &str) {
+        let mut state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.waiting.len() + text.len() > WAITING {
+            state.dropped += 1;
+            return;
+        }
+        state.waiting.extend(text.as_bytes());
+        if std::mem::take(&mut state.asleep) {
+            drop(state);
+            self.queue.changed.notify_all();
+        }
+    }
+}
+
+impl Queue {
+    fn next(&self) -> Vec<u8> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.waiting.is_empty() {
+            state.asleep = true;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.asleep = false;
+        state.writing = true;
+        let mut bytes = std::mem::take(&mut state.waiting);
+        let dropped = std::mem::take(&mut state.dropped);
+        if dropped > 0 {
+            let text =
+                format!("oauth2d: {dropped} log lines were dropped, standard error is slow\n");
+            bytes.extend(text.as_bytes());
+        }
+        bytes
+    }
+}
+
+impl Line<'_> {
+    fn text(&self) -> String {
+        let mut text = String::with_capacity(160);
+        push_time(&mut text, self.time);
+        text.push_str(&format!(" {} ", self.address));
+        push_word(&mut text, self.method);
+        text.push(' ');
+        push_word(&mut text, self.short_path());
+        text.push_str(&format!(" {} {}ms", self.status, self.milliseconds()));
+        for (name, value) in self.facts() {
+            text.push(' ');
+            text.push_str(name);
+            text.push('=');
+            match name {
+                "reason" => json::push_string(&mut text, value),
+                _ => push_word(&mut text, value),
+            }
+        }
+        text.push('\n');
+        text
+    }
+
+    fn json(&self) -> String {
+        let mut time = String::new();
+        push_time(&mut time, self.time);
+        let mut object = json::Object::new()
+            .string("time", &time)
+            .string("address", &self.address.to_string())
+            .string("method", self.method)
+            .string("path", self.short_path())
+            .number("status", self.status.into())
+            .number("duration_us", self.duration.as_micros() as u64);
+        for (name, value) in self.facts() {
+            object = object.string(name, value);
+        }
+        object.finish() + "\n"
+    }
+
+    fn facts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("client", self.client), ("user", self.user), ("reason", self.reason)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
+
+    fn milliseconds(&self) -> String {
+        let micros = self.duration.as_micros();
+        format!("{}.{:03}", micros / 1000, micros % 1000)
+    }
+
+    fn short_path(&self) -> &str {
+        let end = self.path.len().min(PATH);
+        // Request targets are ASCII; anything else would not have become a request.
+        self.path.get(..end).unwrap_or("")
+    }
+}
+
+/// A value that cannot be taken for something else stands alone, any other in quotes.
+fn push_word(text: &mut String, value: &str) {
+    let plain = |b: u8| b.is_ascii_graphic() && !b"\"\\=".contains(&b);
+    match !value.is_empty() && value.bytes().all(plain) {
+        true => text.push_str(value),
+        false => json::push_string(text, value),
+    }
+}
+
+/// RFC 3339, in UTC, to the millisecond.
+fn push_time(text: &mut String, time: Timestamp) {
+    let seconds = time.seconds();
+    let Civil { year, month, day } = Civil::from_unix(seconds);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let millis = time.0 % 1000;
+    text.push_str(&format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line<'a>(path: &'a str, user: Option<&'a str>) -> Line<'a> {
+        Line {
+            time: Timestamp(784_111_777_042),
+            address: IpAddr::from([127, 0, 0, 1]),
+            method: "POST",
+            path,
+            status: 400,
+            duration: Duration::from_micros(1234),
+            client: Some("application"),
+            user,
+            reason: Some("the code is unknown (RFC 6749, section 4.1.2)"),
+        }
+    }
+
+    #[test]
+    fn lines_of_both_formats() {
+        assert_eq!(
+            line("/oauth/token", Some("p")).text(),
+            "1994-11-06T08:49:37.042Z 127.0.0.1 POST /oauth/token 400 1.234ms client=application \
+             user=p reason=\"the code is unknown (RFC 6749, section 4.1.2)\"\n"
+        );
+        assert_eq!(
+            line("/oauth/token", None).json(),
+            "{\"time\":\"1994-11-06T08:49:37.042Z\",\"address\":\"127.0.0.1\",\"method\":\"POST\",\
+             \"path\":\"/oauth/token\",\"status\":400,\"duration_us\":1234,\"client\":\"application\",\
+             \"reason\":\"the code is unknown (RFC 6749, section 4.1.2)\"}\n"
+        );
+    }
+
+    #[test]
+    fn no_value_forges_a_line_or_a_field() {
+        let text = line("/", Some("a\n1994 x\" client=root\u{7f}\u{1b}é\u{85}")).text();
+        assert_eq!(text.matches('\n').count(), 1);
+        assert!(text.contains(r#" user="a\n1994 x\" client=root\u007f\u001bé"#), "{text}");
+        assert_eq!(text.matches(" client=").count(), 2);
+        assert!(line("/", Some("")).text().contains(" user=\"\" "));
+    }
+
+    #[test]
+    fn a_writer_that_hangs_or_fails_holds_nobody_up() {
+        struct Stuck;
+        impl Write for Stuck {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                loop {
+                    thread::park();
+                }
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let log = Log::new(Stuck);
+        for _ in 0..50_000 {
+            log.notice("a line that nobody reads, as long as lines are in the usual case");
+        }
+        let state = log.queue.state.lock().unwrap();
+        assert!(state.waiting.len() <= WAITING && state.dropped > 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! Counters in Prometheus' text format. Counting is one atomic addition.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::oauth::store::Counts;
+use crate::oauth::{ErrorCode, GrantType};
+
+/// Upper bounds of the histogram, in microseconds.
+const BUCKETS: [u64; 13] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 10_000_000,
+];
+
+/// The statuses that are answered, so that each has its counter.
+const STATUSES: [u16; 16] =
+    [200, 204, 303, 400, 401, 403, 404, 405, 408, 413, 414, 417, 429, 431, 500, 503];
+
+/// The endpoints by name; whatever is none of them is counted together.
+pub const OTHER: &str = "other";
+
+const ERRORS: [ErrorCode; 14] = [
+    ErrorCode::InvalidRequest,
+    ErrorCode::InvalidClient,
+    ErrorCode::InvalidGrant,
+    ErrorCode::UnauthorizedClient,
+    ErrorCode::UnsupportedGrantType,
+    ErrorCode::InvalidScope,
+    ErrorCode::AccessDenied,
+    ErrorCode::UnsupportedResponseType,
+    ErrorCode::TemporarilyUnavailable,
+    ErrorCode::AuthorizationPending,
+    ErrorCode::SlowDown,
+    ErrorCode::ExpiredToken,
+    ErrorCode::InvalidToken,
+    ErrorCode::InsufficientScope,
+];
+
+pub struct Metrics {
+    endpoints: Vec<(&'static str, [AtomicU64; STATUSES.len()])>,
+    issued: [AtomicU64; GrantType::ALL.len()],
+    refused: [AtomicU64; ERRORS.len()],
+    durations: [AtomicU64; BUCKETS.len() + 1],
+    /// Nanoseconds.
+    total_duration: AtomicU64,
+}
+
+/// What is not counted but asked for.
+pub struct Gauges {
+    pub live: Counts,
+    pub connections: usize,
+    pub throttled: u64,
+}
+
+impl Metrics {
+    /// Counters for these endpoints, and for [`OTHER`].
+    pub fn new(endpoints: impl IntoIterator<Item = &'static str>) -> Metrics {
+        let with_counters = |name| (name, Default::default());
+        Metrics {
+            endpoints: endpoints.into_iter().chain([OTHER]).map(with_counters).collect(),
+            issued: Default::default(),
+            refused: Default::default(),
+            durations: Default::default(),
+            total_duration: AtomicU64::new(0),
+        }
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, endpoint: &str, status: u16, duration: Duration) {
+        let named = self.endpoints.iter().find(|(name, _)| *name == endpoint);
+        let status = STATUSES.iter().position(|&known| known == status);
+        if let (Some((_, statuses)), Some(status)) = (named, status) {
+            add(&statuses[status], 1);
+        }
+        let micros = duration.as_micros() as u64;
+        let bucket = BUCKETS.iter().position(|&bound| micros <= bound).unwrap_or(BUCKETS.len());
+        add(&self.durations[bucket], 1);
+        add(&self.total_duration, duration.as_nanos() as u64);
+    }
+
+    pub fn issued(&self, grant: GrantType) {
+        if let Some(at) = GrantType::ALL.iter().position(|&known| known == grant) {
+            add(&self.issued[at], 1);
+        }
+    }
+
+    pub fn refused(&self, error: ErrorCode) {
+        if let Some(at) = ERRORS.iter().position(|&known| known == error) {
+            add(&self.refused[at], 1);
+        }
+    }
+
+    /// Everything in the text exposition format, version 0.0.4.
+    pub fn text(&self, gauges: &Gauges) -> String {
+        let mut text = Text(String::with_capacity(4096));
+        text.head("requests_total", "counter", "Answers, by endpoint and status.");
+        for (endpoint, statuses) in &self.endpoints {
+            for (status, counter) in STATUSES.iter().zip(statuses) {
+                let count = read(counter);
+                if count > 0 {
+                    let labels = format!("{{endpoint=\"{endpoint}\",status=\"{status}\"}}");
+                    text.sample("requests_total", &labels, count);
+                }
+            }
+        }
+        text.head("tokens_issued_total", "counter", "Successful token requests, by grant.");
+        for (grant, counter) in GrantType::ALL.iter().zip(&self.issued) {
+            text.sample("tokens_issued_total", &format!("{{grant=\"{grant}\"}}"), read(counter));
+        }
+        text.head("refusals_total", "counter", "Refused requests, by OAuth error.");
+        for (error, counter) in ERRORS.iter().zip(&self.refused) {
+            let labels = format!("{{error=\"{}\"}}", error.as_str());
+            text.sample("refusals_total", &labels, read(counter));
+        }
+        text.head("live_tokens", "gauge", "What is in the store, by kind.");
+        for (kind, count) in [
+            ("access_token", gauges.live.access_tokens),
+            ("refresh_token", gauges.live.refresh_tokens),
+            ("authorization_code", gauges.live.codes),
+            ("device_code", gauges.live.devices),
+        ] {
+            text.sample("live_tokens", &format!("{{kind=\"{kind}\"}}"), count as u64);
+        }
+        text.head("open_connections", "gauge", "Connections that are open.");
+        text.sample("open_connections", "", gauges.connections as u64);
+        let help = "Attempts refused because too many had failed.";
+        text.head("throttled_attempts_total", "counter", help);
+        text.sample("throttled_attempts_total", "", gauges.throttled);
+        self.histogram(&mut text);
+        text.0
+    }
+
+    fn histogram(&self, text: &mut Text) {
+        const NAME: &str = "request_duration_seconds";
+        text.head(NAME, "histogram", "Time from a whole request to its answer.");
+        let mut count = 0;
+        for (bound, counter) in BUCKETS.iter().zip(&self.durations) {
+            count += read(counter);
+            let labels = format!("{{le=\"{}\"}}", *bound as f64 / 1e6);
+            text.sample("request_duration_seconds_bucket", &labels, count);
+        }
+        count += read(&self.durations[BUCKETS.len()]);
+        text.sample("request_duration_seconds_bucket", "{le=\"+Inf\"}", count);
+        let seconds = read(&self.total_duration) as f64 / 1e9;
+        let _ = writeln!(text.0, "oauth2d_request_duration_seconds_sum {seconds}");
+        text.sample("request_duration_seconds_count", "", count);
+    }
+}
+
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP oauth2d_{name} {help}\n# TYPE oauth2d_{name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &str, value: u64) {
+        let _ = writeln!(self.0, "oauth2d_{name}{labels} {value}");
+    }
+}
+
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::Relaxed);
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

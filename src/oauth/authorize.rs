@@ -1,0 +1,279 @@
+//! The authorization request (RFC 6749, section 4.1.1), checked in full each time it passes by:
+//! when its page is asked for and when the page is sent in.
+
+use std::net::IpAddr;
+
+use super::redirect_uri::{matches, with_parameters};
+use super::sign_in::sign_in;
+use super::store::NewCode;
+use super::throttle::Throttle;
+use super::{
+    Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Store, Timestamp, Token, pkce, scope,
+};
+use crate::encode::form::Form;
+
+/// What an authorization request may say; the page carries it along.
+pub const PARAMETERS: [&str; 8] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "response_mode",
+];
+
+/// A request that can be granted if its user agrees.
+pub struct AuthorizationRequest<'a> {
+    pub client: &'a Client,
+    pub back: Back<'a>,
+    pub scope: Scope,
+    redirect_uri_sent: bool,
+    challenge: Option<&'a str>,
+}
+
+/// The way back to the client.
+pub struct Back<'a> {
+    pub redirect_uri: &'a str,
+    state: Option<&'a str>,
+}
+
+/// Why a request cannot be granted.
+pub enum Refusal<'a> {
+    /// Nobody can be redirected: a page says it (RFC 6749, section 4.1.2.1).
+    Page(OAuthError),
+    Redirect(Back<'a>, OAuthError),
+}
+
+impl Back<'_> {
+    /// The redirect URI with this answer, the request's state and `iss` (RFC 9207, section 2).
+    fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
+        let mut parameters = answer.to_vec();
+        parameters.extend(self.state.map(|state| ("state", state)));
+        parameters.push(("iss", issuer));
+        with_parameters(self.redirect_uri, &parameters)
+    }
+
+    pub fn with_code(&self, code: &Token, issuer: &str) -> String {
+        self.with(&[("code", &code.reveal())], issuer)
+    }
+
+    pub fn with_error(&self, error: &OAuthError, issuer: &str) -> String {
+        let description = ("error_description", error.description.as_ref());
+        self.with(&[("error", error.code.as_str()), description], issuer)
+    }
+}
+
+/// Checks everything about a request that does not depend on its user.
+pub fn check<'a>(
+    registry: &'a Registry,
+    form: &'a Form,
+) -> Result<AuthorizationRequest<'a>, Refusal<'a>> {
+    let (client, back) = who_and_where(registry, form).map_err(Refusal::Page)?;
+    match check_rest(client, form) {
+        Ok((scope, challenge)) => Ok(AuthorizationRequest {
+            client,
+            back,
+            scope,
+            redirect_uri_sent: form.get("redirect_uri").is_some(),
+            challenge,
+        }),
+        Err(error) => Err(Refusal::Redirect(back, error)),
+    }
+}
+
+/// The client and the way back to it: as long as these are in doubt, there is nowhere to go.
+fn who_and_where<'a>(
+    registry: &'a Registry,
+    form: &'a Form,
+) -> Result<(&'a Client, Back<'a>), OAuthError> {
+    const SOURCE: &str = "RFC 6749, section 4.1.2.1";
+    let refusal = |text: &'static str| OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE);
+    if let Some(name @ ("client_id" | "redirect_uri")) = form.repeated() {
+        return Err(OAuthError::repeated(name));
+    }
+    let id = form.get("client_id").ok_or_else(|| OAuthError::missing("client_id", SOURCE))?;
+    let client = registry.client(id).ok_or_else(|| refusal("the client is unknown"))?;
+    let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
+        (Some(sent), registered) if registered.iter().any(|uri| matches(sent, uri)) => sent,
+        (Some(_), _) => return Err(refusal("redirect_uri is not one that the client registered")),
+        (None, [only]) => only,
+        (None, _) => return Err(OAuthError::missing("redirect_uri", SOURCE)),
+    };
+    // A state that is there twice is nobody's.
+    let state = form.get("state").filter(|_| form.repeated() != Some("state"));
+    Ok((client, Back { redirect_uri, state }))
+}
+
+fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a str>), OAuthError> {
+    const SOURCE: &str = "RFC 6749, section 4.1.1";
+    if let Some(name) = form.repeated() {
+        return Err(OAuthError::repeated(name));
+    }
+    match form.get("response_type") {
+        Some("code") => {}
+        Some(_) => {
+            let text = "the only response_type is code";
+            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, text, SOURCE));
+        }
+        None => return Err(OAuthError::missing("response_type", SOURCE)),
+    }
+    if form.get("response_mode").is_some_and(|mode| mode != "query") {
+        let text = "the only response_mode is query";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE));
+    }
+    if !client.may(GrantType::AuthorizationCode) {
+        return Err(super::grants::not_allowed());
+    }
+    let challenge = challenge(client, form)?;
+    Ok((scope::for_client(client, form.get("scope"))?, challenge))
+}
+
+/// The code challenge (RFC 7636, section 4.3): by `S256` or not at all.
+fn challenge<'a>(client: &Client, form: &'a Form) -> Result<Option<&'a str>, OAuthError> {
+    let refusal = |text: &'static str| {
+        let source = "RFC 7636, section 4.4.1";
+        Err(OAuthError::new(ErrorCode::InvalidRequest, text, source))
+    };
+    match (form.get("code_challenge"), form.get("code_challenge_method")) {
+        (None, None) if client.needs_pkce() => refusal("code_challenge is required"),
+        (None, None) => Ok(None),
+        (None, Some(_)) => refusal("code_challenge_method is there without code_challenge"),
+        (Some(challenge), Some("S256")) if pkce::is_well_formed(challenge) => Ok(Some(challenge)),
+        (Some(_), Some("S256")) => refusal("code_challenge is malformed"),
+        (Some(_), _) => refusal("code_challenge_method must be S256"),
+    }
+}
+
+/// What follows from a person's `allow`.
+pub enum Allowed {
+    Code {
+        code: Token,
+        user: std::sync::Arc<str>,
+    },
+    /// Nothing of what the client asked for is this user's to give.
+    NothingToGive(OAuthError),
+}
+
+/// Lets a person allow the request.
+pub fn allow(
+    store: &Store,
+    registry: &Registry,
+    throttle: &Throttle,
+    request: &AuthorizationRequest,
+    (name, password): (&str, &str),
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<Allowed, OAuthError> {
+    let user = sign_in(registry, throttle, (name, password), address, now)?;
+    let scope = match scope::for_user(request.scope.clone(), user) {
+        Ok(scope) => scope,
+        Err(error) => return Ok(Allowed::NothingToGive(error)),
+    };
+    let code = NewCode {
+        user: std::sync::Arc::clone(&user.name),
+        scope,
+        redirect_uri: request.back.redirect_uri.into(),
+        redirect_uri_sent: request.redirect_uri_sent,
+        challenge: request.challenge.map(String::from),
+    };
+    Ok(Allowed::Code {
+        code: store.create_code(registry, request.client, code, now),
+        user: std::sync::Arc::clone(&user.name),
+    })
+}
+
+/// What the client is told when the person denies.
+pub fn denied() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::AccessDenied,
+        "the person has denied the request",
+        "RFC 6749, section 4.1.2.1",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::registry::samples;
+
+    /// Where the request leads, or `ok`, or `page`.
+    fn outcome(query: &str) -> String {
+        let mut public = samples::client("public");
+        public.secret = None;
+        let mut two = samples::client("two");
+        two.redirect_uris.push("http://127.0.0.1/cb".into());
+        let mut cannot = samples::client("cannot");
+        cannot.grants = vec![];
+        let registry = samples::registry(vec![samples::client("app"), public, two, cannot]);
+        let form = Form::parse(query.as_bytes(), &PARAMETERS).unwrap();
+        match check(&registry, &form) {
+            Ok(_) => "ok".into(),
+            Err(Refusal::Page(_)) => "page".into(),
+            Err(Refusal::Redirect(back, error)) => {
+                let location = back.with_error(&error, "https://i");
+                location.split("&error_description").next().unwrap().into()
+            }
+        }
+    }
+
+    const CHALLENGE: &str = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    #[test]
+    fn requests_that_can_be_granted() {
+        for query in [
+            "response_type=code&client_id=app",
+            "response_type=code&client_id=app&redirect_uri=https://app.example.com/cb&scope=write&response_mode=query",
+            &format!("response_type=code&client_id=public&{CHALLENGE}&code_challenge_method=S256"),
+            "response_type=code&client_id=two&redirect_uri=http://127.0.0.1:4711/cb",
+        ] {
+            assert_eq!(outcome(query), "ok", "{query}");
+        }
+    }
+
+    #[test]
+    fn without_a_sure_way_back_there_is_a_page() {
+        for query in [
+            "",
+            "client_id=nobody",
+            "client_id=two&response_type=code",
+            "client_id=app&redirect_uri=https://evilapp.example.com/cb",
+            "client_id=app&client_id=app",
+            "client_id=app&redirect_uri=https://app.example.com/cb&redirect_uri=x",
+        ] {
+            assert_eq!(outcome(query), "page", "{query}");
+        }
+    }
+
+    #[test]
+    fn every_other_error_goes_back() {
+        for (query, error) in [
+            ("client_id=app", "invalid_request"),
+            ("client_id=app&response_type=token", "unsupported_response_type"),
+            ("client_id=app&response_type=code&response_mode=fragment", "invalid_request"),
+            ("client_id=cannot&response_type=code", "unauthorized_client"),
+            ("client_id=app&response_type=code&scope=admin", "invalid_scope"),
+            ("client_id=app&response_type=code&scope=a&scope=a", "invalid_request"),
+            ("client_id=public&response_type=code", "invalid_request"),
+            (&format!("client_id=app&response_type=code&{CHALLENGE}"), "invalid_request"),
+            (
+                &format!(
+                    "client_id=app&response_type=code&{CHALLENGE}&code_challenge_method=plain"
+                ),
+                "invalid_request",
+            ),
+            ("client_id=app&response_type=code&code_challenge_method=S256", "invalid_request"),
+            (
+                "client_id=app&response_type=code&code_challenge=short&code_challenge_method=S256",
+                "invalid_request",
+            ),
+        ] {
+            assert_eq!(
+                outcome(query),
+                format!("https://app.example.com/cb?error={error}"),
+                "{query}"
+            );
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Bearer tokens (RFC 6750): how one arrives and what it must have.
+
+use super::store::Facts;
+use super::{ErrorCode, OAuthError, Scope, Store, Timestamp};
+
+/// Why a request is not let through.
+#[derive(Debug, PartialEq)]
+pub enum Refusal {
+    /// No token at all: the challenge then names no error (RFC 6750, section 3.1).
+    NoToken,
+    Error {
+        error: OAuthError,
+        /// For `insufficient_scope`: what would be enough.
+        scope: Option<Scope>,
+    },
+}
+
+/// What a token must have besides being good; each list is alternatives, and empty where anything
+/// will do.
+#[derive(Debug, Default)]
+pub struct Requirements<'a> {
+    pub scopes: Vec<Scope>,
+    pub clients: Vec<std::borrow::Cow<'a, str>>,
+    pub users: Vec<std::borrow::Cow<'a, str>>,
+    /// Something that nothing satisfies was asked for.
+    pub impossible: bool,
+}
+
+/// The token of a request, from the values of its `Authorization` fields and, where that is
+/// allowed, from its query (RFC 6750, sections 2.1 and 2.3).
+pub fn presented<'a>(
+    authorization: &[&'a [u8]],
+    query: Option<&'a str>,
+) -> Result<&'a str, Refusal> {
+    let malformed = |text: &'static str| {
+        let error = OAuthError::new(ErrorCode::InvalidRequest, text, "RFC 6750, section 3.1");
+        Err(Refusal::Error { error, scope: None })
+    };
+    let mut tokens = authorization.iter().filter_map(|value| bearer(value)).chain(query.map(Some));
+    match (tokens.next(), tokens.next()) {
+        (None, _) => match authorization.len() {
+            0 | 1 => Err(Refusal::NoToken),
+            _ => malformed("there is more than one Authorization field"),
+        },
+        (Some(Some(token)), None) if authorization.len() <= 1 => Ok(token),
+        (Some(None), None) => malformed("the Authorization field holds no bearer token"),
+        _ => malformed("there is more than one token"),
+    }
+}
+
+/// What follows the scheme `Bearer`: `None` for another scheme, `Some(None)` where it is malformed.
+fn bearer(value: &[u8]) -> Option<Option<&str>> {
+    let scheme = value.split(|&b| b == b' ' || b == b'\t').next()?;
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return None;
+    }
+    let token = value[scheme.len()..].trim_ascii();
+    let body = token.trim_ascii_end();
+    let unpadded = match body.iter().rposition(|&b| b != b'=') {
+        Some(last) => &body[..=last],
+        None => return Some(None),
+    };
+    let legal = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
+    Some(match unpadded.iter().all(legal) {
+        true => std::str::from_utf8(body).ok(),
+        false => None,
+    })
+}
+
+/// What the token is, if it is good and meets the requirements.
+pub fn check(
+    store: &Store,
+    token: &str,
+    requirements: &Requirements,
+    now: Timestamp,
+) -> Result<Facts, Refusal> {
+    let Some(facts) = store.access_token(token, now) else {
+        let text = "the token is unknown, expired or revoked";
+        let error = OAuthError::new(ErrorCode::InvalidToken, text, "RFC 6750, section 3.1");
+        return Err(Refusal::Error { error, scope: None });
+    };
+    let insufficient = |text: &'static str, scope| {
+        let source = "RFC 6750, section 3.1";
+        let error = OAuthError::new(ErrorCode::InsufficientScope, text, source);
+        Err(Refusal::Error { error, scope })
+    };
+    if requirements.impossible {
+        return insufficient("what is asked for is malformed, so no token has it", None);
+    }
+    let scopes = &requirements.scopes;
+    if !scopes.is_empty() && !scopes.iter().any(|scope| facts.scope.covers(scope)) {
+        return insufficient("the token lacks a scope", scopes.first().cloned());
+    }
+    let is_one_of = |names: &[std::borrow::Cow<str>], name: &str| {
+        names.is_empty() || names.iter().any(|allowed| !name.is_empty() && allowed == name)
+    };
+    if !is_one_of(&requirements.clients, &facts.client) {
+        return insufficient("the token's client is not on the list", None);
+    }
+    if !is_one_of(&requirements.users, facts.user.as_deref().unwrap_or("")) {
+        return insufficient("the token's user is not on the list", None);
+    }
+    Ok(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(authorization: &[&str], query: Option<&str>) -> String {
+        let fields: Vec<&[u8]> = authorization.iter().map(|field| field.as_bytes()).collect();
+        match presented(&fields, query) {
+            Ok(token) => token.into(),
+            Err(Refusal::NoToken) => "none".into(),
+            Err(Refusal::Error { error, .. }) => error.code.as_str().into(),
+        }
+    }
+
+    #[test]
+    fn one_token_in_one_place() {
+        assert_eq!(outcome(&["Bearer abc"], None), "abc");
+        assert_eq!(outcome(&["bEARER  a-._~+/0=="], None), "a-._~+/0==");
+        assert_eq!(outcome(&[], Some("abc")), "abc");
+        assert_eq!(outcome(&["Basic x"], Some("abc")), "abc");
+        assert_eq!(outcome(&[], None), "none");
+        assert_eq!(outcome(&["Basic abc"], None), "none");
+    }
+
+    #[test]
+    fn two_tokens_or_a_malformed_one() {
+        for (fields, query) in [
+            (&["Bearer abc"][..], Some("abc")),
+            (&["Bearer abc", "Bearer abc"], None),
+            (&["Bearer abc", "Basic abc"], None),
+            (&["Basic abc", "Basic abc"], None),
+            (&["Bearer"], None),
+            (&["Bearer "], None),
+            (&["Bearer a b"], None),
+            (&["Bearer \"a\""], None),
+            (&["Bearer a=b"], None),
+            (&["Bearer ="], None),
+            (&["Bearer é"], None),
+        ] {
+            assert_eq!(outcome(fields, query), "invalid_request", "{fields:?}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Which client asks (RFC 6749, sections 2.3 and 3.2.1).
+
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::throttle::{Subject, Throttle};
+use super::{Client, ErrorCode, OAuthError, Registry, Timestamp};
+use crate::encode::form::{self, Form};
+
+/// What the request says of its client.
+pub struct Credentials<'a> {
+    /// Every value of the `Authorization` field.
+    pub authorization: &'a [&'a [u8]],
+    pub form: &'a Form<'a>,
+}
+
+/// An id and a secret as sent, and form-decoded where that gives something else: the RFC has them
+/// encoded inside Basic (RFC 6749, section 2.3.1), but `curl -u` does not encode.
+struct Presented {
+    sent: (String, String),
+    decoded: Option<(String, String)>,
+}
+
+/// The client that these credentials are of. `invalid_client` where there is none, in the same
+/// words and the same time whether the id or the secret is wrong; `invalid_request` where two
+/// methods are used at once.
+pub fn authenticate<'a>(
+    registry: &'a Registry,
+    throttle: &Throttle,
+    credentials: &Credentials,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<&'a Client, OAuthError> {
+    let presented = presented(credentials)?;
+    let (id, _) = presented.decoded.as_ref().unwrap_or(&presented.sent);
+    let client = registry.client(id).or_else(|| registry.client(&presented.sent.0));
+    let name = client.map_or(id.as_str(), |client| &client.id);
+
+    let secrets: Vec<&str> = [Some(&presented.sent), presented.decoded.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|(_, secret)| secret.as_str())
+        .filter(|secret| !secret.is_empty())
+        .collect();
+    let is_public = client.is_some_and(|client| client.secret.is_none());
+    if let (true, true, Some(client)) = (is_public, secrets.is_empty(), client) {
+        return Ok(client);
+    }
+    let kept = client.and_then(|client| client.secret.as_ref());
+    let secret = kept.unwrap_or(registry.decoy_secret());
+    let right = throttle.attempt(Subject::Client(name), address, secret, &secrets, now)?;
+    match client {
+        Some(client) if right && kept.is_some() => Ok(client),
+        _ => Err(wrong().logged_as(match client {
+            None => "there is no such client",
+            Some(_) if is_public => "the client has no secret, and one was sent",
+            Some(_) if secrets.is_empty() => "the client has a secret, and none was sent",
+            Some(_) => "the client secret is wrong",
+        })),
+    }
+}
+
+/// For what only clients with a secret may do.
+pub fn require_secret(client: &Client) -> Result<(), OAuthError> {
+    match client.secret {
+        Some(_) => Ok(()),
+        None => Err(OAuthError::new(
+            ErrorCode::InvalidClient,
+            "this needs a client with a secret",
+            "RFC 7662, section 2.1",
+        )),
+    }
+}
+
+fn presented(credentials: &Credentials) -> Result<Presented, OAuthError> {
+    let (id, secret) = (credentials.form.get("client_id"), credentials.form.get("client_secret"));
+    match credentials.authorization {
+        [] => match id {
+            Some(id) => {
+                Ok(Presented { sent: (id.into(), secret.unwrap_or("").into()), decoded: None })
+            }
+            None => Err(wrong().logged_as("the request names no client")),
+        },
+        [value] => {
+            let presented = basic(value).ok_or_else(|| {
+                wrong().logged_as("the Authorization field is no Basic credentials")
+            })?;
+            let ids = [Some(&presented.sent), presented.decoded.as_ref()];
+            if secret.is_some() {
+                return Err(two_methods("client_secret is there beside the Authorization field"));
+            }
+            if id.is_some_and(|id| !ids.into_iter().flatten().any(|(own, _)| own == id)) {
+                return Err(two_methods("client_id is not the client of the Authorization field"));
+            }
+            Ok(presented)
+        }
+        _ => Err(two_methods("there is more than one Authorization field")),
+    }
+}
+
+/// Reads HTTP Basic credentials (RFC 7617, section 2).
+fn basic(value: &[u8]) -> Option<Presented> {
+    let value = std::str::from_utf8(value).ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(STANDARD.decode(encoded.trim_matches(' ')).ok()?).ok()?;
+    let (id, secret) = pair.split_once(':')?;
+    let decode = |text: &str| form::decode(text.as_bytes()).ok().map(|text| text.into_owned());
+    let decoded = match (decode(id), decode(secret)) {
+        (Some(decoded_id), Some(decoded_secret)) => {
+            (decoded_id != id || decoded_secret != secret).then_some((decoded_id, decoded_secret))
+        }
+        _ => None,
+    };
+    (!id.is_empty()).then(|| Presented { sent: (id.into(), secret.into()), decoded })
+}
+
+fn wrong() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::InvalidClient,
+        "client authentication failed",
+        "RFC 6749, section 5.2",
+    )
+}
+
+fn two_methods(description: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidRequest, description, "RFC 6749, section 2.3")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::registry::samples;
+    use crate::oauth::secret::{Secret, StoredSecret};
+
+    /// The client's id, or the error's code, for this Authorization field and form.
+    fn outcome(authorization: &[&str], body: &str) -> String {
+        let mut odd = samples::client("id with/odd+signs");
+        odd.secret = Some(StoredSecret::Plain(Secret::new("p%40ss+w:rd é")));
+        let mut public = samples::client("public");
+        public.secret = None;
+        let registry = samples::registry(vec![samples::client("client"), odd, public]);
+        let fields: Vec<&[u8]> = authorization.iter().map(|field| field.as_bytes()).collect();
+        let form = Form::parse(body.as_bytes(), &["client_id", "client_secret"]).unwrap();
+        let credentials = Credentials { authorization: &fields, form: &form };
+        let address = IpAddr::from([127, 0, 0, 1]);
+        match authenticate(&registry, &Throttle::new(1), &credentials, address, Timestamp(0)) {
+            Ok(client) => client.id.to_string(),
+            Err(error) => error.code.as_str().into(),
+        }
+    }
+
+    fn basic_of(pair: &str) -> String {
+        format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    #[test]
+    fn a_client_says_who_it_is_in_either_way() {
+        assert_eq!(outcome(&[&basic_of("client:secret")], ""), "client");
+        assert_eq!(outcome(&[&basic_of("client:secret").replace("Basic", "bASIC")], ""), "client");
+        assert_eq!(
+            outcome(&[&basic_of("client:secret")], "client_id=client&client_secret="),
+            "client"
+        );
+        assert_eq!(outcome(&[], "client_id=client&client_secret=secret"), "client");
+    }
+
+    #[test]
+    fn basic_is_taken_encoded_and_as_sent() {
+        assert_eq!(
+            outcome(&[&basic_of("id with/odd+signs:p%40ss+w:rd é")], ""),
+            "id with/odd+signs"
+        );
+        assert_eq!(
+            outcome(&[&basic_of("id+with%2Fodd%2Bsigns:p%2540ss%2Bw%3Ard+%C3%A9")], ""),
+            "id with/odd+signs"
+        );
+    }
+
+    #[test]
+    fn a_public_client_has_an_id_alone() {
+        assert_eq!(outcome(&[], "client_id=public"), "public");
+        assert_eq!(outcome(&[&basic_of("public:")], ""), "public");
+        assert_eq!(outcome(&[&basic_of("public:secret")], ""), "invalid_client");
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for (fields, body, expected) in [
+            (vec![], "", "invalid_client"),
+            (vec![], "client_secret=secret", "invalid_client"),
+            (vec![], "client_id=client", "invalid_client"),
+            (vec![], "client_id=nobody&client_secret=secret", "invalid_client"),
+            (vec![basic_of("client:wrong")], "", "invalid_client"),
+            (vec![basic_of("client:")], "", "invalid_client"),
+            (vec![basic_of(":secret")], "", "invalid_client"),
+            (vec![basic_of("client")], "", "invalid_client"),
+            (vec!["Basic !".into()], "", "invalid_client"),
+            (vec!["Basic".into()], "", "invalid_client"),
+            (vec!["Bearer abc".into()], "client_id=client&client_secret=secret", "invalid_client"),
+            (vec![basic_of("client:secret")], "client_secret=secret", "invalid_request"),
+            (vec![basic_of("client:secret")], "client_id=other", "invalid_request"),
+            (vec![basic_of("client:secret"), basic_of("client:secret")], "", "invalid_request"),
+        ] {
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            assert_eq!(outcome(&fields, body), expected, "{fields:?} {body}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `grant_type=authorization_code` (RFC 6749, section 4.1.3).
+
+use super::TokenRequest;
+use crate::oauth::OAuthError;
+use crate::oauth::store::Issued;
+
+/// The code stands for everything that was agreed on; what is sent with it has to fit.
+pub fn grant(request: &TokenRequest) -> Result<Issued, OAuthError> {
+    let code = request.required("code", "RFC 6749, section 4.1.3")?;
+    request.store.redeem_code(
+        request.registry,
+        request.client,
+        code,
+        request.form.get("redirect_uri"),
+        request.form.get("code_verifier"),
+        request.now,
+    )
+}

@@ -1,0 +1,18 @@
+//! `grant_type=refresh_token` (RFC 6749, section 6).
+
+use super::TokenRequest;
+use crate::oauth::OAuthError;
+use crate::oauth::store::Issued;
+
+/// The refresh token is spent and replaced at every use, so that a stolen one shows
+/// (RFC 9700, section 4.14.2).
+pub fn grant(request: &TokenRequest) -> Result<Issued, OAuthError> {
+    let token = request.required("refresh_token", "RFC 6749, section 6")?;
+    request.store.rotate_refresh_token(
+        request.registry,
+        request.client,
+        token,
+        request.form.get("scope"),
+        request.now,
+    )
+}

@@ -1,0 +1,31 @@
+//! The protocol: plain values in, `Result` out. No sockets, header fields, clock or files.
+//!
+//! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`registry`]), then
+//! [`store`], which keeps what has been given out, then the rules: [`client_auth`], the
+//! [`grants`], and [`authorize`], [`device`], [`introspect`], [`revoke`] and [`bearer`].
+
+pub mod authorize;
+pub mod bearer;
+pub mod client_auth;
+pub mod device;
+pub mod error;
+pub mod grants;
+pub mod introspect;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod registry;
+pub mod revoke;
+pub mod scope;
+pub mod secret;
+pub mod shelf;
+pub mod sign_in;
+pub mod smooth_map;
+pub mod store;
+pub mod throttle;
+pub mod token;
+
+pub use error::{ErrorCode, OAuthError};
+pub use registry::{Client, GrantType, Registry, User};
+pub use scope::Scope;
+pub use store::Store;
+pub use token::{Timestamp, Token};

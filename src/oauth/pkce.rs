@@ -1,0 +1,45 @@
+//! Proof Key for Code Exchange (RFC 7636): who redeems a code must know the secret with which it
+//! was asked for.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::encode::{same, sha256};
+
+/// 43 to 128 unreserved characters: the form of a verifier and of a challenge (RFC 7636, sections
+/// 4.1 and 4.2).
+pub fn is_well_formed(text: &str) -> bool {
+    (43..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}
+
+/// Whether `challenge` was made of `verifier` by the method `S256` (RFC 7636, section 4.6).
+pub fn verify(verifier: &str, challenge: &str) -> bool {
+    let made = URL_SAFE_NO_PAD.encode(sha256::digest(verifier.as_bytes()));
+    is_well_formed(verifier) && same(challenge.as_bytes(), made.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vector_of_appendix_b() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        assert!(verify(verifier, challenge));
+        assert!(!verify(&verifier.replace('d', "e"), challenge));
+        assert!(!verify(verifier, verifier));
+    }
+
+    #[test]
+    fn length_and_characters() {
+        assert!(is_well_formed(&"a".repeat(43)) && is_well_formed(&"-._~".repeat(32)));
+        for text in ["a".repeat(42), "a".repeat(129), format!("{}+", "a".repeat(43))] {
+            assert!(!is_well_formed(&text));
+        }
+        let short = "short";
+        let made = URL_SAFE_NO_PAD.encode(sha256::digest(short.as_bytes()));
+        assert!(!verify(short, &made));
+    }
+}

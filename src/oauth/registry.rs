@@ -1,0 +1,211 @@
+//! Who is known to the server: clients and users, as the configuration names them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Scope;
+use super::secret::StoredSecret;
+
+/// A `grant_type` of the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    AuthorizationCode,
+    ClientCredentials,
+    DeviceCode,
+    Password,
+    RefreshToken,
+}
+
+impl GrantType {
+    pub const ALL: [GrantType; 5] = [
+        GrantType::AuthorizationCode,
+        GrantType::ClientCredentials,
+        GrantType::DeviceCode,
+        GrantType::Password,
+        GrantType::RefreshToken,
+    ];
+
+    /// The value of `grant_type` (RFC 6749, sections 4.1.3, 4.3.2, 4.4.2 and 6; RFC 8628,
+    /// section 3.4).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GrantType::AuthorizationCode => "authorization_code",
+            GrantType::ClientCredentials => "client_credentials",
+            GrantType::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            GrantType::Password => "password",
+            GrantType::RefreshToken => "refresh_token",
+        }
+    }
+
+    /// The name in the configuration and in the metrics, without the URN's length.
+    pub fn short_name(self) -> &'static str {
+        match self {
+            GrantType::DeviceCode => "device_code",
+            other => other.as_str(),
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<GrantType> {
+        GrantType::ALL.into_iter().find(|grant| grant.as_str() == text)
+    }
+}
+
+/// A program that asks for tokens (RFC 6749, section 2).
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: Arc<str>,
+    /// `None` for a public client, which cannot keep one (RFC 6749, section 2.1).
+    pub secret: Option<StoredSecret>,
+    pub grants: Vec<GrantType>,
+    /// The most that it may ask for.
+    pub scopes: Scope,
+    /// What it gets when it asks for nothing.
+    pub default_scopes: Scope,
+    pub redirect_uris: Vec<String>,
+    /// Seconds.
+    pub access_token_lifetime: u64,
+    pub require_pkce: bool,
+}
+
+impl Client {
+    pub fn may(&self, grant: GrantType) -> bool {
+        self.grants.contains(&grant)
+    }
+
+    /// Whether an authorization request needs a code challenge: always where no secret protects
+    /// the code (RFC 9700, section 2.1.1).
+    pub fn needs_pkce(&self) -> bool {
+        self.require_pkce || self.secret.is_none()
+    }
+}
+
+/// A person who can sign in: OAuth's resource owner.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub name: Arc<str>,
+    pub password: StoredSecret,
+    /// The most that any client gets for this user; `None` for no such limit.
+    pub scopes: Option<Scope>,
+}
+
+/// How long things live, in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lifetimes {
+    pub access_token: u64,
+    pub refresh_token: u64,
+    pub authorization_code: u64,
+    pub device_code: u64,
+    /// Between two polls of a device.
+    pub device_interval: u64,
+}
+
+/// Everyone who is known, and what holds for all.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    clients: HashMap<Arc<str>, Client>,
+    users: HashMap<Arc<str>, User>,
+    pub lifetimes: Lifetimes,
+    /// The most live access tokens of one client, and the most refresh tokens.
+    pub max_tokens_per_client: usize,
+    /// Compared with where a name is unknown, so that it costs the same as a known one.
+    decoys: [StoredSecret; 2],
+}
+
+impl Registry {
+    pub fn new(
+        clients: Vec<Client>,
+        users: Vec<User>,
+        lifetimes: Lifetimes,
+        max_tokens_per_client: usize,
+    ) -> Registry {
+        let dearest = |secrets: &mut dyn Iterator<Item = &StoredSecret>| {
+            let nobody = StoredSecret::Sha256([0; 32]);
+            secrets.max_by_key(|secret| secret.cost()).cloned().unwrap_or(nobody)
+        };
+        let decoys = [
+            dearest(&mut clients.iter().filter_map(|client| client.secret.as_ref())),
+            dearest(&mut users.iter().map(|user| &user.password)),
+        ];
+        Registry {
+            clients: clients.into_iter().map(|c| (Arc::clone(&c.id), c)).collect(),
+            users: users.into_iter().map(|u| (Arc::clone(&u.name), u)).collect(),
+            lifetimes,
+            max_tokens_per_client,
+            decoys,
+        }
+    }
+
+    pub fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.get(id)
+    }
+
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(name)
+    }
+
+    /// A secret as dear as the dearest client's.
+    pub fn decoy_secret(&self) -> &StoredSecret {
+        &self.decoys[0]
+    }
+
+    /// A password as dear as the dearest user's.
+    pub fn decoy_password(&self) -> &StoredSecret {
+        &self.decoys[1]
+    }
+
+    /// Every scope that some client may ask for, in order.
+    pub fn scopes(&self) -> Vec<&str> {
+        let mut scopes: Vec<_> = self.clients.values().flat_map(|c| c.scopes.tokens()).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes
+    }
+}
+
+impl fmt::Display for GrantType {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.short_name())
+    }
+}
+
+#[cfg(test)]
+pub mod samples {
+    //! A registry for the tests of the rules.
+
+    use super::*;
+    use crate::oauth::secret::Secret;
+
+    pub fn client(id: &str) -> Client {
+        Client {
+            id: id.into(),
+            secret: Some(StoredSecret::Plain(Secret::new("secret"))),
+            grants: GrantType::ALL.to_vec(),
+            scopes: Scope::parse("read write").unwrap(),
+            default_scopes: Scope::parse("read").unwrap(),
+            redirect_uris: vec!["https://app.example.com/cb".into()],
+            access_token_lifetime: 3600,
+            require_pkce: false,
+        }
+    }
+
+    pub fn user(name: &str) -> User {
+        User {
+            name: name.into(),
+            password: StoredSecret::Plain(Secret::new("password")),
+            scopes: None,
+        }
+    }
+
+    pub fn registry(clients: Vec<Client>) -> Registry {
+        let lifetimes = Lifetimes {
+            access_token: 3600,
+            refresh_token: 1_209_600,
+            authorization_code: 60,
+            device_code: 600,
+            device_interval: 5,
+        };
+        let reader = User { scopes: Some(Scope::parse("read").unwrap()), ..user("reader") };
+        Registry::new(clients, vec![user("user"), reader], lifetimes, 1000)
+    }
+}

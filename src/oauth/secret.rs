@@ -1,0 +1,211 @@
+//! Secrets and passwords, as they are presented and as they are kept.
+
+use std::fmt;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::encode::{hex, pbkdf2, same, sha256};
+
+/// A secret in the open. It has no `Display`, and its `Debug` says nothing.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// What is kept of a secret, to compare what is presented with.
+#[derive(Clone)]
+pub enum StoredSecret {
+    Plain(Secret),
+    /// Right for random secrets of 128 bits or more, which nobody can guess however fast.
+    Sha256([u8; 32]),
+    /// For what people choose: every guess costs as many hashes.
+    Pbkdf2 {
+        iterations: u32,
+        salt: Vec<u8>,
+        key: [u8; 32],
+    },
+}
+
+/// PBKDF2's iterations for a new hash: the least that guidance asks for with SHA-256.
+pub const ITERATIONS: u32 = 600_000;
+/// A file with more iterations would let one guess stop a processor for minutes.
+const MOST_ITERATIONS: u32 = 100_000_000;
+
+impl StoredSecret {
+    /// Reads `sha256$HEX` or `pbkdf2-sha256$ITERATIONS$SALT$HASH`, both of the latter in base64.
+    pub fn parse(text: &str) -> Option<StoredSecret> {
+        let mut parts = text.split('$');
+        let stored = match (parts.next()?, parts.next()?) {
+            ("sha256", digits) => {
+                StoredSecret::Sha256(hex::decode(digits.to_ascii_lowercase().as_bytes())?)
+            }
+            ("pbkdf2-sha256", iterations) => StoredSecret::Pbkdf2 {
+                iterations: iterations
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=MOST_ITERATIONS).contains(n))?,
+                salt: decode_base64(parts.next()?)?,
+                key: decode_base64(parts.next()?)?.try_into().ok()?,
+            },
+            _ => return None,
+        };
+        parts.next().is_none().then_some(stored)
+    }
+
+    /// The line for the file of a secret that a person chose.
+    pub fn hash_password(password: &str, salt: &[u8], iterations: u32) -> String {
+        let key = pbkdf2::derive(password.as_bytes(), salt, iterations);
+        format!("pbkdf2-sha256${iterations}${}${}", BASE64.encode(salt), BASE64.encode(key))
+    }
+
+    /// The line for the file of a random secret.
+    pub fn hash_random(secret: &str) -> String {
+        let mut text = String::from("sha256$");
+        hex::push(&mut text, &sha256::digest(secret.as_bytes()));
+        text
+    }
+
+    /// Whether `presented` is the secret, in a time that does not depend on how much of it is
+    /// right.
+    pub fn matches(&self, presented: &str) -> bool {
+        let presented = presented.as_bytes();
+        match self {
+            StoredSecret::Plain(secret) => same(presented, secret.0.as_bytes()),
+            StoredSecret::Sha256(hash) => same(&sha256::digest(presented), hash),
+            StoredSecret::Pbkdf2 { iterations, salt, key } => {
+                same(&pbkdf2::derive(presented, salt, *iterations), key)
+            }
+        }
+    }
+
+    /// What a comparison costs, in hashes.
+    pub fn cost(&self) -> u32 {
+        match self {
+            StoredSecret::Plain(_) => 0,
+            StoredSecret::Sha256(_) => 1,
+            StoredSecret::Pbkdf2 { iterations, .. } => *iterations,
+        }
+    }
+}
+
+impl fmt::Debug for StoredSecret {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("StoredSecret")
+    }
+}
+
+/// Base64 with its padding or without: both are seen in such lines.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let padding = "=".repeat((4 - text.trim_end_matches('=').len() % 4) % 4);
+    BASE64.decode(format!("{}{padding}", text.trim_end_matches('='))).ok()
+}
+
+/// Lets slow hashes run a few at a time, so that a flood of passwords leaves processors to
+/// everything else.
+pub struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// The right to run one slow hash, until it is dropped.
+pub struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    pub fn new(at_once: usize) -> Gate {
+        Gate { free: Mutex::new(at_once), freed: Condvar::new() }
+    }
+
+    /// Waits for a turn; `None` where there is none within `patience`.
+    pub fn enter(&self, patience: Duration) -> Option<Pass<'_>> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut free, _) = self
+            .freed
+            .wait_timeout_while(free, patience, |free| *free == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        if *free == 0 {
+            return None;
+        }
+        *free -= 1;
+        Some(Pass(self))
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kept_form_knows_its_secret() {
+        let kept = [
+            StoredSecret::Plain(Secret::new("pä$$")),
+            StoredSecret::parse(&StoredSecret::hash_random("pä$$")).unwrap(),
+            StoredSecret::parse(&StoredSecret::hash_password("pä$$", b"salt", 3)).unwrap(),
+        ];
+        for stored in kept {
+            assert!(stored.matches("pä$$"));
+            assert!(!stored.matches("pä$") && !stored.matches("") && !stored.matches("pä$$ "));
+            assert_eq!(format!("{stored:?}"), "StoredSecret");
+        }
+    }
+
+    #[test]
+    fn base64_is_read_with_padding_and_without() {
+        let line = StoredSecret::hash_password("a", b"1234567", 1);
+        assert!(line.ends_with('=') && line.contains("=$"));
+        assert!(StoredSecret::parse(&line.replace('=', "")).unwrap().matches("a"));
+    }
+
+    #[test]
+    fn malformed_lines_are_none() {
+        let key = BASE64.encode([0; 32]);
+        for text in [
+            "",
+            "secret",
+            "sha256$",
+            "sha256$00",
+            "md5$00",
+            "pbkdf2-sha256$1$c2FsdA$c2hvcnQ",
+            &format!("pbkdf2-sha256$0$c2FsdA${key}"),
+            &format!("pbkdf2-sha256$-1$c2FsdA${key}"),
+            &format!("pbkdf2-sha256$1$!${key}"),
+            &format!("pbkdf2-sha256$1$c2FsdA${key}$"),
+            &format!("pbkdf2-sha256$4294967295$c2FsdA${key}"),
+        ] {
+            assert!(StoredSecret::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gate_lets_as_many_in_as_it_has_room_for() {
+        let gate = Gate::new(1);
+        let first = gate.enter(Duration::ZERO);
+        assert!(first.is_some());
+        assert!(gate.enter(Duration::ZERO).is_none());
+        drop(first);
+        assert!(gate.enter(Duration::ZERO).is_some());
+    }
+}

@@ -1,0 +1,81 @@
+//! Tokens and the time in which they live.
+
+use std::fmt;
+
+use super::smooth_map::Spread;
+use crate::encode::hex;
+
+/// An access token, refresh token, authorization code or device code: 160 random bits, so many
+/// that none can be guessed (RFC 6749, section 10.10).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 20]);
+
+impl Token {
+    /// A fresh one from the operating system.
+    pub fn random() -> Token {
+        Token(random_bytes())
+    }
+
+    /// Reads 40 lowercase hexadecimal digits; nothing else can be one of ours.
+    pub fn parse(text: &str) -> Option<Token> {
+        hex::decode(text.as_bytes()).map(Token)
+    }
+
+    /// The digits, for the answer that gives it out and for nothing else.
+    pub fn reveal(&self) -> String {
+        let mut text = String::with_capacity(40);
+        hex::push(&mut text, &self.0);
+        text
+    }
+}
+
+/// Random bytes from the operating system.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    bytes
+}
+
+impl Spread for Token {
+    fn spread(&self) -> u8 {
+        self.0[0]
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// An instant, in milliseconds since the beginning of 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    pub fn plus_seconds(self, seconds: u64) -> Timestamp {
+        Timestamp(self.0.saturating_add(seconds.saturating_mul(1000)))
+    }
+
+    /// Whole seconds since the beginning of 1970, as answers show instants.
+    pub fn seconds(self) -> u64 {
+        self.0 / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_forty_lowercase_digits() {
+        let token = Token::random();
+        let text = token.reveal();
+        assert_eq!(text.len(), 40);
+        assert_eq!(Token::parse(&text), Some(token));
+        assert_eq!(Token::parse(&text[1..]), None);
+        assert_eq!(Token::parse(&text.replace(|c: char| c.is_ascii_hexdigit(), "A")), None);
+        assert_ne!(token, Token::random());
+        assert_eq!(format!("{token:?}"), "Token");
+    }
+}
