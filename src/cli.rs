@@ -43,11 +43,14 @@ pub struct Options {
     pub demo: bool,
 }
 
+/// An argument that says what to do, and the command that it makes.
+type Chosen = (&'static str, fn(Options) -> Command);
+
 /// Reads the arguments behind the program's name; an error is a sentence for its user.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
     let mut arguments = arguments.into_iter();
     let mut options = Options::default();
-    let mut command: Option<(&str, fn(Options) -> Command)> = None;
+    let mut command: Option<Chosen> = None;
     while let Some(argument) = arguments.next() {
         let Some(text) = argument.to_str() else {
             return Err("an argument is not UTF-8".into());
@@ -60,7 +63,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             let value = attached.take().or_else(|| arguments.next());
             value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} needs {what}"))
         };
-        let mut chosen = |name, make| match command.replace((name, make)) {
+        let mut chosen = |name, make: fn(Options) -> Command| match command.replace((name, make)) {
             Some((other, _)) if other != name => {
                 Err(format!("{other} and {name} exclude each other"))
             }

@@ -190,8 +190,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A body, and what stands behind it.
+    type Decoded = (Vec<u8>, Vec<u8>);
+
     /// Feeds `bytes` in pieces of `step`: the decoded body and what stands behind it.
-    fn decode(bytes: &[u8], step: usize) -> Result<Option<(Vec<u8>, Vec<u8>)>, BadRequest> {
+    fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, BadRequest> {
         let mut buffer = b"HEAD".to_vec();
         let mut body = Body::new(4, Framing::Chunked);
         for piece in bytes.chunks(step) {

@@ -187,12 +187,15 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         };
         let (body, next, close) = match (&self.body, head.framing) {
             (Some(body), _) => (body.range(), body.range().end, false),
-            (None, Framing::Length(body)) if *at + length + body <= self.input.len() => {
+            (None, Framing::Length(body)) if body <= self.input.len() - *at - length => {
                 let start = *at + length;
                 (start..start + body, start + body, false)
             }
             // The answer will not wait, and where the next request begins will not be known.
             (None, _) if !self.service.wants_body(&head) => (0..0, self.input.len(), true),
+            (None, Framing::Length(body)) if body > self.limits.body => {
+                return Err(self.refuse(BadRequest::BodyTooLarge));
+            }
             (None, framing) => {
                 if head.expects_continue {
                     self.output.extend(b"HTTP/1.1 100 Continue\r\n\r\n");

@@ -1,0 +1,92 @@
+//! Contract section 4: introspection and revocation.
+
+use crate::support::*;
+
+fn introspect(server: &Server, client: &str, token: &str) -> Answer {
+    server.post("/oauth/introspect", &[client], &format!("token={token}&token_type_hint=nonsense"))
+}
+
+const INACTIVE: &str = "{\"active\":false}";
+
+#[test]
+fn a_client_with_a_secret_learns_what_an_access_token_is() {
+    let server = Server::clients();
+    let token = server.access_token("read+write");
+    // Even one with no grants, about another client's token.
+    let answer = introspect(&server, API, &token);
+    let json = answer.json();
+    let (exp, iat) = (json["exp"].as_u64().unwrap(), json["iat"].as_u64().unwrap());
+    assert_eq!(exp, iat + 3600);
+    assert_eq!(
+        answer.body,
+        format!(
+            "{{\"active\":true,\"scope\":\"read write\",\"client_id\":\"app\",\"username\":\"ann\",\
+             \"token_type\":\"bearer\",\"exp\":{exp},\"iat\":{iat},\"sub\":\"ann\",\"iss\":\"{}\"}}",
+            server.issuer()
+        )
+    );
+    assert_eq!(answer.field("Cache-Control"), Some("no-store"));
+    let alone = server.token(APP, "grant_type=client_credentials").member("access_token");
+    let json = introspect(&server, APP, &alone).json();
+    assert_eq!((json.get("username"), &json["sub"]), (None, &serde_json::json!("app")));
+}
+
+#[test]
+fn a_refresh_token_is_known_to_its_own_client_alone_and_is_no_access_token() {
+    let server = Server::clients();
+    let token = server
+        .token(APP, "grant_type=password&username=ann&password=password")
+        .member("refresh_token");
+    let json = introspect(&server, APP, &token).json();
+    assert_eq!(
+        (json.get("token_type"), &json["token_use"]),
+        (None, &serde_json::json!("refresh_token"))
+    );
+    assert_eq!(json["exp"].as_u64().unwrap() - json["iat"].as_u64().unwrap(), 1_209_600);
+    assert_eq!(introspect(&server, API, &token).body, INACTIVE);
+    assert_eq!(server.bearer(&token).status, 401);
+}
+
+#[test]
+fn everything_else_is_not_active_or_refused() {
+    let server = Server::clients();
+    assert_eq!(introspect(&server, APP, "nonsense").body, INACTIVE);
+    assert_eq!(
+        server.post("/oauth/introspect", &[APP], "").error(),
+        (400, "invalid_request".into())
+    );
+    assert_eq!(
+        server.post("/oauth/introspect", &[], "token=x").error(),
+        (401, "invalid_client".into())
+    );
+    let public = server.post("/oauth/introspect", &[], "token=x&client_id=public");
+    assert_eq!(public.error(), (401, "invalid_client".into()));
+    assert_eq!(public.field("WWW-Authenticate"), Some("Basic realm=\"oauth2d\""));
+}
+
+#[test]
+fn revocation_answers_200_and_ends_the_clients_own_tokens() {
+    let server = Server::clients();
+    let revoke = |client: &str, token: &str| {
+        server.post("/oauth/revoke", &[client], &format!("token={token}"))
+    };
+    let issued = server.token(APP, "grant_type=password&username=ann&password=password");
+    let (access, refresh) = (issued.member("access_token"), issued.member("refresh_token"));
+    assert_eq!(revoke(OTHER, &access).error(), (400, "unauthorized_client".into()));
+    assert_eq!(revoke(OTHER, &refresh).error(), (400, "unauthorized_client".into()));
+    assert!(server.is_live(&access));
+    assert_eq!(
+        revoke(APP, &refresh).whole(),
+        "200\nCache-Control: no-store\nPragma: no-cache\nContent-Type: application/json\nContent-Length: 2\n\n{}"
+    );
+    assert!(!server.is_live(&access));
+    assert_eq!(introspect(&server, APP, &refresh).body, INACTIVE);
+    for token in ["unknown", &access, &refresh] {
+        assert_eq!(revoke(APP, token).status, 200);
+    }
+    assert_eq!(
+        server.post("/oauth/revoke", &[APP], "token=").error(),
+        (400, "invalid_request".into())
+    );
+    assert_eq!(server.post("/oauth/revoke", &[], "token=x&client_id=public").status, 200);
+}

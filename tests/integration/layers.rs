@@ -1,0 +1,78 @@
+//! DESIGN section 2: who may know whom.
+
+use std::path::Path;
+
+/// Every line of the sources below `folder` that is not of a test, with its place.
+fn lines(folder: &str) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
+    for entry in std::fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            lines.extend(self::lines(format!("{folder}/{name}").trim_start_matches('/')));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for (at, line) in code.lines().enumerate() {
+                let place = format!("{}:{}", path.display(), at + 1);
+                lines.push((place, line.split("//").next().unwrap().into()));
+            }
+        }
+    }
+    lines
+}
+
+fn assert_without(folder: &str, words: &[&str]) {
+    let lines = lines(folder);
+    assert!(!lines.is_empty());
+    for (place, line) in lines {
+        for word in words {
+            assert!(!line.contains(word), "{place}: {folder} must not know {word}");
+        }
+    }
+}
+
+#[test]
+fn the_protocol_knows_no_sockets_clock_files_or_http() {
+    assert_without(
+        "oauth",
+        &[
+            "crate::http",
+            "crate::endpoints",
+            "crate::config",
+            "TcpStream",
+            "TcpListener",
+            "Instant",
+            "SystemTime",
+            "std::fs",
+            "std::env",
+            "unsafe",
+        ],
+    );
+}
+
+#[test]
+fn http_knows_no_oauth() {
+    let words = ["crate::oauth", "crate::endpoints", "crate::config", "oauth2d", "OAuth", "unsafe"];
+    assert_without("http", &words);
+}
+
+#[test]
+fn encodings_know_nobody() {
+    assert_without(
+        "encode",
+        &["crate::http", "crate::oauth", "crate::endpoints", "std::net", "unsafe"],
+    );
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file_and_dependencies_are_three() {
+    for (place, line) in lines("") {
+        assert!(!line.contains("unsafe") || place.contains("signals.rs"), "{place}");
+    }
+    let manifest = include_str!("../../Cargo.toml");
+    let section = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names: Vec<_> = section.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["base64", "getrandom", "httparse"]);
+}

@@ -1,0 +1,19 @@
+//! The contract, tested by running the program: each file is a part of it.
+
+mod support;
+
+mod abuse;
+mod authorize;
+mod bearer;
+mod clients;
+mod configuration;
+mod cors;
+mod device;
+mod http;
+mod introspection;
+mod layers;
+mod metadata;
+mod operations;
+mod running;
+mod throttle;
+mod token;

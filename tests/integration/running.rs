@@ -1,0 +1,134 @@
+//! Contract section 1: running it.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+
+use crate::support::*;
+
+#[test]
+fn localhost_is_served_on_both_families_with_one_port() {
+    let server =
+        Server::start(&mut Command::new(PROGRAM), &["--listen", "localhost:0"], Folder::new());
+    let ports: Vec<u16> = server.addresses.iter().map(|address| address.port()).collect();
+    assert_eq!(server.addresses[0].ip().to_string(), "127.0.0.1");
+    // A machine without IPv6 has only the first.
+    if TcpListener::bind("[::1]:0").is_ok() {
+        assert_eq!(server.addresses[1].ip().to_string(), "::1");
+        assert_eq!(ports[0], ports[1]);
+        assert!(Connection::to(server.addresses[1]).is_alive());
+    }
+    assert!(Connection::to(server.addresses[0]).is_alive());
+}
+
+#[test]
+fn listen_repeats_and_overrides_the_file() {
+    let folder = Folder::new();
+    let file = folder.write("c", "[server]\nlisten = 192.0.2.1:1\n");
+    let arguments =
+        ["--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"];
+    let server = Server::start(&mut Command::new(PROGRAM), &arguments, folder);
+    let hosts: Vec<_> = server.addresses.iter().map(|address| address.ip().to_string()).collect();
+    assert_eq!(hosts, ["127.0.0.1", "127.0.0.2"]);
+}
+
+#[test]
+fn help_and_version_are_on_standard_output() {
+    let (code, out, err) = run(&["--help"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for option in
+        ["--config", "--listen", "--demo", "--check", "--hash", "--new-secret", "--health"]
+    {
+        assert!(out.contains(option), "{option}");
+    }
+    let version = format!("oauth2d {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]), (0, version, String::new()));
+}
+
+#[test]
+fn a_wrong_argument_is_one_line_and_exit_2() {
+    for arguments in [
+        &["--nonsense"][..],
+        &["--listen", "3000"],
+        &["--config"],
+        &["--demo", "--config", "x"],
+        &["--config", "/does/not/exist"],
+        &["--listen", "0.0.0.0:0"],
+    ] {
+        let (code, out, err) = run(arguments);
+        assert_eq!((code, out.as_str(), err.lines().count()), (2, "", 1), "{arguments:?} {err}");
+        assert!(err.starts_with("oauth2d: "), "{err}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_line_and_exit_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, out, err) = run(&["--listen", &address]);
+    assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 1), "{err}");
+    assert!(err.starts_with(&format!("oauth2d: {address}: ")), "{err}");
+}
+
+#[test]
+fn the_demo_leaves_loopback_only_when_told() {
+    let arguments = ["--demo", "--listen", "0.0.0.0:0"];
+    let server = Server::start(&mut Command::new(PROGRAM), &arguments, Folder::new());
+    let port = server.addresses[0].port();
+    let mut connection = Connection::to(([127, 0, 0, 1], port).into());
+    connection.send("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(connection.answer().member("issuer"), format!("http://localhost:{port}"));
+}
+
+#[test]
+fn both_signals_end_it_with_exit_0() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Server::demo();
+        server.signal(signal);
+        assert_eq!(server.end().code(), Some(0));
+        assert!(TcpStream::connect(server.addresses[0]).is_err());
+    }
+}
+
+#[test]
+fn a_request_in_hand_is_finished_before_the_end() {
+    let mut server = Server::demo();
+    let mut idle = server.connect();
+    assert!(idle.is_alive());
+    let mut in_hand = server.connect();
+    let text = message(
+        "POST",
+        "/oauth/token",
+        &[APPLICATION, "Content-Type: application/x-www-form-urlencoded"],
+        PASSWORD_GRANT,
+    );
+    // The server has the head in hand once it asks for the body.
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    in_hand.send(format!("{head}\r\nExpect: 100-continue\r\n\r\n"));
+    let mut word = [0; 25];
+    in_hand.stream.read_exact(&mut word).unwrap();
+    assert_eq!(&word, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.signal("TERM");
+    assert!(idle.is_over());
+    in_hand.send(body);
+    let answer = in_hand.answer();
+    assert_eq!((answer.status, answer.field("Connection")), (200, Some("close")));
+    assert!(in_hand.is_over());
+    assert_eq!(server.end().code(), Some(0));
+}
+
+#[test]
+fn it_ends_as_process_1_too() {
+    // A process namespace of its own needs rights that not every machine gives.
+    let can = Command::new("unshare").args(["--pid", "--fork", "true"]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", PROGRAM]);
+    let mut server = Server::start(&mut command, &["--listen", "127.0.0.1:0"], Folder::new());
+    let children = format!("/proc/{0}/task/{0}/children", server.pid());
+    let child = std::fs::read_to_string(children).unwrap();
+    assert!(Command::new("kill").args(["-s", "TERM", child.trim()]).status().unwrap().success());
+    assert_eq!(server.end().code(), Some(0));
+}
