@@ -12,11 +12,19 @@ test:
 	cargo test
 
 # One statically linked, stripped file. Only the program is linked so: build scripts and
-# procedural macros need the system's libraries, hence the explicit target.
+# procedural macros need the system's libraries, hence the explicit target. RUSTFLAGS replaces
+# what .cargo/config.toml says, so its flag is here again.
+dist: export RUSTFLAGS = -C target-feature=+crt-static -C relocation-model=static \
+	--cfg getrandom_backend="linux_getrandom"
 dist:
-	RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" cargo build --release --target $(TARGET)
+	cargo build --release --target $(TARGET)
 	mkdir -p dist
-	cp $(STATIC) dist/oauth2d
+	install -m 755 $(STATIC) dist/oauth2d
+
+# The benchmark, as a table; `make bench PART=throughput` for a part of it. It takes some minutes
+# and wants the machine for itself.
+bench:
+	cargo bench --quiet --bench bench -- $(PART)
 
 lint:
 	cargo fmt --check

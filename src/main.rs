@@ -161,6 +161,9 @@ fn read(options: &Options) -> Result<Config, Vec<String>> {
 fn serve(options: &Options) -> Result<ExitCode, ExitCode> {
     let signals = Signals::block();
     silence_panics();
+    if !oauth::token::has_randomness() {
+        return Err(fail(FAILED, "the operating system gives no random bytes"));
+    }
     let config = load(options, false)?;
     let log = Arc::new(Log::new(std::io::stderr()));
     warn_of_open_secrets(&config, options, &log);

@@ -10,6 +10,7 @@ use crate::http::Response;
 use crate::oauth::Scope;
 use crate::oauth::bearer::{self, Refusal, Requirements};
 
+#[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     let authorization = call.authorization();
     let requirements = requirements(call.request.head.query.unwrap_or(""));

@@ -13,6 +13,7 @@ use crate::oauth::{ErrorCode, OAuthError};
 /// What the page adds to the request that it carries along.
 const ADDED: [&str; 3] = ["username", "password", "decision"];
 
+#[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     let is_post = call.request.head.method == "POST";
     let known = [&authorize::PARAMETERS[..], &ADDED[..]].concat();

@@ -10,6 +10,7 @@ use crate::oauth::{ErrorCode, OAuthError};
 
 const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
 
+#[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     let is_post = call.request.head.method == "POST";
     let form = match is_post {

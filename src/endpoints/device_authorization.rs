@@ -8,6 +8,7 @@ use crate::oauth::{Client, OAuthError, Token};
 
 const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "scope"];
 
+#[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     match start(call) {
         Ok((client, code, user_code)) => {

@@ -22,6 +22,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use crate::config::LogFormat;
 use crate::encode::form::Form;
 use crate::http::{BadRequest, Head, Request, Response, Service};
 use crate::log::{Line, Log};
@@ -173,6 +174,36 @@ impl App {
         }
     }
 
+    /// Counts and logs an answer.
+    #[inline(never)]
+    fn record(&self, call: &Call, route: Option<Route>, reply: &Reply, duration: Duration) {
+        let status = reply.response.status;
+        self.metrics.answered(route.map_or(OTHER, Route::path), status, duration);
+        if let Some(grant) = reply.issued {
+            self.metrics.issued(grant);
+        }
+        if let Some(refusal) = &reply.refusal {
+            self.metrics.refused(refusal.code);
+        }
+        let format = call.settings.log_format;
+        if format == LogFormat::Off {
+            return;
+        }
+        let reason = reply.refusal.as_ref().map(|refusal| refusal.reason());
+        let line = Line {
+            time: call.now,
+            address: call.address,
+            method: call.request.head.method,
+            path: call.request.head.path,
+            status,
+            duration,
+            client: reply.client.as_deref(),
+            user: reply.user.as_deref(),
+            reason: reason.as_deref(),
+        };
+        self.log.request(format, &line);
+    }
+
     fn route(&self, call: &Call) -> (Option<Route>, Reply) {
         let head = &call.request.head;
         let route = Route::find(head.path, &call.settings.issuer_path);
@@ -192,6 +223,8 @@ impl App {
     }
 }
 
+/// The route's answer. The endpoints are not inlined here: their stack would add up, and every
+/// open connection would hold a page more of it.
 fn answer(call: &Call, route: Route) -> Reply {
     match route {
         Route::Token => token::answer(call),
@@ -226,31 +259,7 @@ impl Service for App {
             now: (self.clock)(),
         };
         let (route, reply) = self.route(&call);
-        let duration = began.elapsed();
-        let status = reply.response.status;
-        self.metrics.answered(route.map_or(OTHER, Route::path), status, duration);
-        if let Some(grant) = reply.issued {
-            self.metrics.issued(grant);
-        }
-        if let Some(refusal) = &reply.refusal {
-            self.metrics.refused(refusal.code);
-        }
-        let format = settings.log_format;
-        if format != crate::config::LogFormat::Off {
-            let reason = reply.refusal.as_ref().map(OAuthError::reason);
-            let line = Line {
-                time: call.now,
-                address: call.address,
-                method: request.head.method,
-                path: request.head.path,
-                status,
-                duration,
-                client: reply.client.as_deref(),
-                user: reply.user.as_deref(),
-                reason: reason.as_deref(),
-            };
-            self.log.request(format, &line);
-        }
+        self.record(&call, route, &reply, began.elapsed());
         reply.response
     }
 

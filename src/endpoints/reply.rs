@@ -14,7 +14,8 @@ pub struct Reply {
     pub response: Response,
     pub client: Option<Arc<str>>,
     pub user: Option<Arc<str>>,
-    pub refusal: Option<OAuthError>,
+    /// In a box, since it is rare and an answer is moved often.
+    pub refusal: Option<Box<OAuthError>>,
     pub issued: Option<GrantType>,
 }
 
@@ -36,7 +37,7 @@ impl Reply {
     }
 
     pub fn refused(mut self, refusal: OAuthError) -> Reply {
-        self.refusal = Some(refusal);
+        self.refusal = Some(Box::new(refusal));
         self
     }
 
@@ -136,7 +137,7 @@ pub fn bearer_refusal_with(call: &Call, refusal: Refusal, status: u16) -> Reply 
         }
     };
     let response = uncached(status).body(JSON, body).field("WWW-Authenticate", &challenge);
-    Reply { refusal: error, ..response.into() }
+    Reply { refusal: error.map(Box::new), ..response.into() }
 }
 
 /// A page for a person, with what keeps it from being framed, cached or extended by others.

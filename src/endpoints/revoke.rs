@@ -6,6 +6,7 @@ use crate::oauth::{Client, OAuthError, revoke};
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
+#[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     match asked(call) {
         // A body, since some clients insist on one.

@@ -8,6 +8,7 @@ use crate::oauth::grants::{self, TokenRequest};
 use crate::oauth::store::Issued;
 use crate::oauth::{Client, GrantType, OAuthError};
 
+#[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     let form = match call.strict_form(&grants::PARAMETERS) {
         Ok(form) => form,
@@ -18,17 +19,23 @@ pub fn answer(call: &Call) -> Reply {
         Err(error) => return reply::oauth_error(error),
     };
     match grant(call, client, &form) {
-        Ok((grant_type, issued)) => {
-            let mut reply = reply::private_json(body(&issued)).client(&client.id);
-            reply.issued = Some(grant_type);
-            reply.user(issued.user)
-        }
-        Err(error) => {
-            let named = form.get("username").and_then(|name| call.settings.registry.user(name));
-            let user = named.map(|user| user.name.clone());
-            reply::oauth_error(error).client(&client.id).user(user)
-        }
+        Ok((grant_type, issued)) => granted(client, grant_type, issued),
+        Err(error) => refused(call, client, &form, error),
     }
+}
+
+#[inline(never)] // see answer() in mod.rs
+fn granted(client: &Client, grant_type: GrantType, issued: Issued) -> Reply {
+    let mut reply = reply::private_json(body(&issued)).client(&client.id);
+    reply.issued = Some(grant_type);
+    reply.user(issued.user)
+}
+
+#[cold]
+fn refused(call: &Call, client: &Client, form: &Form, error: OAuthError) -> Reply {
+    let named = form.get("username").and_then(|name| call.settings.registry.user(name));
+    let user = named.map(|user| user.name.clone());
+    reply::oauth_error(error).client(&client.id).user(user)
 }
 
 fn grant(call: &Call, client: &Client, form: &Form) -> Result<(GrantType, Issued), OAuthError> {

@@ -352,7 +352,9 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         Ok(())
     }
 
-    /// Ends our side, then reads until the client has ended its own.
+    /// Ends our side, then reads until the client has ended its own. Cold, so that a connection
+    /// at rest holds no stack for it.
+    #[cold]
     fn linger(&mut self) {
         let began = Instant::now();
         self.phase.idle(began);

@@ -115,12 +115,19 @@ impl BadRequest {
     }
 }
 
-/// Room for the fields of a request: [`parse`] leaves it untouched past those that are there.
-pub struct Slots<'b>([MaybeUninit<httparse::Header<'b>>; FIELDS]);
+/// Room for the fields of a request. A connection's stack holds what usual requests have; room for
+/// all that are allowed, on the heap, is for the others alone. That is a page less of memory for
+/// every open connection.
+pub struct Slots<'b> {
+    few: [MaybeUninit<httparse::Header<'b>>; FEW],
+    many: Vec<httparse::Header<'b>>,
+}
+
+const FEW: usize = 16;
 
 impl Slots<'_> {
     pub fn new() -> Self {
-        Slots([MaybeUninit::uninit(); FIELDS])
+        Slots { few: [MaybeUninit::uninit(); FEW], many: Vec::new() }
     }
 }
 
@@ -132,7 +139,12 @@ pub fn parse<'b>(
     limits: &Limits,
 ) -> Result<Option<(Head<'b>, usize)>, BadRequest> {
     let mut request = httparse::Request::new(&mut []);
-    let status = request.parse_with_uninit_headers(bytes, &mut slots.0);
+    let mut status = request.parse_with_uninit_headers(bytes, &mut slots.few);
+    if status == Err(httparse::Error::TooManyHeaders) {
+        slots.many.resize(FIELDS, httparse::EMPTY_HEADER);
+        request = httparse::Request::new(&mut slots.many);
+        status = request.parse(bytes);
+    }
     let length = match status {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() <= limits.head => return Ok(None),

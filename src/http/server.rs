@@ -214,6 +214,7 @@ impl<S: Service> Server<S> {
 
     /// The same, and waits for the client to have read it: what it has sent would else reset the
     /// connection first.
+    #[cold]
     fn refuse_and_linger(&self, slot: &Slot, address: IpAddr) {
         self.refuse(slot, address);
         let _ = slot.stream.set_nonblocking(false);

@@ -74,6 +74,7 @@ pub fn require_secret(client: &Client) -> Result<(), OAuthError> {
     }
 }
 
+#[inline(never)] // see answer() in endpoints/mod.rs
 fn presented(credentials: &Credentials) -> Result<Presented, OAuthError> {
     let (id, secret) = (credentials.form.get("client_id"), credentials.form.get("client_secret"));
     match credentials.authorization {

@@ -29,6 +29,12 @@ impl Token {
     }
 }
 
+/// Whether the operating system gives random bytes. Asked once at the start: a server that cannot
+/// make tokens should not begin.
+pub fn has_randomness() -> bool {
+    getrandom::fill(&mut [0; 20]).is_ok()
+}
+
 /// Random bytes from the operating system.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

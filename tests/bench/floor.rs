@@ -1,0 +1,28 @@
+//! The floor: reads once, writes a fixed answer, knows nothing.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+/// Answers each read with `batch` answers of `size` bytes.
+pub fn serve(size: usize, batch: usize) {
+    let head = "HTTP/1.1 200 OK\r\n\r\n";
+    let answer = format!("{head}{}", "x".repeat(size - head.len())).repeat(batch);
+    let answer: &'static [u8] = answer.into_bytes().leak();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("listening on http://{}", listener.local_addr().unwrap());
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        stream.set_nodelay(true).unwrap();
+        std::thread::Builder::new()
+            .stack_size(256 * 1024)
+            .spawn(move || {
+                let mut buffer = vec![0; if batch > 1 { 64 * 1024 } else { 4096 }];
+                while stream.read(&mut buffer).is_ok_and(|n| n > 0) {
+                    if stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            })
+            .unwrap();
+    }
+}

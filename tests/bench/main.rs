@@ -1,0 +1,221 @@
+//! `make bench`: the program beside a floor, in one run, as a table.
+//!
+//! The floor is a thread per connection that reads once and writes a fixed answer of the same
+//! size without looking at anything: no server of this design can be faster. Both are driven in
+//! turn by the same client with the same bytes. The client writes to all of its connections, then
+//! reads from all, so that it costs little and waits for nobody in between; how much of the
+//! machine it takes, the floor's own figure shows.
+
+mod client;
+mod floor;
+mod server;
+
+use std::time::{Duration, Instant};
+
+use client::{Load, median, spread};
+use server::Running;
+
+/// A configuration with nothing that slows a bench down, and one client for everything.
+const CONFIG: &str = "[server]\nlog = off\nmax_connections = 12000\n\
+    [client bench]\nsecret = secret\ngrants = client_credentials\n";
+const TOKEN_REQUEST: &str = "POST /oauth/token HTTP/1.1\r\nHost: localhost:3000\r\n\
+    User-Agent: bench/1.0\r\nAccept: */*\r\nAuthorization: Basic YmVuY2g6c2VjcmV0\r\n\
+    Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\n\r\n\
+    grant_type=client_credentials";
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_millis(1500);
+const MILLION: usize = 1_000_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, answer, batch] = &arguments[..]
+        && word == "--floor"
+    {
+        return floor::serve(answer.parse().unwrap(), batch.parse().unwrap());
+    }
+    // Cargo passes --bench; a word of our own chooses one part.
+    let only = arguments.iter().find(|argument| !argument.starts_with("--"));
+    let wanted = |part: &str| only.is_none_or(|only| only == part);
+
+    println!("| figure | ours | floor | ratio (spread) | target |");
+    println!("| --- | --- | --- | --- | --- |");
+    if wanted("throughput") {
+        throughput();
+    }
+    if wanted("log") {
+        log_on_and_off();
+    }
+    if wanted("growth") {
+        growth();
+    }
+    if wanted("expiry") {
+        expiry();
+    }
+    if wanted("memory") {
+        idle_memory();
+    }
+    if wanted("start") {
+        start();
+    }
+}
+
+fn row(figure: &str, ours: &str, floor: &str, ratio: &str, target: &str) {
+    println!("| {figure} | {ours} | {floor} | {ratio} | {target} |");
+}
+
+fn per_second(rates: &[f64]) -> String {
+    format!("{:.0}/s", median(rates))
+}
+
+/// The two requests at three numbers of connections, and pipelined.
+fn throughput() {
+    let server = Running::program(CONFIG);
+    let get = get_request(&server);
+    for (name, request) in [("POST /oauth/token", TOKEN_REQUEST), ("GET /", get.as_str())] {
+        let size = client::answer_size(server.address, request);
+        let floor = Running::floor(size, 1);
+        for connections in [1, 64, 512] {
+            let target = if connections == 64 { "0.95" } else { "" };
+            let figure = format!("{name}, {connections} connections");
+            compare(
+                &figure,
+                &server,
+                &floor,
+                &Load { request, batch: 1, connections, size },
+                target,
+            );
+        }
+        let batch = 50;
+        let floor = Running::floor(size, batch);
+        let load = Load { request, batch, connections: 1, size };
+        compare(&format!("{name}, {batch} pipelined"), &server, &floor, &load, "");
+    }
+}
+
+fn compare(figure: &str, server: &Running, floor: &Running, load: &Load, target: &str) {
+    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(load.run(server.address, ROUND));
+        theirs.push(load.run(floor.address, ROUND));
+        ratios.push(ours[ours.len() - 1] / theirs[theirs.len() - 1]);
+    }
+    row(figure, &per_second(&ours), &per_second(&theirs), &spread(&ratios), target);
+}
+
+fn log_on_and_off() {
+    let quiet = Running::program(CONFIG);
+    let loud = Running::program(&CONFIG.replace("log = off", "log = text"));
+    let size = client::answer_size(quiet.address, TOKEN_REQUEST);
+    let load = Load { request: TOKEN_REQUEST, batch: 1, connections: 64, size };
+    compare(
+        "POST /oauth/token, log on beside log off (in place of the floor)",
+        &loud,
+        &quiet,
+        &load,
+        "",
+    );
+}
+
+/// The same requests with a million live tokens, and how it got there.
+fn growth() {
+    let fresh = Running::program(CONFIG);
+    let full = Running::program(CONFIG);
+    let empty = full.memory();
+    let slowest = full.slowest_answer_while(|| client::issue(full.address, TOKEN_REQUEST, MILLION));
+    row(
+        "slowest answer while a million tokens are issued",
+        &milliseconds(slowest),
+        "",
+        "",
+        "50 ms",
+    );
+    let each = (full.memory() - empty) as f64 / MILLION as f64;
+    row("memory per live token", &format!("{each:.0} B"), "", "", "200 B");
+    let get = get_request(&full);
+    let fresh_get = get_request(&fresh);
+    let size = client::answer_size(full.address, &get);
+    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let load = |request| Load { request, batch: 1, connections: 64, size };
+        ours.push(load(get.as_str()).run(full.address, ROUND));
+        theirs.push(load(fresh_get.as_str()).run(fresh.address, ROUND));
+        ratios.push(ours[ours.len() - 1] / theirs[theirs.len() - 1]);
+    }
+    let figure =
+        "GET /, 64 connections, a million live tokens (beside none, in place of the floor)";
+    row(figure, &per_second(&ours), &per_second(&theirs), &spread(&ratios), "0.95");
+}
+
+/// A million tokens that expire in the same minute.
+fn expiry() {
+    let lifetime = Duration::from_secs(40);
+    let text = format!("{CONFIG}access_token_lifetime = {}\n", lifetime.as_secs());
+    let server = Running::program(&text);
+    let empty = server.memory();
+    let began = Instant::now();
+    client::issue(server.address, TOKEN_REQUEST, MILLION);
+    let issued = began.elapsed();
+    let full = server.memory();
+    // The last of them expires this late, and leaves within 18 seconds after.
+    let end = began + issued + lifetime + Duration::from_secs(20);
+    let slowest = server.slowest_answer_while(|| {
+        std::thread::sleep(end.saturating_duration_since(Instant::now()));
+    });
+    row("slowest answer while a million tokens expire", &milliseconds(slowest), "", "", "50 ms");
+    let left = server.memory() as f64 - empty as f64;
+    let given_back = 100.0 - 100.0 * left / (full - empty) as f64;
+    row("memory given back after that", &format!("{given_back:.0} %"), "", "", "");
+}
+
+fn idle_memory() {
+    const CONNECTIONS: usize = 9000;
+    let server = Running::program(CONFIG);
+    let get = get_request(&server);
+    let size = client::answer_size(server.address, &get);
+    let floor = Running::floor(size, 1);
+    let of = |server: &Running| {
+        let before = server.memory();
+        let open = client::open_and_ask_once(server.address, &get, size, CONNECTIONS);
+        let each = (server.memory() - before) as f64 / CONNECTIONS as f64 / 1024.0;
+        drop(open);
+        each
+    };
+    let (ours, theirs) = (of(&server), of(&floor));
+    let ratio = format!("{:.2}", ours / theirs);
+    row(
+        "memory per idle connection, 9,000 open, each after a request",
+        &format!("{ours:.1} KiB"),
+        &format!("{theirs:.1} KiB"),
+        &ratio,
+        "12 KiB",
+    );
+}
+
+fn start() {
+    let times: Vec<f64> = (0..21)
+        .map(|_| {
+            let began = Instant::now();
+            let server = Running::program(CONFIG);
+            let taken = began.elapsed();
+            drop(server);
+            taken.as_secs_f64() * 1000.0
+        })
+        .collect();
+    row("start to listening on", &format!("{:.1} ms", median(&times)), "", "", "5 ms");
+    let size = std::fs::metadata(server::program()).unwrap().len() as f64 / 1e6;
+    row("executable", &format!("{size:.2} MB"), "", "", "2.0 MB (static)");
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+/// A request of the protected resource, with a token of this server.
+fn get_request(server: &Running) -> String {
+    let answer = client::ask(server.address, TOKEN_REQUEST);
+    let token = answer.split("\"access_token\":\"").nth(1).unwrap().split('"').next().unwrap();
+    format!(
+        "GET / HTTP/1.1\r\nHost: localhost:3000\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    )
+}
