@@ -4,10 +4,8 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends the digits of `bytes` to `text`.
 pub fn push(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
 }
 
 /// Reads exactly `2 * N` lowercase digits; anything else, uppercase too, is `None`.

@@ -55,8 +55,10 @@ impl Object {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        push_string(&mut self.0, name);
-        self.0.push(':');
+        // Names are our own, so there is nothing to escape in them.
+        self.0.push('"');
+        self.0.push_str(name);
+        self.0.push_str("\":");
     }
 }
 
@@ -79,10 +81,10 @@ pub fn push_number(text: &mut String, mut value: u64) {
 pub fn push_string(text: &mut String, value: &str) {
     text.push('"');
     let mut rest = value;
-    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\' || c == '\u{7f}') {
-        let (plain, special) = rest.split_at(at);
-        text.push_str(plain);
-        match special.as_bytes()[0] {
+    // Special characters are ASCII, so the text can be cut beside them.
+    while let Some(at) = rest.bytes().position(is_special) {
+        text.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
             b'"' => text.push_str("\\\""),
             b'\\' => text.push_str("\\\\"),
             b'\n' => text.push_str("\\n"),
@@ -91,10 +93,14 @@ pub fn push_string(text: &mut String, value: &str) {
                 super::hex::push(text, &[control]);
             }
         }
-        rest = &special[1..];
+        rest = &rest[at + 1..];
     }
     text.push_str(rest);
     text.push('"');
+}
+
+fn is_special(b: u8) -> bool {
+    b < b' ' || b == b'"' || b == b'\\' || b == 0x7f
 }
 
 #[cfg(test)]

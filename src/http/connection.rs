@@ -234,7 +234,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         let (limit, timeout) = match wait {
             Wait::Request => {
                 self.rest();
-                self.began = Instant::now();
+                // Since the last request arrived, a little before its answer left.
                 self.phase.idle(self.began);
                 if self.phase.draining() {
                     // A request that has arrived already is still answered.

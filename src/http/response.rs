@@ -64,8 +64,6 @@ impl Response {
 
     /// Appends the message's bytes to `output`.
     pub fn write(&self, output: &mut Vec<u8>, delivery: &Delivery, now: SystemTime) {
-        let mut text = String::new();
-        json::push_number(&mut text, self.body.len() as u64);
         output.reserve(128 + self.fields.len() + self.body.len());
         output.extend(b"HTTP/1.1 ");
         output.extend(status_line(self.status).as_bytes());
@@ -75,9 +73,8 @@ impl Response {
         output.extend(self.fields.as_bytes());
         // A 204 has no content and no length (RFC 9110, section 8.6).
         if self.status != 204 {
-            output.extend(b"Content-Length: ");
-            output.extend(text.as_bytes());
-            output.extend(b"\r\n");
+            // Writing to a Vec cannot fail.
+            let _ = write!(output, "Content-Length: {}\r\n", self.body.len());
         }
         if delivery.close {
             output.extend(b"Connection: close\r\n");

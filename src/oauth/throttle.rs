@@ -73,21 +73,22 @@ impl Throttle {
         presented: &[&str],
         now: Timestamp,
     ) -> Result<bool, OAuthError> {
-        self.check(subject, address, now)?;
+        let key = self.key(subject, address);
+        self.check_key(key, now)?;
         let turn = match secret.cost() {
             0 | 1 => None,
             _ => {
                 let turn = self.gate.enter(PATIENCE).ok_or_else(|| self.too_busy())?;
-                self.check(subject, address, now)?;
+                self.check_key(key, now)?;
                 Some(turn)
             }
         };
         let right = presented.iter().any(|presented| secret.matches(presented));
         drop(turn);
         if right {
-            self.check(subject, address, now)?;
+            self.check_key(key, now)?;
         } else {
-            self.failed(subject, address, now);
+            self.count(key, now);
         }
         Ok(right)
     }
@@ -99,7 +100,10 @@ impl Throttle {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        let key = self.key(subject, address);
+        self.check_key(self.key(subject, address), now)
+    }
+
+    fn check_key(&self, key: u64, now: Timestamp) -> Result<(), OAuthError> {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let counter = counters[group(key)].iter().find(|c| c.key == key && now.0 < c.until);
         match counter {
@@ -114,7 +118,10 @@ impl Throttle {
 
     /// Counts a failure.
     pub fn failed(&self, subject: Subject, address: IpAddr, now: Timestamp) {
-        let key = self.key(subject, address);
+        self.count(self.key(subject, address), now);
+    }
+
+    fn count(&self, key: u64, now: Timestamp) {
         let end = now.plus_seconds(WINDOW).0;
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let group = &mut counters[group(key)];

