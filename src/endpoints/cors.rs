@@ -42,7 +42,7 @@ pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
     let mut response = Response::new(204);
     if allowed_origin(call, readers).is_some() {
         response = response
-            .field("Access-Control-Allow-Methods", route.methods().unwrap_or("GET"))
+            .field("Access-Control-Allow-Methods", &route.methods().unwrap_or(&["GET"]).join(", "))
             .field("Access-Control-Max-Age", "600");
         if let Some(asked) = head.fields.first("access-control-request-headers")
             && let Ok(asked) = std::str::from_utf8(asked)

@@ -102,20 +102,16 @@ impl Route {
         }
     }
 
-    /// The methods, as `Allow` names them; `None` where any will do.
-    fn methods(self) -> Option<&'static str> {
+    /// The methods; `None` where any will do.
+    fn methods(self) -> Option<&'static [&'static str]> {
         match self {
             Route::Token | Route::Introspect | Route::Revoke | Route::DeviceAuthorization => {
-                Some("POST")
+                Some(&["POST"])
             }
-            Route::Authorize | Route::Device => Some("GET, HEAD, POST"),
+            Route::Authorize | Route::Device => Some(&["GET", "HEAD", "POST"]),
             Route::Authenticate => None,
-            _ => Some("GET, HEAD"),
+            _ => Some(&["GET", "HEAD"]),
         }
-    }
-
-    fn allows(self, method: &str) -> bool {
-        self.methods().is_none_or(|methods| methods.split(", ").any(|known| known == method))
     }
 
     /// The route of a path, with the issuer's own path in front or without it; metadata also with
@@ -211,12 +207,12 @@ impl App {
             _ if head.path == "*" => reply::methods(204, "GET, HEAD, POST, OPTIONS"),
             _ if head.method == "CONNECT" => reply::methods(405, "GET, HEAD, POST, OPTIONS"),
             None => reply::not_found(),
-            Some(route) => match cors::preflight(call, route) {
-                Some(reply) => reply,
-                None => match (route.methods(), route.allows(head.method)) {
-                    (Some(methods), false) => reply::methods(405, methods),
-                    _ => answer(call, route),
-                },
+            Some(route) => match (cors::preflight(call, route), route.methods()) {
+                (Some(reply), _) => reply,
+                (None, Some(methods)) if !methods.contains(&head.method) => {
+                    reply::methods(405, &methods.join(", "))
+                }
+                _ => answer(call, route),
             },
         };
         (route, cors::apply(call, route, reply))

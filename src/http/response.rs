@@ -73,8 +73,11 @@ impl Response {
         output.extend(self.fields.as_bytes());
         // A 204 has no content and no length (RFC 9110, section 8.6).
         if self.status != 204 {
-            // Writing to a Vec cannot fail.
-            let _ = write!(output, "Content-Length: {}\r\n", self.body.len());
+            let mut length = String::new();
+            json::push_number(&mut length, self.body.len() as u64);
+            output.extend(b"Content-Length: ");
+            output.extend(length.as_bytes());
+            output.extend(b"\r\n");
         }
         if delivery.close {
             output.extend(b"Connection: close\r\n");

@@ -5,8 +5,11 @@ use std::net::TcpListener;
 
 /// Answers each read with `batch` answers of `size` bytes.
 pub fn serve(size: usize, batch: usize) {
-    let head = "HTTP/1.1 200 OK\r\n\r\n";
-    let answer = format!("{head}{}", "x".repeat(size - head.len())).repeat(batch);
+    // An honest length, so that any client can be used. Sizes have three digits here.
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 000\r\n\r\n";
+    let length = size - head.len();
+    let head = head.replace("000", &length.to_string());
+    let answer = format!("{head}{}", "x".repeat(length)).repeat(batch);
     let answer: &'static [u8] = answer.into_bytes().leak();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("listening on http://{}", listener.local_addr().unwrap());
