@@ -48,7 +48,7 @@ struct Connections {
 struct Slot {
     stream: TcpStream,
     /// [`IDLE`], [`IN_HEAD`], [`BUSY`] or [`ENDED`] in the two low bits, above them the
-    /// milliseconds from the server's start to the beginning of that state.
+    /// microseconds from the server's start to the beginning of that state.
     state: AtomicU64,
 }
 
@@ -268,7 +268,7 @@ impl<S: Service> Server<S> {
     }
 
     fn stamp(&self, state: u64, since: Instant) -> u64 {
-        (since.duration_since(self.started).as_millis() as u64) << 2 | state
+        ((since.duration_since(self.started).as_micros() as u64) << 2) | state
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {

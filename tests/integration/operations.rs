@@ -1,1 +1,274 @@
-//! To come.
+//! Running it for real: hashed secrets, the log, reload, health, metrics.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::support::*;
+
+const RIGHT: &str = "grant_type=password&username=ann&password=password";
+
+/// A log line without its time and duration.
+fn settled(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    assert!(words[0].len() == 24 && words[0].ends_with('Z'), "{line}");
+    assert!(words[5].ends_with("ms"), "{line}");
+    [&words[1..5], &words[6..]].concat().join(" ")
+}
+
+#[test]
+fn every_request_is_one_line_with_its_reason() {
+    let server = Server::with("trusted_proxies = 127.0.0.1");
+    let first = server.token(APP, RIGHT);
+    let refresh =
+        format!("grant_type=refresh_token&refresh_token={}", first.member("refresh_token"));
+    server.token(APP, &refresh);
+    server.token(APP, &refresh);
+    server.token("Authorization: Basic bm9ib2R5Og==", RIGHT);
+    server.get("/nothing?secret=hunter2", &["X-Forwarded-For: 192.0.2.1"]);
+    let mut connection = server.connect();
+    connection.send("nonsense\r\n\r\n");
+    connection.answer();
+    server.log_line(|line| line.contains("request line"));
+    let log = server.log();
+    let lines: Vec<String> =
+        log.lines().filter(|line| !line.starts_with("oauth2d:")).map(settled).collect();
+    assert_eq!(
+        lines,
+        [
+            "127.0.0.1 POST /oauth/token 200 client=app user=ann",
+            "127.0.0.1 POST /oauth/token 200 client=app user=ann",
+            "127.0.0.1 POST /oauth/token 400 client=app reason=\"refresh token used twice: 2 tokens ended (RFC 9700, section 4.14)\"",
+            "127.0.0.1 POST /oauth/token 401 reason=\"there is no such client (RFC 6749, section 5.2)\"",
+            "192.0.2.1 GET /nothing 404",
+            "127.0.0.1 - - 400 reason=\"the request line is malformed\"",
+        ]
+    );
+    for secret in
+        ["hunter2", &first.member("access_token"), &first.member("refresh_token"), "password="]
+    {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn nothing_forges_a_log_line() {
+    let server = Server::configured("[client a\"b = c]\nsecret = s\ngrants = client_credentials\n");
+    server.post(
+        "/oauth/token",
+        &[],
+        "grant_type=client_credentials&client_id=a%22b+%3D+c&client_secret=s",
+    );
+    let line = server.log_line(|line| line.contains("/oauth/token"));
+    assert!(line.ends_with("ms client=\"a\\\"b = c\""), "{line}");
+    server.post(
+        "/oauth/token",
+        &[],
+        "client_id=x%0A2026-01-01T00:00:00.000Z+1.1.1.1+GET+/+200&client_secret=y",
+    );
+    let line = server.log_line(|line| line.contains(" 401 "));
+    assert!(!line.contains("1.1.1.1"));
+}
+
+#[test]
+fn json_lines_and_no_lines() {
+    let server = Server::with("log = json");
+    server.token(APP, "grant_type=password&username=ann&password=wrong");
+    let line = server.log_line(|line| line.starts_with('{'));
+    let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+    for (name, value) in [
+        ("address", "127.0.0.1"),
+        ("method", "POST"),
+        ("path", "/oauth/token"),
+        ("client", "app"),
+        ("user", "ann"),
+        ("reason", "the password is wrong (RFC 6749, section 5.2)"),
+    ] {
+        assert_eq!(json[name], value);
+    }
+    assert_eq!(json["status"], 400);
+    let mut server = Server::with("log = off");
+    server.token(APP, RIGHT);
+    server.signal("TERM");
+    server.end();
+    assert!(server.log().lines().all(|line| line.starts_with("oauth2d: ")));
+}
+
+#[test]
+fn a_full_or_closed_standard_error_holds_nobody_up() {
+    for redirect in ["2>&-", "2>/dev/full"] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {redirect}"), PROGRAM]);
+        let server = Server::configured_by(&mut shell, &format!("[server]\n{CLIENTS}"));
+        for _ in 0..50 {
+            assert_eq!(server.token(APP, RIGHT).status, 200);
+        }
+    }
+}
+
+#[test]
+fn hashes_stand_in_for_secrets() {
+    let (code, line, err) = run_with_input(&["--hash"], "pa$$ wörd\n");
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(line.starts_with("password_hash = pbkdf2-sha256$600000$"), "{line}");
+    let (code, fresh, _) = run(&["--new-secret"]);
+    let (secret, secret_line) = fresh.split_once('\n').unwrap();
+    assert_eq!((code, secret.len()), (0, 40));
+    assert!(secret_line.starts_with("secret_hash = sha256$"), "{secret_line}");
+    assert_eq!(run_with_input(&["--hash"], "\n").0, 2);
+    let text = format!(
+        "[client c]\n{secret_line}\ngrants = password client_credentials\n[user u]\n{line}"
+    );
+    let server = Server::configured(&text);
+    let client = format!("client_id=c&client_secret={secret}");
+    assert_eq!(
+        server.post("/oauth/token", &[], &format!("grant_type=client_credentials&{client}")).status,
+        200
+    );
+    for (password, status) in [("pa%24%24+w%C3%B6rd", 200), ("pa%24%24", 400)] {
+        let form = format!("grant_type=password&{client}&username=u&password={password}");
+        assert_eq!(server.post("/oauth/token", &[], &form).status, status);
+    }
+}
+
+#[test]
+fn the_hash_is_the_one_of_pythons_hashlib() {
+    let (_, line, _) = run_with_input(&["--hash"], "correct horse");
+    let hash = line.trim().strip_prefix("password_hash = ").unwrap();
+    let program = "import sys,base64,hashlib\n_,n,s,h=sys.argv[1].split('$')\n\
+                   k=hashlib.pbkdf2_hmac('sha256',b'correct horse',base64.b64decode(s),int(n))\n\
+                   print(base64.b64encode(k).decode()==h)";
+    // Where there is no Python there is nothing to compare with; the crate is compared elsewhere.
+    if let Ok(output) = Command::new("python3").args(["-c", program, hash]).output() {
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "True\n");
+    }
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_open_files_are_warned_of() {
+    let mut command = Command::new(PROGRAM);
+    command.env("OAUTH2D_TEST_SECRET", "from outside");
+    let text = "[client c]\nsecret_env = OAUTH2D_TEST_SECRET\ngrants = client_credentials\n[client d]\nsecret = s\n";
+    let server = Server::configured_by(&mut command, text);
+    let form = "grant_type=client_credentials&client_id=c&client_secret=from+outside";
+    assert_eq!(server.post("/oauth/token", &[], form).status, 200);
+    server.log_line(|line| line.contains("every user of this machine can read it"));
+}
+
+#[test]
+fn a_reload_is_whole_or_nothing_and_tokens_live_on() {
+    let server = Server::clients();
+    let file = server.folder.path().join("oauth2d.conf");
+    let of_app = server.access_token("read");
+    let other = server.token(OTHER, RIGHT);
+    let bob = server.token(APP, &RIGHT.replace("ann", "bob")).member("access_token");
+    std::fs::write(&file, "[server]\nnonsense\n").unwrap();
+    server.signal("HUP");
+    let line = server.log_line(|line| line.contains("stays as it was"));
+    assert!(line.contains("oauth2d.conf:2: "), "{line}");
+    assert!(server.is_live(&of_app));
+
+    let text = "[server]\nlisten = 127.0.0.1:1\n[client app]\nsecret = secret\ngrants = password\n[user ann]\npassword = new\n";
+    std::fs::write(&file, text).unwrap();
+    server.signal("HUP");
+    server.log_line(|line| line.ends_with("read again"));
+    assert!(server.is_live(&of_app));
+    assert!(!server.is_live(&other.member("access_token")) && !server.is_live(&bob));
+    assert_eq!(server.token(APP, RIGHT).status, 400);
+    assert_eq!(server.token(APP, &RIGHT.replace("password=password", "password=new")).status, 200);
+    assert_eq!(server.token(OTHER, RIGHT).status, 401);
+}
+
+#[test]
+fn a_changed_listen_is_told_and_not_followed() {
+    let server = Server::configured("[server]\nlisten = 127.0.0.1:0\nlog = off\n");
+    let file = server.folder.path().join("oauth2d.conf");
+    std::fs::write(file, "[server]\nlisten = 127.0.0.2:0\n").unwrap();
+    server.signal("HUP");
+    server.log_line(|line| line == "oauth2d: listen has changed in the file; that needs a restart");
+    assert!(server.connect().is_alive());
+}
+
+#[test]
+fn no_request_fails_while_the_configuration_is_read_again() {
+    let server = Server::with("log = off");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let mut connection = server.connect();
+            let text = message(
+                "POST",
+                "/oauth/token",
+                &[APP, "Content-Type: application/x-www-form-urlencoded"],
+                RIGHT,
+            );
+            let mut answers = 0;
+            while !over.load(Ordering::Relaxed) {
+                connection.send(&text);
+                assert_eq!(connection.answer().status, 200);
+                answers += 1;
+            }
+            answers
+        });
+        for reload in 1..=10 {
+            server.signal("HUP");
+            let seen = || server.log().matches("read again").count() >= reload;
+            eventually(seen, "it is read again");
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(load.join().unwrap() > 0);
+    });
+}
+
+#[test]
+fn health_is_an_exit_code() {
+    let server = Server::demo();
+    let address = server.addresses[0].to_string();
+    assert_eq!(run(&["--health", "--listen", &address]), (0, String::new(), String::new()));
+    drop(server);
+    let (code, out, err) = run(&["--health", "--listen", &address]);
+    assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 1));
+}
+
+#[test]
+fn metrics_are_what_prometheus_reads_and_only_there() {
+    // The port is taken and given back: the log tells nothing of it.
+    let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = probe.local_addr().unwrap();
+    drop(probe);
+    let server = Server::with(&format!("metrics_listen = {metrics}"));
+    server.token(APP, RIGHT);
+    server.token(APP, "grant_type=password&username=ann&password=wrong");
+    server.get("/nothing", &[]);
+    assert_eq!(server.get("/metrics", &[]).status, 404);
+    let mut connection = Connection::to(metrics);
+    connection.send("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
+    let answer = connection.answer();
+    assert_eq!(answer.field("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let lines = answer.body.lines().map(|line| Ok(line.to_string()));
+    let scrape = prometheus_parse::Scrape::parse(lines).unwrap();
+    let value = |name: &str, labels: &[(&str, &str)]| {
+        let sample = scrape.samples.iter().find(|sample| {
+            let own: HashMap<&str, &str> =
+                sample.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            sample.metric == name && labels.iter().all(|(k, v)| own.get(k) == Some(v))
+        });
+        match &sample.unwrap_or_else(|| panic!("{name} {labels:?}")).value {
+            prometheus_parse::Value::Counter(v)
+            | prometheus_parse::Value::Gauge(v)
+            | prometheus_parse::Value::Untyped(v) => *v,
+            prometheus_parse::Value::Histogram(buckets) => buckets.last().unwrap().count,
+            other => panic!("{other:?}"),
+        }
+    };
+    let token = ("endpoint", "/oauth/token");
+    assert_eq!(value("oauth2d_requests_total", &[token, ("status", "200")]), 1.0);
+    assert_eq!(value("oauth2d_requests_total", &[token, ("status", "400")]), 1.0);
+    assert_eq!(value("oauth2d_requests_total", &[("endpoint", "other"), ("status", "404")]), 2.0);
+    assert_eq!(value("oauth2d_tokens_issued_total", &[("grant", "password")]), 1.0);
+    assert_eq!(value("oauth2d_refusals_total", &[("error", "invalid_grant")]), 1.0);
+    assert_eq!(value("oauth2d_live_tokens", &[("kind", "access_token")]), 1.0);
+    assert_eq!(value("oauth2d_throttled_attempts_total", &[]), 0.0);
+    assert_eq!(value("oauth2d_request_duration_seconds", &[]), 4.0);
+    assert!(value("oauth2d_open_connections", &[]) >= 0.0);
+}

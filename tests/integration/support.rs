@@ -388,6 +388,15 @@ impl Answer {
     }
 }
 
+/// Waits until this holds.
+pub fn eventually(mut holds: impl FnMut() -> bool, what: &str) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// The text with every 40 digits as `TOKEN`.
 pub fn without_tokens(text: &str) -> String {
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
