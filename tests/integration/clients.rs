@@ -1,1 +1,159 @@
-//! To come.
+//! Real clients: curl with the README's own words, and the crate `oauth2`.
+
+use std::process::Command;
+
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
+    IntrospectionUrl, PkceCodeChallenge, RedirectUrl, RefreshToken, ResourceOwnerPassword,
+    ResourceOwnerUsername, RevocationUrl, Scope, StandardDeviceAuthorizationResponse,
+    StandardRevocableToken, TokenIntrospectionResponse, TokenResponse, TokenUrl,
+};
+
+use crate::support::*;
+
+/// The commands of the README that stand below "run by the tests", with their answers.
+fn examples() -> Vec<(String, String)> {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("<!-- run by the tests -->\n").skip(1);
+    blocks
+        .map(|block| {
+            let (command, rest) = block.split_once("\n\n").unwrap();
+            let answer = rest.trim_start().lines().next().unwrap();
+            (command.replace("\\\n", " "), answer.into())
+        })
+        .collect()
+}
+
+#[test]
+fn the_readmes_commands_give_the_readmes_answers() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        return;
+    }
+    let server = Server::demo();
+    let mut token = String::from("TOKEN");
+    let examples = examples();
+    assert_eq!(examples.len(), 3);
+    for (command, expected) in examples {
+        let command = command.replace("http://localhost:3000", &server.issuer());
+        let command = command.replace("Bearer TOKEN", &format!("Bearer {token}"));
+        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+        let answer = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(without_tokens(&answer), expected, "{command}");
+        if let Some(rest) = answer.split("\"access_token\":\"").nth(1) {
+            token = rest[..40].into();
+        }
+    }
+}
+
+#[test]
+fn curl_with_its_own_basic_credentials() {
+    let server =
+        Server::configured("[client a+b]\nsecret = c%d/e f\ngrants = client_credentials\n");
+    let url = format!("{}/oauth/token", server.issuer());
+    let arguments = ["-s", "-u", "a+b:c%d/e f", "-d", "grant_type=client_credentials", &url];
+    if let Ok(output) = Command::new("curl").args(arguments).output() {
+        assert!(String::from_utf8_lossy(&output.stdout).contains("access_token"));
+    }
+}
+
+macro_rules! client {
+    ($server:expr) => {{
+        let issuer = $server.issuer();
+        BasicClient::new(ClientId::new("app".into()))
+            .set_client_secret(ClientSecret::new("secret".into()))
+            .set_token_uri(TokenUrl::new(format!("{issuer}/oauth/token")).unwrap())
+            .set_auth_uri(AuthUrl::new(format!("{issuer}/oauth/authorize")).unwrap())
+            .set_introspection_url(
+                IntrospectionUrl::new(format!("{issuer}/oauth/introspect")).unwrap(),
+            )
+            .set_revocation_url_option(RevocationUrl::new(format!("{issuer}/oauth/revoke")).ok())
+            .set_device_authorization_url(
+                DeviceAuthorizationUrl::new(format!("{issuer}/oauth/device_authorization"))
+                    .unwrap(),
+            )
+            .set_redirect_uri(RedirectUrl::new("https://app.example.com/cb".into()).unwrap())
+    }};
+}
+
+fn agent() -> oauth2::ureq::Agent {
+    oauth2::ureq::AgentBuilder::new().redirects(0).build()
+}
+
+#[test]
+fn the_crate_oauth2_gets_refreshes_and_inspects_tokens() {
+    let server = Server::clients();
+    let (client, http) = (client!(server), agent());
+    let token = client
+        .exchange_password(
+            &ResourceOwnerUsername::new("ann".into()),
+            &ResourceOwnerPassword::new("password".into()),
+        )
+        .add_scope(Scope::new("read".into()))
+        .add_scope(Scope::new("write".into()))
+        .request(&http)
+        .unwrap();
+    assert_eq!(token.scopes().unwrap().len(), 2);
+    let refresh = RefreshToken::new(token.refresh_token().unwrap().secret().clone());
+    let second = client.exchange_refresh_token(&refresh).request(&http).unwrap();
+    assert!(server.is_live(second.access_token().secret()));
+    let facts = client.introspect(second.access_token()).request(&http).unwrap();
+    assert_eq!((facts.active(), facts.username()), (true, Some("ann")));
+    assert_eq!(facts.client_id().unwrap().as_str(), "app");
+    let alone = client.exchange_client_credentials().request(&http).unwrap();
+    assert!(server.is_live(alone.access_token().secret()));
+}
+
+#[test]
+fn the_crate_oauth2_signs_a_person_in() {
+    let server = Server::clients();
+    let (client, http) = (client!(server), agent());
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let (url, state) =
+        client.authorize_url(CsrfToken::new_random).set_pkce_challenge(challenge).url();
+    // A person's browser: the page, then its form with a name and a password.
+    let page = server.get(&format!("{}?{}", url.path(), url.query().unwrap()), &[]);
+    let mut form = String::from("username=ann&password=password&decision=allow");
+    for field in page.body.split("<input type=\"hidden\" name=\"").skip(1) {
+        let (name, rest) = field.split_once("\" value=\"").unwrap();
+        let value = rest.split('"').next().unwrap();
+        let value: String = value.bytes().map(|b| format!("%{b:02X}")).collect();
+        form.push_str(&format!("&{name}={value}"));
+    }
+    let answer = server.post("/oauth/authorize", &[], &form);
+    assert_eq!(answer.location_parameter("state").as_deref(), Some(state.secret().as_str()));
+    let code = AuthorizationCode::new(answer.location_parameter("code").unwrap());
+    let token = client.exchange_code(code).set_pkce_verifier(verifier).request(&http).unwrap();
+    assert!(server.is_live(token.access_token().secret()));
+}
+
+#[test]
+fn the_crate_oauth2_connects_a_device() {
+    let server = Server::with("device_interval = 1");
+    let (client, http) = (client!(server), agent());
+    let details: StandardDeviceAuthorizationResponse =
+        client.exchange_device_code().request(&http).unwrap();
+    let form = format!(
+        "user_code={}&username=ann&password=password&decision=allow",
+        details.user_code().secret()
+    );
+    assert_eq!(server.post("/oauth/device", &[], &form).status, 200);
+    let token = client
+        .exchange_device_access_token(&details)
+        .request(&http, std::thread::sleep, None)
+        .unwrap();
+    assert!(server.is_live(token.access_token().secret()));
+}
+
+#[test]
+fn the_crate_oauth2_would_revoke_over_tls_only() {
+    // It insists on https, so its request is made by hand with the same form.
+    let server = Server::clients();
+    let client = client!(server);
+    let token = server.access_token("read");
+    let standard: StandardRevocableToken = oauth2::AccessToken::new(token.clone()).into();
+    assert!(client.revoke_token(standard).is_err());
+    let form = format!("token={token}&token_type_hint=access_token");
+    assert_eq!(server.post("/oauth/revoke", &[APP], &form).body, "{}");
+    assert!(!server.is_live(&token));
+}
