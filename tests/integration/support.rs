@@ -214,7 +214,7 @@ impl Server {
     /// One request on a connection of its own. `fields` are whole lines.
     pub fn request(&self, method: &str, target: &str, fields: &[&str], body: &str) -> Answer {
         let mut connection = self.connect();
-        connection.send(&message(method, target, fields, body));
+        connection.send(message(method, target, fields, body));
         connection.answer_to(method)
     }
 
