@@ -3,7 +3,7 @@
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC := target/$(TARGET)/release/oauth2d
 
-.PHONY: run test dist bench lint browser proxies fuzz clean
+.PHONY: run test dist bench lint proxies clean
 
 run:
 	cargo run --quiet --release
@@ -25,6 +25,11 @@ dist:
 # and wants the machine for itself.
 bench:
 	cargo bench --quiet --bench bench -- $(PART)
+
+# Forward-auth in the real nginx and Caddy, by the README's own recipes.
+proxies:
+	cargo build --quiet
+	tests/proxies/run.py target/debug/oauth2d
 
 lint:
 	cargo fmt --check
