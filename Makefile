@@ -3,7 +3,7 @@
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC := target/$(TARGET)/release/oauth2d
 
-.PHONY: run test dist bench lint proxies clean
+.PHONY: run test dist bench lint browser proxies fuzz clean
 
 run:
 	cargo run --quiet --release
@@ -25,6 +25,20 @@ dist:
 # and wants the machine for itself.
 bench:
 	cargo bench --quiet --bench bench -- $(PART)
+
+# The pages in real Chromium, and what axe says of them.
+browser:
+	cargo build --quiet
+	cd tests/browser && npm install --silent --no-package-lock --no-audit --no-fund
+	node tests/browser/run.mjs target/debug/oauth2d
+
+# A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
+fuzz:
+	for target in http config; do \
+	  mkdir -p target/fuzz-corpus/$$target && \
+	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target target/fuzz-corpus/$$target \
+	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
+	done
 
 # Forward-auth in the real nginx and Caddy, by the README's own recipes.
 proxies:
