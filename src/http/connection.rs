@@ -99,6 +99,8 @@ pub struct Connection<'a, T, S, P> {
     body: Option<Body>,
     /// When what we wait for began: the idle time, the head or the body.
     began: Instant,
+    /// When input last arrived.
+    arrived: Instant,
     /// Whether what arrived since the last look could complete a head.
     news: bool,
     read_timeout: Duration,
@@ -113,6 +115,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         phase: &'a P,
         limits: &'a Limits,
     ) -> Self {
+        let now = Instant::now();
         Connection {
             transport,
             service,
@@ -122,7 +125,8 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             input: Vec::new(),
             output: Vec::new(),
             body: None,
-            began: Instant::now(),
+            began: now,
+            arrived: now,
             news: false,
             read_timeout: limits.idle_time,
         }
@@ -153,10 +157,8 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             if self.output.len() > OUTPUT {
                 self.flush()?;
             }
-            match self.answer_one(&mut at) {
-                Ok(None) => {}
-                Ok(Some(wait)) => break wait,
-                Err(end) => return Err(end),
+            if let Some(wait) = self.answer_one(&mut at)? {
+                break wait;
             }
         };
         self.input.drain(..at);
@@ -203,7 +205,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
                 self.body = Some(Body::new(length, framing));
                 self.input.drain(..*at);
                 *at = 0;
-                self.began = Instant::now();
+                self.began = self.arrived;
                 return Ok(None);
             }
         };
@@ -216,6 +218,8 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         let close = answer(self.service, &request, delivery, &mut self.output);
         self.body = None;
         *at = next;
+        // What stands behind this request came with its last bytes: the next one has its own time.
+        self.began = self.arrived;
         match close {
             true => Err(End::AfterAnswer),
             false => Ok(None),
@@ -234,7 +238,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         let (limit, timeout) = match wait {
             Wait::Request => {
                 self.rest();
-                // Since the last request arrived, a little before its answer left.
+                // Since the last request was whole, a little before its answer left.
                 self.phase.idle(self.began);
                 if self.phase.draining() {
                     // A request that has arrived already is still answered.
@@ -267,8 +271,9 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             Ok(0) if wait == Wait::Request => Err(End::Silent),
             Ok(0) => Err(self.refuse(BadRequest::Malformed("the request ends in its middle"))),
             Ok(_) => {
+                self.arrived = Instant::now();
                 if wait == Wait::Request {
-                    self.began = Instant::now();
+                    self.began = self.arrived;
                 }
                 Ok(())
             }

@@ -41,6 +41,19 @@ fn a_head_has_ten_seconds_however_it_trickles() {
 }
 
 #[test]
+fn a_request_behind_a_slow_one_has_its_own_time() {
+    let server = Server::demo();
+    let mut connection = server.connect();
+    connection.send("POST /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell");
+    // Longer than a head may take, within what a body may.
+    std::thread::sleep(Duration::from_secs(11));
+    connection.send("oGET /heal");
+    assert_eq!(connection.answer().status, 405);
+    connection.send("thz HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(connection.answer().status, 200);
+}
+
+#[test]
 fn a_body_has_thirty_seconds_and_an_idle_connection_too() {
     let server = Server::demo();
     let began = Instant::now();
