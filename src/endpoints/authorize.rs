@@ -7,8 +7,8 @@ use super::Call;
 use super::page::{self, Problem};
 use super::reply::{self, Reply};
 use crate::encode::form::Form;
+use crate::oauth::OAuthError;
 use crate::oauth::authorize::{self, Allowed, AuthorizationRequest, Refusal};
-use crate::oauth::{ErrorCode, OAuthError};
 
 /// What the page adds to the request that it carries along.
 const ADDED: [&str; 3] = ["username", "password", "decision"];
@@ -76,14 +76,10 @@ fn allow(call: &Call, form: &Form, request: &AuthorizationRequest) -> Reply {
             reply::redirect(&location).refused(error).user(user)
         }
         Err(error) => {
-            let problem = match error.code {
-                ErrorCode::TemporarilyUnavailable => Problem::too_many(&error),
-                _ => Problem::wrong_password(),
-            };
+            let problem = Problem::of(&error, Problem::wrong_password());
             let status = reply::attempt_status(&error);
             let user = registry.user(name).map(|user| user.name.clone());
-            let reply = page::authorize(status, request, form, Some(problem));
-            page::with_retry(reply, error).user(user)
+            page::authorize(status, request, form, Some(problem)).refused(error).user(user)
         }
     }
 }

@@ -42,8 +42,8 @@ fn show(call: &Call, form: &Form) -> Reply {
             page::device(200, Some((&code, &device)), form, None).client(&device.client)
         }
         Err(error) if error.code == ErrorCode::TemporarilyUnavailable => {
-            let reply = page::device(429, None, form, Some(Problem::too_many(&error)));
-            page::with_retry(reply, error)
+            let problem = Problem::of(&error, Problem::wrong_code());
+            page::device(429, None, form, Some(problem)).refused(error)
         }
         Err(error) => page::device(200, None, form, Some(Problem::wrong_code())).refused(error),
     }
@@ -61,12 +61,9 @@ fn decide(call: &Call, form: &Form) -> Reply {
             page::device(400, found, form, Some(Problem::no_decision())).refused(error)
         }
         (Some(_), Err(error)) => {
-            let problem = match error.code {
-                ErrorCode::TemporarilyUnavailable => Problem::too_many(&error),
-                _ => Problem::wrong_code(),
-            };
+            let problem = Problem::of(&error, Problem::wrong_code());
             let status = reply::attempt_status(&error);
-            page::with_retry(page::device(status, None, form, Some(problem)), error)
+            page::device(status, None, form, Some(problem)).refused(error)
         }
         (Some("deny"), Ok((code, device))) => {
             call.store.decide_device(&code, Decision::Denied, call.now);
@@ -87,12 +84,9 @@ fn allow(call: &Call, form: &Form, code: &UserCode, device: &PendingDevice) -> R
         Ok(Allowed::Done) => page::device_allowed(device),
         Ok(Allowed::NothingToGive) => page::device_nothing_to_give(device),
         Err(error) => {
-            let problem = match error.code {
-                ErrorCode::TemporarilyUnavailable => Problem::too_many(&error),
-                _ => Problem::wrong_password(),
-            };
+            let problem = Problem::of(&error, Problem::wrong_password());
             let status = reply::attempt_status(&error);
-            page::with_retry(page::device(status, Some(request), form, Some(problem)), error)
+            page::device(status, Some(request), form, Some(problem)).refused(error)
         }
     };
     reply.user(registry.user(name).map(|user| user.name.clone()))

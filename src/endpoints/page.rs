@@ -12,7 +12,7 @@ use crate::encode::sha256;
 use crate::oauth::authorize::{self, AuthorizationRequest};
 use crate::oauth::device::UserCode;
 use crate::oauth::store::PendingDevice;
-use crate::oauth::{OAuthError, Scope, redirect_uri};
+use crate::oauth::{ErrorCode, OAuthError, Scope, redirect_uri};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -48,7 +48,11 @@ impl Problem {
         Problem { text: "Please choose Allow or Deny.".into(), field: "username" }
     }
 
-    pub fn too_many(error: &OAuthError) -> Problem {
+    /// What to say of a failed attempt: `otherwise`, unless there were too many of them.
+    pub fn of(error: &OAuthError, otherwise: Problem) -> Problem {
+        if error.code != ErrorCode::TemporarilyUnavailable {
+            return otherwise;
+        }
         let seconds = error.retry_after.unwrap_or(60);
         Problem {
             text: format!(
@@ -157,17 +161,7 @@ pub fn dead_end(error: OAuthError) -> Reply {
         escape(&error.description)
     );
     let body = format!("<h1>This link does not work</h1>\n<p role=\"alert\">{text}</p>\n");
-    let html = layout("This link does not work", &body);
-    reply::error_page(400, html, &STYLE_POLICY, error)
-}
-
-/// Adds to a page what its error says about trying again.
-pub fn with_retry(reply: Reply, error: OAuthError) -> Reply {
-    let reply = match error.retry_after {
-        Some(seconds) => reply.field("Retry-After", &seconds.to_string()),
-        None => reply,
-    };
-    reply.refused(error)
+    show(400, "This link does not work", &body).refused(error)
 }
 
 fn outcome(status: u16, title: &str, text: &str) -> Reply {

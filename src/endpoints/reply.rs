@@ -36,7 +36,11 @@ impl Reply {
         self
     }
 
+    /// An answer to a refused request, with the time after which another can succeed.
     pub fn refused(mut self, refusal: OAuthError) -> Reply {
+        if let Some(seconds) = refusal.retry_after {
+            self = self.field("Retry-After", &seconds.to_string());
+        }
         self.refusal = Some(Box::new(refusal));
         self
     }
@@ -100,14 +104,7 @@ pub fn oauth_error(error: OAuthError) -> Reply {
     if status == 401 {
         response = response.field("WWW-Authenticate", "Basic realm=\"oauth2d\"");
     }
-    Reply::from(retry_after(response, &error)).refused(error)
-}
-
-fn retry_after(response: Response, error: &OAuthError) -> Response {
-    match error.retry_after {
-        Some(seconds) => response.field("Retry-After", &seconds.to_string()),
-        None => response,
-    }
+    Reply::from(response).refused(error)
 }
 
 /// A refusal of a bearer token, with its challenge (RFC 6750, section 3; RFC 9728, section 5.1).
@@ -152,12 +149,6 @@ pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str)
         .field("X-Content-Type-Options", "nosniff")
         .field("X-Frame-Options", "DENY")
         .body("text/html; charset=utf-8", html)
-}
-
-/// A page about an error: with its status, and when to try again.
-pub fn error_page(status: u16, html: String, style_policy: &str, error: OAuthError) -> Reply {
-    let response = retry_after(page(status, html, style_policy), &error);
-    Reply::from(response).refused(error)
 }
 
 /// The status of a page on which an attempt has failed.
