@@ -35,27 +35,20 @@ fn main() {
     }
     // Cargo passes --bench; a word of our own chooses one part.
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
-    let wanted = |part: &str| only.is_none_or(|only| only == part);
-
     println!("| figure | ours | floor | ratio (spread) | target |");
     println!("| --- | --- | --- | --- | --- |");
-    if wanted("throughput") {
-        throughput();
-    }
-    if wanted("log") {
-        log_on_and_off();
-    }
-    if wanted("growth") {
-        growth();
-    }
-    if wanted("expiry") {
-        expiry();
-    }
-    if wanted("memory") {
-        idle_memory();
-    }
-    if wanted("start") {
-        start();
+    let parts: [(&str, fn()); 6] = [
+        ("throughput", throughput),
+        ("log", log_on_and_off),
+        ("growth", growth),
+        ("expiry", expiry),
+        ("memory", idle_memory),
+        ("start", start),
+    ];
+    for (name, part) in parts {
+        if only.is_none_or(|only| only == name) {
+            part();
+        }
     }
 }
 
@@ -94,14 +87,21 @@ fn throughput() {
     }
 }
 
+/// One load on two servers in turn.
 fn compare(figure: &str, server: &Running, floor: &Running, load: &Load, target: &str) {
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    compare_loads(figure, (server, load), (floor, load), target);
+}
+
+fn compare_loads(figure: &str, ours: (&Running, &Load), other: (&Running, &Load), target: &str) {
+    let (mut rates, mut other_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.push(load.run(server.address, ROUND));
-        theirs.push(load.run(floor.address, ROUND));
-        ratios.push(ours[ours.len() - 1] / theirs[theirs.len() - 1]);
+        let rate = ours.1.run(ours.0.address, ROUND);
+        let other_rate = other.1.run(other.0.address, ROUND);
+        ratios.push(rate / other_rate);
+        rates.push(rate);
+        other_rates.push(other_rate);
     }
-    row(figure, &per_second(&ours), &per_second(&theirs), &spread(&ratios), target);
+    row(figure, &per_second(&rates), &per_second(&other_rates), &spread(&ratios), target);
 }
 
 fn log_on_and_off() {
@@ -136,16 +136,11 @@ fn growth() {
     let get = get_request(&full);
     let fresh_get = get_request(&fresh);
     let size = client::answer_size(full.address, &get);
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let load = |request| Load { request, batch: 1, connections: 64, size };
-        ours.push(load(get.as_str()).run(full.address, ROUND));
-        theirs.push(load(fresh_get.as_str()).run(fresh.address, ROUND));
-        ratios.push(ours[ours.len() - 1] / theirs[theirs.len() - 1]);
-    }
+    let load = |request| Load { request, batch: 1, connections: 64, size };
+    let (load, fresh_load) = (load(get.as_str()), load(fresh_get.as_str()));
     let figure =
         "GET /, 64 connections, a million live tokens (beside none, in place of the floor)";
-    row(figure, &per_second(&ours), &per_second(&theirs), &spread(&ratios), "0.95");
+    compare_loads(figure, (&full, &load), (&fresh, &fresh_load), "0.95");
 }
 
 /// A million tokens that expire in the same minute.
