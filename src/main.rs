@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use cli::{Command, Options};
 use config::{Config, Context, HostPort, Outside};
@@ -37,7 +37,6 @@ use endpoints::{App, Settings};
 use http::Limits;
 use http::server::Server;
 use log::Log;
-use oauth::Timestamp;
 use oauth::secret::{ITERATIONS, StoredSecret};
 use signals::{Event, Signals};
 
@@ -189,7 +188,7 @@ fn serve(options: &Options) -> Result<ExitCode, ExitCode> {
     let fixed = Fixed::of(&config);
     let settings = Settings::new(config, issuer.unwrap_or_default());
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let app = App::new(settings, Arc::clone(&log), (processors - 1).max(1), now);
+    let app = App::new(settings, Arc::clone(&log), (processors - 1).max(1));
     let server = Server::new(app, limits);
     let metrics_limits = Limits { connections: METRICS_CONNECTIONS, ..Limits::DEFAULT };
     let metrics = Server::new(MetricsService(Arc::clone(&server)), metrics_limits);
@@ -223,7 +222,7 @@ fn serve(options: &Options) -> Result<ExitCode, ExitCode> {
     let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
 
     while signals.wait() == Event::Reload {
-        reload(options, &fixed, server.service());
+        reload(options, &fixed, &server);
     }
     server.stop(&addresses, DRAIN);
     log.finish(Duration::from_millis(500));
@@ -248,7 +247,8 @@ impl Fixed {
 }
 
 /// Puts the configuration in place as it is now, whole or not at all.
-fn reload(options: &Options, started: &Fixed, app: &App) {
+fn reload(options: &Options, started: &Fixed, server: &Server<App>) {
+    let app = server.service();
     let config = match read(options) {
         Ok(config) => config,
         Err(faults) => {
@@ -258,7 +258,7 @@ fn reload(options: &Options, started: &Fixed, app: &App) {
         }
     };
     warn_of_open_secrets(&config, options, &app.log);
-    let issuer = config.issuer.clone().unwrap_or_else(|| app.settings().issuer.clone());
+    let issuer = config.issuer.clone().unwrap_or_else(|| app.settings.get().issuer.clone());
     let fixed = Fixed::of(&config);
     for (changed, key) in [
         (fixed.listen != started.listen, "listen"),
@@ -269,14 +269,11 @@ fn reload(options: &Options, started: &Fixed, app: &App) {
             app.log.notice(&format!("{key} has changed in the file; that needs a restart"));
         }
     }
-    let old = app.replace_settings(Settings::new(config, issuer));
-    app.store.end_unknown(&app.settings().registry);
-    // Requests that began with the old settings may have given out one more token.
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while Arc::strong_count(&old) > 1 && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(5));
-    }
-    app.store.end_unknown(&app.settings().registry);
+    app.settings.replace(Settings::new(config, issuer));
+    app.store.end_unknown(&app.settings.get().registry);
+    // Requests that began with the old settings may give out one more token.
+    server.await_requests_in_hand(Duration::from_secs(5));
+    app.store.end_unknown(&app.settings.get().registry);
     app.log.notice("the configuration was read again");
 }
 
@@ -415,9 +412,4 @@ fn silence_panics() {
         let place = panic.location().map_or(String::new(), ToString::to_string);
         let _ = writeln!(std::io::stderr(), "oauth2d: a fault in this program at {place}");
     }));
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as u64)
 }

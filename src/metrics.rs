@@ -16,9 +16,6 @@ const BUCKETS: [u64; 13] = [
 const STATUSES: [u16; 16] =
     [200, 204, 303, 400, 401, 403, 404, 405, 408, 413, 414, 417, 429, 431, 500, 503];
 
-/// The endpoints by name; whatever is none of them is counted together.
-pub const OTHER: &str = "other";
-
 const ERRORS: [ErrorCode; 14] = [
     ErrorCode::InvalidRequest,
     ErrorCode::InvalidClient,
@@ -37,12 +34,24 @@ const ERRORS: [ErrorCode; 14] = [
 ];
 
 pub struct Metrics {
-    endpoints: Vec<(&'static str, [AtomicU64; STATUSES.len()])>,
+    names: Vec<&'static str>,
+    /// One for each name, and a last one for whatever is none of them.
+    endpoints: Vec<Endpoint>,
     issued: [AtomicU64; GrantType::ALL.len()],
     refused: [AtomicU64; ERRORS.len()],
+}
+
+/// The counters of one endpoint. Those of a usual answer, short and with status 200, are the
+/// neighbours in the middle: on one cache line, which two processors then hand to each other once
+/// an answer and not three times, at some 80 ns each.
+#[derive(Default)]
+#[repr(C, align(64))]
+struct Endpoint {
+    /// By bucket, the longest first.
     durations: [AtomicU64; BUCKETS.len() + 1],
     /// Nanoseconds.
     total_duration: AtomicU64,
+    statuses: [AtomicU64; STATUSES.len()],
 }
 
 /// What is not counted but asked for.
@@ -53,29 +62,27 @@ pub struct Gauges {
 }
 
 impl Metrics {
-    /// Counters for these endpoints, and for [`OTHER`].
-    pub fn new(endpoints: impl IntoIterator<Item = &'static str>) -> Metrics {
-        let with_counters = |name| (name, Default::default());
+    /// Counters for the endpoints of these names, and for everything else.
+    pub fn new(names: impl IntoIterator<Item = &'static str>) -> Metrics {
+        let names: Vec<_> = names.into_iter().chain(["other"]).collect();
         Metrics {
-            endpoints: endpoints.into_iter().chain([OTHER]).map(with_counters).collect(),
+            endpoints: names.iter().map(|_| Endpoint::default()).collect(),
+            names,
             issued: Default::default(),
             refused: Default::default(),
-            durations: Default::default(),
-            total_duration: AtomicU64::new(0),
         }
     }
 
-    /// Counts an answer.
-    pub fn answered(&self, endpoint: &str, status: u16, duration: Duration) {
-        let named = self.endpoints.iter().find(|(name, _)| *name == endpoint);
-        let status = STATUSES.iter().position(|&known| known == status);
-        if let (Some((_, statuses)), Some(status)) = (named, status) {
-            add(&statuses[status], 1);
+    /// Counts an answer of the endpoint at this place among the names; `None` for everything else.
+    pub fn answered(&self, endpoint: Option<usize>, status: u16, duration: Duration) {
+        let endpoint = &self.endpoints[endpoint.unwrap_or(self.endpoints.len() - 1)];
+        if let Some(status) = STATUSES.iter().position(|&known| known == status) {
+            add(&endpoint.statuses[status], 1);
         }
-        let micros = duration.as_micros() as u64;
-        let bucket = BUCKETS.iter().position(|&bound| micros <= bound).unwrap_or(BUCKETS.len());
-        add(&self.durations[bucket], 1);
-        add(&self.total_duration, duration.as_nanos() as u64);
+        let nanos = duration.as_nanos() as u64;
+        let bucket = BUCKETS.iter().position(|&bound| nanos <= 1000 * bound);
+        add(&endpoint.durations[BUCKETS.len() - bucket.unwrap_or(BUCKETS.len())], 1);
+        add(&endpoint.total_duration, nanos);
     }
 
     pub fn issued(&self, grant: GrantType) {
@@ -94,11 +101,11 @@ impl Metrics {
     pub fn text(&self, gauges: &Gauges) -> String {
         let mut text = Text(String::with_capacity(4096));
         text.head("requests_total", "counter", "Answers, by endpoint and status.");
-        for (endpoint, statuses) in &self.endpoints {
-            for (status, counter) in STATUSES.iter().zip(statuses) {
+        for (name, endpoint) in self.names.iter().zip(&self.endpoints) {
+            for (status, counter) in STATUSES.iter().zip(&endpoint.statuses) {
                 let count = read(counter);
                 if count > 0 {
-                    let labels = format!("{{endpoint=\"{endpoint}\",status=\"{status}\"}}");
+                    let labels = format!("{{endpoint=\"{name}\",status=\"{status}\"}}");
                     text.sample("requests_total", &labels, count);
                 }
             }
@@ -133,15 +140,18 @@ impl Metrics {
     fn histogram(&self, text: &mut Text) {
         const NAME: &str = "request_duration_seconds";
         text.head(NAME, "histogram", "Time from a whole request to its answer.");
+        let sum = |counter: &dyn Fn(&Endpoint) -> u64| self.endpoints.iter().map(counter).sum();
+        let in_bucket = |at: usize| -> u64 { sum(&|e| read(&e.durations[BUCKETS.len() - at])) };
         let mut count = 0;
-        for (bound, counter) in BUCKETS.iter().zip(&self.durations) {
-            count += read(counter);
+        for (at, bound) in BUCKETS.iter().enumerate() {
+            count += in_bucket(at);
             let labels = format!("{{le=\"{}\"}}", *bound as f64 / 1e6);
             text.sample("request_duration_seconds_bucket", &labels, count);
         }
-        count += read(&self.durations[BUCKETS.len()]);
+        count += in_bucket(BUCKETS.len());
         text.sample("request_duration_seconds_bucket", "{le=\"+Inf\"}", count);
-        let seconds = read(&self.total_duration) as f64 / 1e9;
+        let nanos: u64 = sum(&|endpoint| read(&endpoint.total_duration));
+        let seconds = nanos as f64 / 1e9;
         let _ = writeln!(text.0, "oauth2d_request_duration_seconds_sum {seconds}");
         text.sample("request_duration_seconds_count", "", count);
     }

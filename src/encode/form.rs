@@ -6,17 +6,14 @@
 
 use std::borrow::Cow;
 
-/// An escape that is not `%` and two hexadecimal digits, or bytes that are not UTF-8.
+/// An escape that is not `%` and two hexadecimal digits, or escaped bytes that are not UTF-8.
 #[derive(Debug, PartialEq)]
 pub struct Malformed;
 
 /// The pairs of a form or a query, decoded, in their order. Empty pieces between `&` are skipped.
-pub fn pairs(bytes: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
-    bytes.split(|&b| b == b'&').filter(|piece| !piece.is_empty()).map(|piece| {
-        let (name, value) = match piece.iter().position(|&b| b == b'=') {
-            Some(at) => (&piece[..at], &piece[at + 1..]),
-            None => (piece, &[][..]),
-        };
+pub fn pairs(text: &str) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
+    text.split('&').filter(|piece| !piece.is_empty()).map(|piece| {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
         Ok((decode(name)?, decode(value)?))
     })
 }
@@ -32,10 +29,10 @@ pub struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// Reads the parameters `known` out of `bytes`; of one that is sent twice, the first stays.
-    pub fn parse(bytes: &'a [u8], known: &[&'static str]) -> Result<Form<'a>, Malformed> {
+    /// Reads the parameters `known` out of `text`; of one that is sent twice, the first stays.
+    pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Form<'a>, Malformed> {
         let mut form = Form { values: Vec::with_capacity(4), repeated: None };
-        for pair in pairs(bytes) {
+        for pair in pairs(text) {
             let (name, value) = pair?;
             let Some(&name) = known.iter().find(|&&known| known == name) else {
                 continue;
@@ -70,16 +67,13 @@ impl<'a> Form<'a> {
 }
 
 /// One name or value, decoded.
-pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Malformed> {
-    if !bytes.iter().any(|b| matches!(b, b'%' | b'+')) {
-        return match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Cow::Borrowed(text)),
-            Err(_) => Err(Malformed),
-        };
+pub fn decode(text: &str) -> Result<Cow<'_, str>, Malformed> {
+    if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
+        return Ok(Cow::Borrowed(text));
     }
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.iter();
-    while let Some(&byte) = rest.next() {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
         decoded.push(match byte {
             b'+' => b' ',
             b'%' => hex_digit(rest.next())? << 4 | hex_digit(rest.next())?,
@@ -89,8 +83,8 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Malformed> {
     String::from_utf8(decoded).map(Cow::Owned).map_err(|_| Malformed)
 }
 
-fn hex_digit(c: Option<&u8>) -> Result<u8, Malformed> {
-    let value = c.and_then(|&c| char::from(c).to_digit(16));
+fn hex_digit(c: Option<u8>) -> Result<u8, Malformed> {
+    let value = c.and_then(|c| char::from(c).to_digit(16));
     value.map(|value| value as u8).ok_or(Malformed)
 }
 
@@ -123,7 +117,7 @@ mod tests {
 
     #[test]
     fn known_parameters_are_decoded_and_others_ignored() {
-        let form = Form::parse(b"a=1+2%263&&c=%C3%A9&c=5&b", KNOWN).unwrap();
+        let form = Form::parse("a=1+2%263&&c=%C3%A9&c=5&b", KNOWN).unwrap();
         assert_eq!(form.get("a"), Some("1 2&3"));
         assert_eq!(form.get("b"), None);
         assert_eq!(form.get("c"), None);
@@ -133,7 +127,7 @@ mod tests {
     #[test]
     fn a_repeated_parameter_is_told_even_where_one_is_empty() {
         for text in ["a=1&a=2", "a=&a=1", "a=1&a", "%61=1&a=1"] {
-            let form = Form::parse(text.as_bytes(), KNOWN).unwrap();
+            let form = Form::parse(text, KNOWN).unwrap();
             assert_eq!(form.repeated(), Some("a"), "{text}");
         }
     }
@@ -141,21 +135,21 @@ mod tests {
     #[test]
     fn malformed_escapes_are_errors() {
         for text in ["a=%", "a=%4", "a=%zz", "a=%+1", "%=1", "x=%ff", "a=\u{fffd}%C3"] {
-            assert_eq!(Form::parse(text.as_bytes(), KNOWN).err(), Some(Malformed), "{text}");
+            assert_eq!(Form::parse(text, KNOWN).err(), Some(Malformed), "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_bytes_decode_or_fail_without_a_panic(bytes: Vec<u8>) {
-            let _ = Form::parse(&bytes, KNOWN);
+        fn any_text_decodes_or_fails_without_a_panic(text: String) {
+            let _ = Form::parse(&text, KNOWN);
         }
 
         #[test]
         fn what_is_encoded_decodes_to_itself(value: String) {
             let mut encoded = String::new();
             push_encoded(&mut encoded, &value);
-            prop_assert_eq!(decode(encoded.as_bytes()).unwrap(), value);
+            prop_assert_eq!(decode(&encoded).unwrap(), value);
         }
     }
 }

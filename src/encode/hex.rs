@@ -4,8 +4,16 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends the digits of `bytes` to `text`.
 pub fn push(text: &mut String, bytes: &[u8]) {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    text.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
+    // Many at once: appending each digit alone would cost more than finding it.
+    for part in bytes.chunks(32) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(part) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        let digits = &digits[..2 * part.len()];
+        text.push_str(std::str::from_utf8(digits).expect("digits are ASCII"));
+    }
 }
 
 /// Reads exactly `2 * N` lowercase digits; anything else, uppercase too, is `None`.

@@ -74,13 +74,18 @@ pub fn push_number(text: &mut String, mut value: u64) {
             break;
         }
     }
-    text.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+    text.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
 }
 
 /// Appends `value` as a JSON string, quotes included.
 pub fn push_string(text: &mut String, value: &str) {
     text.push('"');
     let mut rest = value;
+    // Without a way out early, so that it is a few instructions for many bytes.
+    if !value.bytes().fold(false, |found, b| found | is_special(b)) {
+        rest = "";
+        text.push_str(value);
+    }
     // Special characters are ASCII, so the text can be cut beside them.
     while let Some(at) = rest.bytes().position(is_special) {
         text.push_str(&rest[..at]);

@@ -12,9 +12,8 @@ use crate::oauth::bearer::{self, Refusal, Requirements};
 
 #[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
-    let authorization = call.authorization();
     let requirements = requirements(call.request.head.query.unwrap_or(""));
-    let checked = bearer::presented(&authorization, None)
+    let checked = bearer::presented(call.authorization(), None)
         .and_then(|token| bearer::check(call.store, token, &requirements, call.now));
     match checked {
         Ok(facts) => {
@@ -40,7 +39,7 @@ pub fn answer(call: &Call) -> Reply {
 /// What `?scope=a+b&client=x&user=y` asks for. Each may repeat: one of them is enough.
 fn requirements(query: &str) -> Requirements<'_> {
     let mut requirements = Requirements::default();
-    for pair in form::pairs(query.as_bytes()) {
+    for pair in form::pairs(query) {
         match pair {
             Ok((name, value)) if name == "scope" => match Scope::parse(&value) {
                 Ok(scope) => requirements.scopes.push(scope),

@@ -21,7 +21,7 @@ pub fn answer(call: &Call) -> Reply {
         true => call.form(&known),
         false => {
             let query = call.request.head.query.unwrap_or("");
-            let form = Form::parse(query.as_bytes(), &authorize::PARAMETERS);
+            let form = Form::parse(query, &authorize::PARAMETERS);
             form.map_err(|_| OAuthError::malformed_form())
         }
     };

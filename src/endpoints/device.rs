@@ -17,7 +17,7 @@ pub fn answer(call: &Call) -> Reply {
         true => call.form(&PARAMETERS),
         false => {
             let query = call.request.head.query.unwrap_or("");
-            let form = Form::parse(query.as_bytes(), &PARAMETERS[..1]);
+            let form = Form::parse(query, &PARAMETERS[..1]);
             form.map_err(|_| OAuthError::malformed_form())
         }
     };

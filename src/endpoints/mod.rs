@@ -6,6 +6,7 @@
 mod authenticate;
 mod authorize;
 mod cors;
+mod current;
 mod device;
 mod device_authorization;
 mod introspect;
@@ -19,29 +20,29 @@ mod settings;
 mod token;
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::LogFormat;
 use crate::encode::form::Form;
 use crate::http::{BadRequest, Head, Request, Response, Service};
 use crate::log::{Line, Log};
-use crate::metrics::{Metrics, OTHER};
+use crate::metrics::Metrics;
 use crate::oauth::client_auth::{self, Credentials};
 use crate::oauth::throttle::Throttle;
-use crate::oauth::{Client, ErrorCode, OAuthError, Store, Timestamp};
+use crate::oauth::{Authorization, Client, ErrorCode, OAuthError, Store, Timestamp};
 
+use current::Current;
 use reply::Reply;
 pub use settings::Settings;
 
 /// The server's state: what it was told and what it has given out.
 pub struct App {
-    settings: RwLock<Arc<Settings>>,
+    pub settings: Current,
     pub store: Store,
     throttle: Throttle,
     pub log: Arc<Log>,
     metrics: Metrics,
-    clock: fn() -> Timestamp,
 }
 
 /// A request on its way through an endpoint.
@@ -72,6 +73,7 @@ enum Route {
 }
 
 impl Route {
+    /// In the order in which they are declared, which is that of their metrics.
     const ALL: [Route; 11] = [
         Route::Token,
         Route::Resource,
@@ -137,44 +139,29 @@ impl Route {
 
 impl App {
     /// `slow_hashes` is how many password hashes may run at once.
-    pub fn new(
-        settings: Settings,
-        log: Arc<Log>,
-        slow_hashes: usize,
-        clock: fn() -> Timestamp,
-    ) -> App {
+    pub fn new(settings: Settings, log: Arc<Log>, slow_hashes: usize) -> App {
         App {
-            settings: RwLock::new(Arc::new(settings)),
+            settings: Current::new(settings),
             store: Store::new(),
             throttle: Throttle::new(slow_hashes),
             log,
             metrics: Metrics::new(Route::ALL.map(Route::path)),
-            clock,
         }
-    }
-
-    pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Puts other settings in place, and gives the old ones back.
-    pub fn replace_settings(&self, settings: Settings) -> Arc<Settings> {
-        let mut place = self.settings.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut place, Arc::new(settings))
     }
 
     /// Frees what has expired, in pieces between which requests go on.
     pub fn sweep(&self) {
-        while self.store.sweep((self.clock)()) {
+        while self.store.sweep(timestamp(SystemTime::now())) {
             std::thread::sleep(Duration::from_micros(100));
         }
     }
 
     /// Counts and logs an answer.
     #[inline(never)]
-    fn record(&self, call: &Call, route: Option<Route>, reply: &Reply, duration: Duration) {
+    fn record(&self, call: &Call, route: Option<Route>, reply: &Reply) {
+        let duration = call.request.arrived.elapsed();
         let status = reply.response.status;
-        self.metrics.answered(route.map_or(OTHER, Route::path), status, duration);
+        self.metrics.answered(route.map(|route| route as usize), status, duration);
         if let Some(grant) = reply.issued {
             self.metrics.issued(grant);
         }
@@ -239,30 +226,30 @@ fn answer(call: &Call, route: Route) -> Reply {
 
 impl Service for App {
     fn wants_body(&self, head: &Head) -> bool {
-        let settings = self.settings();
-        Route::find(head.path, &settings.issuer_path) != Some(Route::Authenticate)
+        let issuer_path = &self.settings.get().issuer_path;
+        Route::find(head.path, issuer_path) != Some(Route::Authenticate)
     }
 
     fn answer(&self, request: &Request) -> Response {
-        let began = Instant::now();
-        let settings = self.settings();
-        let call = Call {
-            settings: &settings,
-            store: &self.store,
-            throttle: &self.throttle,
-            request,
-            address: settings.client_address(request),
-            now: (self.clock)(),
-        };
-        let (route, reply) = self.route(&call);
-        self.record(&call, route, &reply, began.elapsed());
-        reply.response
+        self.settings.with(|settings| {
+            let call = Call {
+                settings,
+                store: &self.store,
+                throttle: &self.throttle,
+                request,
+                address: settings.client_address(request),
+                now: timestamp(request.time),
+            };
+            let (route, reply) = self.route(&call);
+            self.record(&call, route, &reply);
+            reply.response
+        })
     }
 
     fn refused(&self, connection: IpAddr, refusal: BadRequest) {
-        self.metrics.answered(OTHER, refusal.status(), Duration::ZERO);
+        self.metrics.answered(None, refusal.status(), Duration::ZERO);
         let line = Line {
-            time: (self.clock)(),
+            time: timestamp(SystemTime::now()),
             address: connection,
             method: "-",
             path: "-",
@@ -272,7 +259,7 @@ impl Service for App {
             user: None,
             reason: Some(refusal.words().1),
         };
-        self.log.request(self.settings().log_format, &line);
+        self.log.request(self.settings.get().log_format, &line);
     }
 
     fn notice(&self, what: &str) {
@@ -292,7 +279,10 @@ impl<'a> Call<'a> {
                 "RFC 6749, section 3.2",
             ));
         }
-        Form::parse(self.request.body, known).map_err(|_| OAuthError::malformed_form())
+        std::str::from_utf8(self.request.body)
+            .ok()
+            .and_then(|text| Form::parse(text, known).ok())
+            .ok_or_else(OAuthError::malformed_form)
     }
 
     /// The same for programs, whose mistakes are errors: nothing may be there twice.
@@ -306,16 +296,20 @@ impl<'a> Call<'a> {
 
     /// The client that asks.
     fn client(&self, form: &Form) -> Result<&'a Client, OAuthError> {
-        let fields = self.authorization();
-        let credentials = Credentials { authorization: &fields, form };
+        let credentials = Credentials { authorization: self.authorization(), form };
         let registry = &self.settings.registry;
         client_auth::authenticate(registry, self.throttle, &credentials, self.address, self.now)
     }
 
-    /// The values of the `Authorization` fields.
-    fn authorization(&self) -> Vec<&'a [u8]> {
-        self.request.head.fields.all("authorization").collect()
+    fn authorization(&self) -> Authorization<'a> {
+        Authorization::of(self.request.head.fields.all("authorization"))
     }
+}
+
+/// The protocol's form of an instant.
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as u64)
 }
 
 #[cfg(test)]

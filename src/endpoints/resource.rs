@@ -18,19 +18,18 @@ pub fn answer(call: &Call) -> Reply {
 }
 
 fn check(call: &Call) -> Result<crate::oauth::store::Facts, Refusal> {
-    let authorization = call.authorization();
     let query = match call.settings.bearer_in_query {
         true => call.request.head.query.unwrap_or(""),
         false => "",
     };
     let malformed = |error| Refusal::Error { error, scope: None };
-    let form = Form::parse(query.as_bytes(), &["access_token"])
+    let form = Form::parse(query, &["access_token"])
         .map_err(|_| malformed(OAuthError::malformed_form()))?;
     if form.repeated().is_some() {
         let text = "there is more than one token";
         let source = "RFC 6750, section 3.1";
         return Err(malformed(OAuthError::new(ErrorCode::InvalidRequest, text, source)));
     }
-    let token = bearer::presented(&authorization, form.get("access_token"))?;
+    let token = bearer::presented(call.authorization(), form.get("access_token"))?;
     bearer::check(call.store, token, &Requirements::default(), call.now)
 }

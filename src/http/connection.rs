@@ -65,8 +65,10 @@ pub trait Phase {
     fn idle(&self, since: Instant);
     /// Waits for the rest of a head.
     fn in_head(&self, since: Instant);
+    /// Waits for the rest of a body.
+    fn in_body(&self, since: Instant);
     /// Has a request in hand. False where the server has ended this connection meanwhile.
-    fn busy(&self) -> bool;
+    fn busy(&self, since: Instant) -> bool;
     /// Whether the next answer is to be the last.
     fn draining(&self) -> bool;
 }
@@ -214,7 +216,13 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             version: head.version,
             close: close || !head.keep_alive || self.phase.draining(),
         };
-        let request = Request { body: &self.input[body], head, connection: self.address };
+        let request = Request {
+            body: &self.input[body],
+            head,
+            connection: self.address,
+            arrived: self.arrived,
+            time: SystemTime::now(),
+        };
         let close = answer(self.service, &request, delivery, &mut self.output);
         self.body = None;
         *at = next;
@@ -242,8 +250,11 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
                 self.phase.idle(self.began);
                 if self.phase.draining() {
                     // A request that has arrived already is still answered.
-                    return match self.fill_with(|transport, space| transport.read_waiting(space)) {
-                        Ok(1..) if self.phase.busy() => Ok(()),
+                    let arrived = self.fill_with(|transport, space| transport.read_waiting(space));
+                    self.arrived = Instant::now();
+                    self.began = self.arrived;
+                    return match arrived {
+                        Ok(1..) if self.phase.busy(self.arrived) => Ok(()),
                         _ => Err(End::Silent),
                     };
                 }
@@ -255,6 +266,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
                 (self.limits.head_time, left)
             }
             Wait::Body => {
+                self.phase.in_body(self.began);
                 let left = self.limits.body_time.saturating_sub(self.began.elapsed());
                 (self.limits.body_time, left)
             }
@@ -264,14 +276,15 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             self.read_timeout = timeout;
         }
         let arrived = if timeout.is_zero() { Err(ErrorKind::TimedOut.into()) } else { self.fill() };
-        if !self.phase.busy() {
+        let now = Instant::now();
+        if !self.phase.busy(now) {
             return Err(End::Silent);
         }
         match arrived {
             Ok(0) if wait == Wait::Request => Err(End::Silent),
             Ok(0) => Err(self.refuse(BadRequest::Malformed("the request ends in its middle"))),
             Ok(_) => {
-                self.arrived = Instant::now();
+                self.arrived = now;
                 if wait == Wait::Request {
                     self.began = self.arrived;
                 }
@@ -398,7 +411,7 @@ fn answer<S: Service>(
         delivery.close = true;
         Response::refusal(BadRequest::Panic)
     });
-    response.write(output, &delivery, SystemTime::now());
+    response.write(output, &delivery, request.time);
     delivery.close
 }
 
@@ -475,7 +488,8 @@ mod tests {
     impl Phase for Alone {
         fn idle(&self, _: Instant) {}
         fn in_head(&self, _: Instant) {}
-        fn busy(&self) -> bool {
+        fn in_body(&self, _: Instant) {}
+        fn busy(&self, _: Instant) -> bool {
             true
         }
         fn draining(&self) -> bool {

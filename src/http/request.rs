@@ -6,6 +6,7 @@
 
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
+use std::time::{Instant, SystemTime};
 
 use super::{FIELDS, Limits};
 
@@ -44,6 +45,10 @@ pub struct Request<'b> {
     pub body: &'b [u8],
     /// The address at the connection's other end.
     pub connection: IpAddr,
+    /// When its last byte was read.
+    pub arrived: Instant,
+    /// The time of day when its answer began.
+    pub time: SystemTime,
 }
 
 /// The header fields of a request.

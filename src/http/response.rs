@@ -35,7 +35,7 @@ impl Response {
 
     /// Adds a field. A value never holds a line end: one that does is a fault in this program.
     pub fn field(mut self, name: &str, value: &str) -> Response {
-        assert!(!value.bytes().any(|b| b == b'\r' || b == b'\n'));
+        assert!(!value.bytes().fold(false, |found, b| found | matches!(b, b'\r' | b'\n')));
         self.fields.push_str(name);
         self.fields.push_str(": ");
         self.fields.push_str(value);

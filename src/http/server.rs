@@ -47,17 +47,18 @@ struct Connections {
 /// A connection as the server sees it.
 struct Slot {
     stream: TcpStream,
-    /// [`IDLE`], [`IN_HEAD`], [`BUSY`] or [`ENDED`] in the two low bits, above them the
+    /// [`IDLE`], [`IN_HEAD`], [`IN_BODY`], [`BUSY`] or [`ENDED`] in the low bits, above them the
     /// microseconds from the server's start to the beginning of that state.
     state: AtomicU64,
 }
 
 const IDLE: u64 = 0;
 const IN_HEAD: u64 = 1;
-const BUSY: u64 = 2;
+const IN_BODY: u64 = 2;
+const BUSY: u64 = 3;
 /// Set by the server alone: the connection made room for another.
-const ENDED: u64 = 3;
-const STATE: u64 = 3;
+const ENDED: u64 = 4;
+const STATE: u64 = 7;
 
 impl<S: Service> Server<S> {
     pub fn new(service: S, limits: Limits) -> Arc<Server<S>> {
@@ -139,6 +140,18 @@ impl<S: Service> Server<S> {
             let (guard, _) =
                 self.ended.wait_timeout(connections, left).unwrap_or_else(PoisonError::into_inner);
             connections = guard;
+        }
+    }
+
+    /// Waits until the requests that are being answered now have been, or until `patience` is over.
+    pub fn await_requests_in_hand(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let state = |slot: &Slot| slot.state.load(Ordering::SeqCst);
+        let mut in_hand: Vec<(Arc<Slot>, u64)> =
+            self.lock().open.values().map(|slot| (Arc::clone(slot), state(slot))).collect();
+        in_hand.retain(|(_, state)| state & STATE == BUSY);
+        while in_hand.iter().any(|(slot, then)| state(slot) == *then) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -241,7 +254,7 @@ impl<S: Service> Server<S> {
             let slot = &connections.open[&id];
             let ended = slot.state.compare_exchange(
                 state,
-                state | ENDED,
+                state & !STATE | ENDED,
                 Ordering::SeqCst,
                 Ordering::SeqCst,
             );
@@ -268,7 +281,7 @@ impl<S: Service> Server<S> {
     }
 
     fn stamp(&self, state: u64, since: Instant) -> u64 {
-        ((since.duration_since(self.started).as_micros() as u64) << 2) | state
+        ((since.duration_since(self.started).as_micros() as u64) << 3) | state
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {
@@ -290,8 +303,13 @@ impl<S: Service> Phase for InServer<'_, S> {
         self.slot.state.store(self.server.stamp(IN_HEAD, since), Ordering::SeqCst);
     }
 
-    fn busy(&self) -> bool {
-        self.slot.state.swap(BUSY, Ordering::SeqCst) & STATE != ENDED
+    fn in_body(&self, since: Instant) {
+        self.slot.state.store(self.server.stamp(IN_BODY, since), Ordering::SeqCst);
+    }
+
+    fn busy(&self, since: Instant) -> bool {
+        let busy = self.server.stamp(BUSY, since);
+        self.slot.state.swap(busy, Ordering::SeqCst) & STATE != ENDED
     }
 
     fn draining(&self) -> bool {

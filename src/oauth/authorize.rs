@@ -207,7 +207,7 @@ mod tests {
         let mut cannot = samples::client("cannot");
         cannot.grants = vec![];
         let registry = samples::registry(vec![samples::client("app"), public, two, cannot]);
-        let form = Form::parse(query.as_bytes(), &PARAMETERS).unwrap();
+        let form = Form::parse(query, &PARAMETERS).unwrap();
         match check(&registry, &form) {
             Ok(_) => "ok".into(),
             Err(Refusal::Page(_)) => "page".into(),

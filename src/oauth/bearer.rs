@@ -1,7 +1,7 @@
 //! Bearer tokens (RFC 6750): how one arrives and what it must have.
 
 use super::store::Facts;
-use super::{ErrorCode, OAuthError, Scope, Store, Timestamp};
+use super::{Authorization, ErrorCode, OAuthError, Scope, Store, Timestamp};
 
 /// Why a request is not let through.
 #[derive(Debug, PartialEq)]
@@ -26,25 +26,26 @@ pub struct Requirements<'a> {
     pub impossible: bool,
 }
 
-/// The token of a request, from the values of its `Authorization` fields and, where that is
-/// allowed, from its query (RFC 6750, sections 2.1 and 2.3).
+/// The token of a request, from its `Authorization` field and, where that is allowed, from its
+/// query (RFC 6750, sections 2.1 and 2.3).
 pub fn presented<'a>(
-    authorization: &[&'a [u8]],
+    authorization: Authorization<'a>,
     query: Option<&'a str>,
 ) -> Result<&'a str, Refusal> {
     let malformed = |text: &'static str| {
         let error = OAuthError::new(ErrorCode::InvalidRequest, text, "RFC 6750, section 3.1");
         Err(Refusal::Error { error, scope: None })
     };
-    let mut tokens = authorization.iter().filter_map(|value| bearer(value)).chain(query.map(Some));
-    match (tokens.next(), tokens.next()) {
-        (None, _) => match authorization.len() {
-            0 | 1 => Err(Refusal::NoToken),
-            _ => malformed("there is more than one Authorization field"),
-        },
-        (Some(Some(token)), None) if authorization.len() <= 1 => Ok(token),
+    let field = match authorization {
+        Authorization::None => None,
+        Authorization::One(value) => bearer(value),
+        Authorization::Several => return malformed("there is more than one Authorization field"),
+    };
+    match (field, query) {
+        (None, None) => Err(Refusal::NoToken),
+        (Some(Some(token)), None) | (None, Some(token)) => Ok(token),
         (Some(None), None) => malformed("the Authorization field holds no bearer token"),
-        _ => malformed("there is more than one token"),
+        (Some(_), Some(_)) => malformed("there is more than one token"),
     }
 }
 
@@ -108,8 +109,8 @@ mod tests {
     use super::*;
 
     fn outcome(authorization: &[&str], query: Option<&str>) -> String {
-        let fields: Vec<&[u8]> = authorization.iter().map(|field| field.as_bytes()).collect();
-        match presented(&fields, query) {
+        let fields = authorization.iter().map(|field| field.as_bytes());
+        match presented(Authorization::of(fields), query) {
             Ok(token) => token.into(),
             Err(Refusal::NoToken) => "none".into(),
             Err(Refusal::Error { error, .. }) => error.code.as_str().into(),

@@ -1,26 +1,26 @@
 //! Which client asks (RFC 6749, sections 2.3 and 3.2.1).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::throttle::{Subject, Throttle};
-use super::{Client, ErrorCode, OAuthError, Registry, Timestamp};
+use super::{Authorization, Client, ErrorCode, OAuthError, Registry, Timestamp};
 use crate::encode::form::{self, Form};
 
 /// What the request says of its client.
 pub struct Credentials<'a> {
-    /// Every value of the `Authorization` field.
-    pub authorization: &'a [&'a [u8]],
+    pub authorization: Authorization<'a>,
     pub form: &'a Form<'a>,
 }
 
 /// An id and a secret as sent, and form-decoded where that gives something else: the RFC has them
 /// encoded inside Basic (RFC 6749, section 2.3.1), but `curl -u` does not encode.
-struct Presented {
-    sent: (String, String),
-    decoded: Option<(String, String)>,
+struct Presented<'a> {
+    sent: (&'a str, &'a str),
+    decoded: Option<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 /// The client that these credentials are of. `invalid_client` where there is none, in the same
@@ -33,24 +33,29 @@ pub fn authenticate<'a>(
     address: IpAddr,
     now: Timestamp,
 ) -> Result<&'a Client, OAuthError> {
-    let presented = presented(credentials)?;
-    let (id, _) = presented.decoded.as_ref().unwrap_or(&presented.sent);
-    let client = registry.client(id).or_else(|| registry.client(&presented.sent.0));
-    let name = client.map_or(id.as_str(), |client| &client.id);
+    let mut room = Vec::new();
+    let presented = presented(credentials, &mut room)?;
+    let (sent_id, sent_secret) = presented.sent;
+    let (id, secret) = match &presented.decoded {
+        Some((id, secret)) => (&**id, &**secret),
+        None => presented.sent,
+    };
+    let client = registry.client(id).or_else(|| registry.client(sent_id));
+    let name = client.map_or(id, |client| &client.id);
 
-    let secrets: Vec<&str> = [Some(&presented.sent), presented.decoded.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(|(_, secret)| secret.as_str())
-        .filter(|secret| !secret.is_empty())
-        .collect();
+    let secrets = [sent_secret, secret];
+    let secrets = match (sent_secret.is_empty(), sent_secret == secret) {
+        (true, _) => &[][..],
+        (false, true) => &secrets[..1],
+        (false, false) => &secrets[..],
+    };
     let is_public = client.is_some_and(|client| client.secret.is_none());
     if let (true, true, Some(client)) = (is_public, secrets.is_empty(), client) {
         return Ok(client);
     }
     let kept = client.and_then(|client| client.secret.as_ref());
     let secret = kept.unwrap_or(registry.decoy_secret());
-    let right = throttle.attempt(Subject::Client(name), address, secret, &secrets, now)?;
+    let right = throttle.attempt(Subject::Client(name), address, secret, secrets, now)?;
     match client {
         Some(client) if right && kept.is_some() => Ok(client),
         _ => Err(wrong().logged_as(match client {
@@ -74,50 +79,54 @@ pub fn require_secret(client: &Client) -> Result<(), OAuthError> {
     }
 }
 
+/// Reads the credentials; `room` holds what they have to be decoded to.
 #[inline(never)] // see answer() in endpoints/mod.rs
-fn presented(credentials: &Credentials) -> Result<Presented, OAuthError> {
-    let (id, secret) = (credentials.form.get("client_id"), credentials.form.get("client_secret"));
+fn presented<'a>(
+    credentials: &Credentials<'a>,
+    room: &'a mut Vec<u8>,
+) -> Result<Presented<'a>, OAuthError> {
+    let form: &'a Form = credentials.form;
+    let (id, secret) = (form.get("client_id"), form.get("client_secret"));
     match credentials.authorization {
-        [] => match id {
-            Some(id) => {
-                Ok(Presented { sent: (id.into(), secret.unwrap_or("").into()), decoded: None })
-            }
+        Authorization::None => match id {
+            Some(id) => Ok(Presented { sent: (id, secret.unwrap_or("")), decoded: None }),
             None => Err(wrong().logged_as("the request names no client")),
         },
-        [value] => {
-            let presented = basic(value).ok_or_else(|| {
+        Authorization::One(value) => {
+            let presented = basic(value, room).ok_or_else(|| {
                 wrong().logged_as("the Authorization field is no Basic credentials")
             })?;
-            let ids = [Some(&presented.sent), presented.decoded.as_ref()];
             if secret.is_some() {
                 return Err(two_methods("client_secret is there beside the Authorization field"));
             }
-            if id.is_some_and(|id| !ids.into_iter().flatten().any(|(own, _)| own == id)) {
+            let decoded_id = presented.decoded.as_ref().map(|(id, _)| &**id);
+            if id.is_some_and(|id| id != presented.sent.0 && Some(id) != decoded_id) {
                 return Err(two_methods("client_id is not the client of the Authorization field"));
             }
             Ok(presented)
         }
-        _ => Err(two_methods("there is more than one Authorization field")),
+        Authorization::Several => Err(two_methods("there is more than one Authorization field")),
     }
 }
 
 /// Reads HTTP Basic credentials (RFC 7617, section 2).
-fn basic(value: &[u8]) -> Option<Presented> {
-    let value = std::str::from_utf8(value).ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
+fn basic<'a>(value: &[u8], room: &'a mut Vec<u8>) -> Option<Presented<'a>> {
+    let (scheme, encoded) = value.split_at_checked(b"Basic ".len())?;
+    if !scheme.eq_ignore_ascii_case(b"Basic ") {
         return None;
     }
-    let pair = String::from_utf8(STANDARD.decode(encoded.trim_matches(' ')).ok()?).ok()?;
-    let (id, secret) = pair.split_once(':')?;
-    let decode = |text: &str| form::decode(text.as_bytes()).ok().map(|text| text.into_owned());
-    let decoded = match (decode(id), decode(secret)) {
-        (Some(decoded_id), Some(decoded_secret)) => {
+    STANDARD.decode_vec(encoded.trim_ascii(), room).ok()?;
+    let (id, secret) = std::str::from_utf8(room).ok()?.split_once(':')?;
+    if id.is_empty() {
+        return None;
+    }
+    let decoded = match (form::decode(id), form::decode(secret)) {
+        (Ok(decoded_id), Ok(decoded_secret)) => {
             (decoded_id != id || decoded_secret != secret).then_some((decoded_id, decoded_secret))
         }
         _ => None,
     };
-    (!id.is_empty()).then(|| Presented { sent: (id.into(), secret.into()), decoded })
+    Some(Presented { sent: (id, secret), decoded })
 }
 
 fn wrong() -> OAuthError {
@@ -145,9 +154,9 @@ mod tests {
         let mut public = samples::client("public");
         public.secret = None;
         let registry = samples::registry(vec![samples::client("client"), odd, public]);
-        let fields: Vec<&[u8]> = authorization.iter().map(|field| field.as_bytes()).collect();
-        let form = Form::parse(body.as_bytes(), &["client_id", "client_secret"]).unwrap();
-        let credentials = Credentials { authorization: &fields, form: &form };
+        let fields = authorization.iter().map(|field| field.as_bytes());
+        let form = Form::parse(body, &["client_id", "client_secret"]).unwrap();
+        let credentials = Credentials { authorization: Authorization::of(fields), form: &form };
         let address = IpAddr::from([127, 0, 0, 1]);
         match authenticate(&registry, &Throttle::new(1), &credentials, address, Timestamp(0)) {
             Ok(client) => client.id.to_string(),

@@ -29,3 +29,23 @@ pub use registry::{Client, GrantType, Registry, User};
 pub use scope::Scope;
 pub use store::Store;
 pub use token::{Timestamp, Token};
+
+/// The `Authorization` fields of a request, of which there may be one.
+#[derive(Clone, Copy, Debug)]
+pub enum Authorization<'a> {
+    None,
+    One(&'a [u8]),
+    Several,
+}
+
+impl<'a> Authorization<'a> {
+    /// From the values of the fields.
+    pub fn of(values: impl IntoIterator<Item = &'a [u8]>) -> Authorization<'a> {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (None, _) => Authorization::None,
+            (Some(value), None) => Authorization::One(value),
+            (Some(_), Some(_)) => Authorization::Several,
+        }
+    }
+}

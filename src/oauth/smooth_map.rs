@@ -5,42 +5,44 @@
 //! maps, each of which doubles alone and is moved in microseconds.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
-/// A key that says in which of 256 maps it stands; good ones fill them evenly.
-pub trait Spread: Hash + Eq {
-    fn spread(&self) -> u8;
+const MAPS: usize = 256;
+
+pub struct SmoothMap<K, V> {
+    maps: Vec<HashMap<K, V, Fold>>,
+    fold: Fold,
 }
 
-impl Spread for u64 {
-    /// For numbers that are given out in turn.
-    fn spread(&self) -> u8 {
-        *self as u8
-    }
-}
-
-pub struct SmoothMap<K, V>(Vec<HashMap<K, V>>);
-
-impl<K: Spread, V> SmoothMap<K, V> {
+impl<K: Hash + Eq, V> SmoothMap<K, V> {
     pub fn new() -> Self {
-        SmoothMap((0..256).map(|_| HashMap::new()).collect())
+        let fold = Fold::random();
+        SmoothMap { maps: (0..MAPS).map(|_| HashMap::with_hasher(fold)).collect(), fold }
+    }
+
+    /// Where a key stands: by bits of its hash that the maps themselves use last.
+    fn place(&self, key: &K) -> usize {
+        (self.fold.hash_one(key) >> 40) as usize % MAPS
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.0[usize::from(key.spread())].get(key)
+        self.maps[self.place(key)].get(key)
     }
 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.0[usize::from(key.spread())].get_mut(key)
+        let place = self.place(key);
+        self.maps[place].get_mut(key)
     }
 
     pub fn insert(&mut self, key: K, value: V) {
-        self.0[usize::from(key.spread())].insert(key, value);
+        let place = self.place(&key);
+        self.maps[place].insert(key, value);
     }
 
     /// Takes an entry out; a map that has become far too large gives its memory back.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let map = &mut self.0[usize::from(key.spread())];
+        let place = self.place(key);
+        let map = &mut self.maps[place];
         let value = map.remove(key)?;
         if map.capacity() > 64 && map.len() * 8 < map.capacity() {
             map.shrink_to(map.len() * 2);
@@ -50,7 +52,51 @@ impl<K: Spread, V> SmoothMap<K, V> {
 
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        self.0.iter().map(HashMap::len).sum()
+        self.maps.iter().map(HashMap::len).sum()
+    }
+}
+
+/// Hashes numbers: one multiplication with a secret factor, both halves of the product together.
+///
+/// The standard library's SipHash also withstands keys that an attacker chooses, at some 150
+/// instructions each. Here all that is ever stored are random tokens and numbers of our own; the
+/// factor keeps secret which keys stand near each other.
+#[derive(Clone, Copy)]
+struct Fold {
+    factor: u64,
+    value: u64,
+}
+
+impl Fold {
+    fn random() -> Fold {
+        Fold { factor: RandomState::new().hash_one(0) | 1, value: 0 }
+    }
+}
+
+impl BuildHasher for Fold {
+    type Hasher = Fold;
+
+    fn build_hasher(&self) -> Fold {
+        *self
+    }
+}
+
+impl Hasher for Fold {
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(self.value ^ number) * u128::from(self.factor);
+        self.value = (product >> 64) as u64 ^ product as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut number = [0; 8];
+            number[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(number));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.value
     }
 }
 
@@ -71,6 +117,6 @@ mod tests {
             assert_eq!(map.remove(&key), Some(if key == 70_000 { 1 } else { key * 2 }));
         }
         assert_eq!(map.remove(&1), None);
-        assert!(map.0.iter().all(|map| map.capacity() <= 64));
+        assert!(map.maps.iter().all(|map| map.capacity() <= 64));
     }
 }

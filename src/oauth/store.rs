@@ -50,6 +50,7 @@ struct Family {
 }
 
 /// What stands behind an access token or a refresh token.
+#[derive(Clone)]
 struct Grant {
     user: Option<Arc<str>>,
     scope: Scope,
@@ -148,7 +149,9 @@ impl Store {
         scope: Scope,
         now: Timestamp,
     ) -> Issued {
-        self.lock().issue_access_token(registry, client, None, scope, NO_FAMILY, now)
+        let token = Token::random();
+        let grant = Grant { user: None, scope, issued_at: now, family: NO_FAMILY };
+        self.lock().issue_access_token(registry, client, token, grant)
     }
 
     /// An access token for a user, and a refresh token where the client may use one.
@@ -160,7 +163,8 @@ impl Store {
         scope: Scope,
         now: Timestamp,
     ) -> Issued {
-        self.lock().issue_family(registry, client, user, scope, now).1
+        let tokens = [Token::random(), Token::random()];
+        self.lock().issue_family(registry, client, tokens, user, scope, now).1
     }
 
     /// Takes a refresh token in and gives its successor and a new access token; the old ones end
@@ -180,6 +184,7 @@ impl Store {
             OAuthError::new(ErrorCode::InvalidGrant, text, SOURCE)
         };
         let token = Token::parse(presented).ok_or_else(unknown)?;
+        let [access_token, refresh_token] = [Token::random(), Token::random()];
         let mut state = self.lock();
         let Some(entry) = state.refresh_tokens.get(&token, now) else {
             return Err(match state.end_reused(&token, client, now) {
@@ -212,8 +217,10 @@ impl Store {
         let most = registry.max_tokens_per_client;
         state.end_family(family);
         state.spent.insert(token, &client.id, expires, family, most);
-        let issued = state.issue_access_token(registry, client, user, narrower, family, now);
-        let refresh_token = state.issue_refresh_token(registry, client, &issued, kept, family, now);
+        let grant = Grant { user, scope: kept, issued_at: now, family };
+        state.issue_refresh_token(registry, client, refresh_token, grant.clone());
+        let grant = Grant { scope: narrower, ..grant };
+        let issued = state.issue_access_token(registry, client, access_token, grant);
         Ok(Issued { refresh_token: Some(refresh_token), ..issued })
     }
 
@@ -255,6 +262,7 @@ impl Store {
         let unknown =
             || refusal("the code is unknown, expired or spent", "RFC 6749, section 4.1.2");
         let Some(token) = Token::parse(presented) else { return unknown() };
+        let tokens = [Token::random(), Token::random()];
         let mut state = self.lock();
         let Some(entry) = state.codes.get(&token, now) else {
             return match state.end_reused(&token, client, now) {
@@ -297,7 +305,8 @@ impl Store {
                 );
             }
         }
-        let (family, issued) = state.issue_family(registry, client, &code.user, code.scope, now);
+        let (family, issued) =
+            state.issue_family(registry, client, tokens, &code.user, code.scope, now);
         // Remembered for as long as what it gave can live.
         let lifetime = match issued.refresh_token {
             Some(_) => registry.lifetimes.refresh_token.max(client.access_token_lifetime),
@@ -374,6 +383,7 @@ impl Store {
         let refusal = |code, text: &'static str| Err(OAuthError::new(code, text, SOURCE));
         let unknown = || refusal(ErrorCode::InvalidGrant, "the device code is unknown or spent");
         let Some(token) = Token::parse(presented) else { return unknown() };
+        let tokens = [Token::random(), Token::random()];
         let mut state = self.lock();
         match state.devices.get(&token, now) {
             Some(entry) if *entry.client == client.id => {}
@@ -391,7 +401,7 @@ impl Store {
             Some(Decision::Allowed { user, scope }) => {
                 let (user, scope) = (Arc::clone(user), scope.clone());
                 state.devices.remove(&token);
-                Ok(state.issue_family(registry, client, &user, scope, now).1)
+                Ok(state.issue_family(registry, client, tokens, &user, scope, now).1)
             }
             None if polled.is_some_and(|polled| now < polled.plus_seconds(device.interval)) => {
                 device.interval += 5;
@@ -517,22 +527,25 @@ impl Store {
 }
 
 impl State {
+    /// `tokens` are fresh ones, made before the lock was taken: an access token and, where the
+    /// client may use it, a refresh token.
     fn issue_family(
         &mut self,
         registry: &Registry,
         client: &Client,
+        tokens: [Token; 2],
         user: &Arc<str>,
         scope: Scope,
         now: Timestamp,
     ) -> (FamilyId, Issued) {
         let family = self.next_family;
         self.next_family += 1;
-        let user = Some(Arc::clone(user));
-        let mut issued =
-            self.issue_access_token(registry, client, user, scope.clone(), family, now);
+        let [access_token, refresh_token] = tokens;
+        let grant = Grant { user: Some(Arc::clone(user)), scope, issued_at: now, family };
+        let mut issued = self.issue_access_token(registry, client, access_token, grant.clone());
         if client.may(GrantType::RefreshToken) {
-            let token = self.issue_refresh_token(registry, client, &issued, scope, family, now);
-            issued.refresh_token = Some(token);
+            self.issue_refresh_token(registry, client, refresh_token, grant);
+            issued.refresh_token = Some(refresh_token);
         }
         (family, issued)
     }
@@ -541,48 +554,40 @@ impl State {
         &mut self,
         registry: &Registry,
         client: &Client,
-        user: Option<Arc<str>>,
-        scope: Scope,
-        family: FamilyId,
-        now: Timestamp,
+        token: Token,
+        grant: Grant,
     ) -> Issued {
-        let token = Token::random();
-        let expires = now.plus_seconds(client.access_token_lifetime);
-        let grant = Grant { user: user.clone(), scope: scope.clone(), issued_at: now, family };
-        let most = registry.max_tokens_per_client;
+        let issued = Issued {
+            access_token: token,
+            expires_in: client.access_token_lifetime,
+            refresh_token: None,
+            scope: grant.scope.clone(),
+            user: grant.user.clone(),
+        };
+        let (family, most) = (grant.family, registry.max_tokens_per_client);
+        let expires = grant.issued_at.plus_seconds(client.access_token_lifetime);
         let oldest = self.access_tokens.insert(token, &client.id, expires, grant, most);
         if let Some((_, oldest)) = oldest {
             self.forget_access_token(oldest.family);
         }
         self.join_family(family, |family| family.access_token = Some(token));
-        Issued {
-            access_token: token,
-            expires_in: client.access_token_lifetime,
-            refresh_token: None,
-            scope,
-            user,
-        }
+        issued
     }
 
     fn issue_refresh_token(
         &mut self,
         registry: &Registry,
         client: &Client,
-        beside: &Issued,
-        scope: Scope,
-        family: FamilyId,
-        now: Timestamp,
-    ) -> Token {
-        let token = Token::random();
-        let expires = now.plus_seconds(registry.lifetimes.refresh_token);
-        let grant = Grant { user: beside.user.clone(), scope, issued_at: now, family };
-        let most = registry.max_tokens_per_client;
+        token: Token,
+        grant: Grant,
+    ) {
+        let (family, most) = (grant.family, registry.max_tokens_per_client);
+        let expires = grant.issued_at.plus_seconds(registry.lifetimes.refresh_token);
         let oldest = self.refresh_tokens.insert(token, &client.id, expires, grant, most);
         if let Some((_, oldest)) = oldest {
             self.forget_refresh_token(oldest.family);
         }
         self.join_family(family, |family| family.refresh_token = Some(token));
-        token
     }
 
     fn join_family(&mut self, id: FamilyId, join: impl FnOnce(&mut Family)) {

@@ -40,6 +40,8 @@ pub struct Throttle {
     hasher: RandomState,
     gate: Gate,
     refused: AtomicU64,
+    /// When the last counter stops counting. While nobody fails, nothing has to be looked up.
+    quiet_from: AtomicU64,
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +61,7 @@ impl Throttle {
             hasher: RandomState::new(),
             gate: Gate::new(slow_hashes),
             refused: AtomicU64::new(0),
+            quiet_from: AtomicU64::new(0),
         }
     }
 
@@ -73,22 +76,21 @@ impl Throttle {
         presented: &[&str],
         now: Timestamp,
     ) -> Result<bool, OAuthError> {
-        let key = self.key(subject, address);
-        self.check_key(key, now)?;
+        self.check(subject, address, now)?;
         let turn = match secret.cost() {
             0 | 1 => None,
             _ => {
                 let turn = self.gate.enter(PATIENCE).ok_or_else(|| self.too_busy())?;
-                self.check_key(key, now)?;
+                self.check(subject, address, now)?;
                 Some(turn)
             }
         };
         let right = presented.iter().any(|presented| secret.matches(presented));
         drop(turn);
         if right {
-            self.check_key(key, now)?;
+            self.check(subject, address, now)?;
         } else {
-            self.count(key, now);
+            self.failed(subject, address, now);
         }
         Ok(right)
     }
@@ -100,10 +102,10 @@ impl Throttle {
         address: IpAddr,
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        self.check_key(self.key(subject, address), now)
-    }
-
-    fn check_key(&self, key: u64, now: Timestamp) -> Result<(), OAuthError> {
+        if self.quiet_from.load(Ordering::SeqCst) <= now.0 {
+            return Ok(());
+        }
+        let key = self.key(subject, address);
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let counter = counters[group(key)].iter().find(|c| c.key == key && now.0 < c.until);
         match counter {
@@ -118,10 +120,7 @@ impl Throttle {
 
     /// Counts a failure.
     pub fn failed(&self, subject: Subject, address: IpAddr, now: Timestamp) {
-        self.count(self.key(subject, address), now);
-    }
-
-    fn count(&self, key: u64, now: Timestamp) {
+        let key = self.key(subject, address);
         let end = now.plus_seconds(WINDOW).0;
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let group = &mut counters[group(key)];
@@ -142,6 +141,7 @@ impl Throttle {
         if counter.failures == FAILURES {
             counter.until = end;
         }
+        self.quiet_from.fetch_max(end, Ordering::SeqCst);
     }
 
     /// Attempts that were refused unseen.
