@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::LogFormat;
-use crate::encode::json;
+use crate::encode::{decimal, json};
 use crate::http::response::Civil;
 use crate::oauth::Timestamp;
 
@@ -132,11 +132,16 @@ impl Line<'_> {
     fn text(&self) -> String {
         let mut text = String::with_capacity(160);
         push_time(&mut text, self.time);
-        text.push_str(&format!(" {} ", self.address));
+        text.push(' ');
+        push_address(&mut text, self.address);
+        text.push(' ');
         push_word(&mut text, self.method);
         text.push(' ');
         push_word(&mut text, self.short_path());
-        text.push_str(&format!(" {} {}ms", self.status, self.milliseconds()));
+        text.push(' ');
+        decimal::push(&mut text, self.status.into());
+        text.push(' ');
+        push_milliseconds(&mut text, self.duration);
         for (name, value) in self.facts() {
             text.push(' ');
             text.push_str(name);
@@ -172,11 +177,6 @@ impl Line<'_> {
             .filter_map(|(name, value)| Some((name, value?)))
     }
 
-    fn milliseconds(&self) -> String {
-        let micros = self.duration.as_micros();
-        format!("{}.{:03}", micros / 1000, micros % 1000)
-    }
-
     fn short_path(&self) -> &str {
         let end = self.path.len().min(PATH);
         // Request targets are ASCII; anything else would not have become a request.
@@ -197,11 +197,35 @@ fn push_word(text: &mut String, value: &str) {
 fn push_time(text: &mut String, time: Timestamp) {
     let seconds = time.seconds();
     let Civil { year, month, day } = Civil::from_unix(seconds);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    let millis = time.0 % 1000;
-    text.push_str(&format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-    ));
+    let mut digits = *b"1970-01-01T00:00:00.000Z";
+    decimal::put(&mut digits[0..4], year);
+    decimal::put(&mut digits[5..7], month);
+    decimal::put(&mut digits[8..10], day);
+    decimal::put(&mut digits[11..13], seconds / 3600 % 24);
+    decimal::put(&mut digits[14..16], seconds / 60 % 60);
+    decimal::put(&mut digits[17..19], seconds % 60);
+    decimal::put(&mut digits[20..23], time.0 % 1000);
+    text.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
+}
+
+fn push_address(text: &mut String, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (at, part) in address.octets().into_iter().enumerate() {
+                text.push_str(if at == 0 { "" } else { "." });
+                decimal::push(text, part.into());
+            }
+        }
+        IpAddr::V6(address) => text.push_str(&address.to_string()),
+    }
+}
+
+fn push_milliseconds(text: &mut String, duration: Duration) {
+    let micros = duration.as_micros() as u64;
+    let mut thousandths = *b".000ms";
+    decimal::put(&mut thousandths[1..4], micros % 1000);
+    decimal::push(text, micros / 1000);
+    text.push_str(std::str::from_utf8(&thousandths).expect("digits are ASCII"));
 }
 
 #[cfg(test)]

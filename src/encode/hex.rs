@@ -1,38 +1,42 @@
 //! Lowercase hexadecimal digits, the form in which tokens travel.
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
 /// Appends the digits of `bytes` to `text`.
 pub fn push(text: &mut String, bytes: &[u8]) {
     // Many at once: appending each digit alone would cost more than finding it.
     for part in bytes.chunks(32) {
-        let mut digits = [0; 64];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(part) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        let mut digits = [[0; 2]; 32];
+        for (pair, byte) in digits.iter_mut().zip(part) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
-        let digits = &digits[..2 * part.len()];
+        let digits = digits[..part.len()].as_flattened();
         text.push_str(std::str::from_utf8(digits).expect("digits are ASCII"));
     }
 }
 
 /// Reads exactly `2 * N` lowercase digits; anything else, uppercase too, is `None`.
 pub fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
-    if text.len() != 2 * N {
-        return None;
-    }
+    let (pairs, rest) = text.as_chunks::<2>();
+    let pairs: &[[u8; 2]; N] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    let mut seen = 0;
+    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (value(high), value(low));
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(bytes)
+    (seen < 16).then_some(bytes)
 }
 
-fn digit(c: u8) -> Option<u8> {
-    match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
+fn digit(value: u8) -> u8 {
+    value + if value < 10 { b'0' } else { b'a' - 10 }
+}
+
+/// What a digit is worth, and 16 or more for what is none.
+fn value(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => 255,
     }
 }
 

@@ -42,13 +42,13 @@ pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
     let mut response = Response::new(204);
     if allowed_origin(call, readers).is_some() {
         response = response
-            .field("Access-Control-Allow-Methods", &route.methods().unwrap_or(&["GET"]).join(", "))
+            .field("Access-Control-Allow-Methods", route.methods().unwrap_or(&["GET"]).join(", "))
             .field("Access-Control-Max-Age", "600");
         if let Some(asked) = head.fields.first("access-control-request-headers")
             && let Ok(asked) = std::str::from_utf8(asked)
             && asked.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
         {
-            response = response.field("Access-Control-Allow-Headers", asked);
+            response = response.field("Access-Control-Allow-Headers", String::from(asked));
         }
     }
     Some(response.into())
@@ -64,7 +64,7 @@ pub fn apply(call: &Call, route: Option<Route>, reply: Reply) -> Reply {
     };
     match allowed_origin(call, readers) {
         Some(origin) => reply
-            .field("Access-Control-Allow-Origin", origin)
+            .field("Access-Control-Allow-Origin", String::from(origin))
             .field("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
         None => reply,
     }

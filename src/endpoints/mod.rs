@@ -197,7 +197,7 @@ impl App {
             Some(route) => match (cors::preflight(call, route), route.methods()) {
                 (Some(reply), _) => reply,
                 (None, Some(methods)) if !methods.contains(&head.method) => {
-                    reply::methods(405, &methods.join(", "))
+                    reply::methods(405, methods.join(", "))
                 }
                 _ => answer(call, route),
             },

@@ -39,13 +39,13 @@ impl Reply {
     /// An answer to a refused request, with the time after which another can succeed.
     pub fn refused(mut self, refusal: OAuthError) -> Reply {
         if let Some(seconds) = refusal.retry_after {
-            self = self.field("Retry-After", &seconds.to_string());
+            self = self.field("Retry-After", seconds.to_string());
         }
         self.refusal = Some(Box::new(refusal));
         self
     }
 
-    pub fn field(mut self, name: &str, value: &str) -> Reply {
+    pub fn field(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Reply {
         self.response = self.response.field(name, value);
         self
     }
@@ -76,7 +76,7 @@ pub fn not_found() -> Reply {
 }
 
 /// `status` with the methods that would do.
-pub fn methods(status: u16, methods: &str) -> Reply {
+pub fn methods(status: u16, methods: impl Into<Cow<'static, str>>) -> Reply {
     let reply = match status {
         405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
         other => Response::new(other).into(),
@@ -133,7 +133,7 @@ pub fn bearer_refusal_with(call: &Call, refusal: Refusal, status: u16) -> Reply 
             (error_body(error.code.as_str(), &error.description), Some(error))
         }
     };
-    let response = uncached(status).body(JSON, body).field("WWW-Authenticate", &challenge);
+    let response = uncached(status).body(JSON, body).field("WWW-Authenticate", challenge);
     Reply { refusal: error.map(Box::new), ..response.into() }
 }
 
@@ -144,7 +144,7 @@ pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str)
     );
     Response::new(status)
         .field("Cache-Control", "no-store")
-        .field("Content-Security-Policy", &policy)
+        .field("Content-Security-Policy", policy)
         .field("Referrer-Policy", "no-referrer")
         .field("X-Content-Type-Options", "nosniff")
         .field("X-Frame-Options", "DENY")
@@ -161,7 +161,7 @@ pub fn attempt_status(error: &OAuthError) -> u16 {
 
 /// Sends a browser on with a GET, whatever its own method was: a 307 would hand its password on
 /// (RFC 9700, section 4.12).
-pub fn redirect(location: &str) -> Reply {
+pub fn redirect(location: String) -> Reply {
     Response::new(303)
         .field("Location", location)
         .field("Cache-Control", "no-store")

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::request::{BadRequest, Version};
-use crate::encode::json;
+use crate::encode::{decimal, json};
 
 /// A status, header fields and a body. `Date`, `Content-Length` and `Connection` are the
 /// connection's to add.
 pub struct Response {
     pub status: u16,
-    fields: String,
+    fields: Vec<(&'static str, Cow<'static, str>)>,
     body: Cow<'static, str>,
 }
 
@@ -28,22 +28,24 @@ impl Response {
         Response {
             status,
             // Room for a token answer's fields, so that they are allocated once.
-            fields: String::with_capacity(160),
+            fields: Vec::with_capacity(4),
             body: Cow::Borrowed(""),
         }
     }
 
     /// Adds a field. A value never holds a line end: one that does is a fault in this program.
-    pub fn field(mut self, name: &str, value: &str) -> Response {
-        assert!(!value.bytes().fold(false, |found, b| found | matches!(b, b'\r' | b'\n')));
-        self.fields.push_str(name);
-        self.fields.push_str(": ");
-        self.fields.push_str(value);
-        self.fields.push_str("\r\n");
+    pub fn field(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
+        let value = value.into();
+        assert!(!value.bytes().any(|b| b == b'\r' || b == b'\n'));
+        self.fields.push((name, value));
         self
     }
 
-    pub fn body(mut self, content_type: &str, body: impl Into<Cow<'static, str>>) -> Response {
+    pub fn body(
+        mut self,
+        content_type: &'static str,
+        body: impl Into<Cow<'static, str>>,
+    ) -> Response {
         self.body = body.into();
         self.field("Content-Type", content_type)
     }
@@ -64,19 +66,24 @@ impl Response {
 
     /// Appends the message's bytes to `output`.
     pub fn write(&self, output: &mut Vec<u8>, delivery: &Delivery, now: SystemTime) {
-        output.reserve(128 + self.fields.len() + self.body.len());
+        let fields: usize =
+            self.fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        output.reserve(160 + fields + self.body.len());
         output.extend(b"HTTP/1.1 ");
         output.extend(status_line(self.status).as_bytes());
         output.extend(b"\r\nDate: ");
         output.extend(date(now));
         output.extend(b"\r\n");
-        output.extend(self.fields.as_bytes());
+        for (name, value) in &self.fields {
+            output.extend(name.as_bytes());
+            output.extend(b": ");
+            output.extend(value.as_bytes());
+            output.extend(b"\r\n");
+        }
         // A 204 has no content and no length (RFC 9110, section 8.6).
         if self.status != 204 {
-            let mut length = String::new();
-            json::push_number(&mut length, self.body.len() as u64);
             output.extend(b"Content-Length: ");
-            output.extend(length.as_bytes());
+            decimal::each_digit(self.body.len() as u64, &mut |digit| output.push(digit));
             output.extend(b"\r\n");
         }
         if delivery.close {
@@ -121,13 +128,11 @@ fn date(now: SystemTime) -> [u8; 29] {
     text[0..3].copy_from_slice(&b"MonTueWedThuFriSatSun"[weekday..weekday + 3]);
     let month = (civil.month as usize - 1) * 3;
     text[8..11].copy_from_slice(&b"JanFebMarAprMayJunJulAugSepOctNovDec"[month..month + 3]);
-    let two = |n: u64| [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
-    text[5..7].copy_from_slice(&two(civil.day));
-    text[12..14].copy_from_slice(&two(civil.year / 100));
-    text[14..16].copy_from_slice(&two(civil.year));
-    text[17..19].copy_from_slice(&two(seconds / 3600 % 24));
-    text[20..22].copy_from_slice(&two(seconds / 60 % 60));
-    text[23..25].copy_from_slice(&two(seconds % 60));
+    decimal::put(&mut text[5..7], civil.day);
+    decimal::put(&mut text[12..16], civil.year);
+    decimal::put(&mut text[17..19], seconds / 3600 % 24);
+    decimal::put(&mut text[20..22], seconds / 60 % 60);
+    decimal::put(&mut text[23..25], seconds % 60);
     text
 }
 
