@@ -29,11 +29,11 @@ fn readers(call: &Call, route: Option<Route>) -> Readers {
     }
 }
 
-/// The answer to a preflight: a question of the browser's own, before the real request.
+/// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before the real request.
+#[cold] // see answer() in mod.rs
 pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
     let head = &call.request.head;
-    let is_preflight = head.method == "OPTIONS"
-        && head.fields.first("origin").is_some()
+    let is_preflight = head.fields.first("origin").is_some()
         && head.fields.first("access-control-request-method").is_some();
     let readers = readers(call, Some(route));
     if !is_preflight || readers == Readers::Nobody {
@@ -55,18 +55,14 @@ pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
 }
 
 /// Adds the fields by which a browser lets the caller read the answer.
-pub fn apply(call: &Call, route: Option<Route>, reply: Reply) -> Reply {
+pub fn apply(call: &Call, route: Option<Route>, reply: &mut Reply) {
     let readers = readers(call, route);
-    let varies = readers == Readers::AllowedOrigins && !call.settings.allowed_origins.is_empty();
-    let reply = match varies {
-        true => reply.field("Vary", "Origin"),
-        false => reply,
-    };
-    match allowed_origin(call, readers) {
-        Some(origin) => reply
-            .field("Access-Control-Allow-Origin", String::from(origin))
-            .field("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
-        None => reply,
+    if readers == Readers::AllowedOrigins && !call.settings.allowed_origins.is_empty() {
+        reply.response.add("Vary", "Origin");
+    }
+    if let Some(origin) = allowed_origin(call, readers) {
+        reply.response.add("Access-Control-Allow-Origin", String::from(origin));
+        reply.response.add("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After");
     }
 }
 

@@ -4,27 +4,23 @@ use super::Call;
 use super::reply::{self, Reply};
 use crate::encode::json::Object;
 use crate::oauth::device::{self, UserCode};
-use crate::oauth::{Client, OAuthError, Token};
+use crate::oauth::{OAuthError, Token};
 
 const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "scope"];
 
 #[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     match start(call) {
-        Ok((client, code, user_code)) => {
-            reply::private_json(body(call, &code, &user_code)).client(&client.id)
-        }
+        Ok((code, user_code)) => reply::private_json(body(call, &code, &user_code)),
         Err(error) => reply::oauth_error(error),
     }
 }
 
-fn start<'a>(call: &Call<'a>) -> Result<(&'a Client, Token, UserCode), OAuthError> {
+fn start(call: &Call) -> Result<(Token, UserCode), OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
     let client = call.client(&form)?;
     let registry = &call.settings.registry;
-    let (code, user_code) =
-        device::start(call.store, registry, client, form.get("scope"), call.now)?;
-    Ok((client, code, user_code))
+    device::start(call.store, registry, client, form.get("scope"), call.now)
 }
 
 /// RFC 8628, section 3.2.

@@ -4,31 +4,26 @@ use super::Call;
 use super::reply::{self, Reply};
 use crate::encode::json::Object;
 use crate::oauth::store::Facts;
-use crate::oauth::{Client, OAuthError, client_auth, introspect};
+use crate::oauth::{OAuthError, client_auth, introspect};
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
 #[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     match asked(call) {
-        Ok((client, facts)) => {
-            let json = match &facts {
-                Some(facts) => active(call, facts),
-                None => Object::new().boolean("active", false).finish(),
-            };
-            reply::private_json(json).client(&client.id)
-        }
+        Ok(Some(facts)) => reply::private_json(active(call, &facts)),
+        Ok(None) => reply::private_json(Object::new().boolean("active", false).finish()),
         Err(error) => reply::oauth_error(error),
     }
 }
 
-fn asked<'a>(call: &Call<'a>) -> Result<(&'a Client, Option<Facts>), OAuthError> {
+fn asked(call: &Call) -> Result<Option<Facts>, OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
     let client = call.client(&form)?;
     client_auth::require_secret(client)?;
     let token =
         form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7662, section 2.1"))?;
-    Ok((client, introspect::introspect(call.store, token, client, call.now)))
+    Ok(introspect::introspect(call.store, token, client, call.now))
 }
 
 /// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it

@@ -19,6 +19,7 @@ mod revoke;
 mod settings;
 mod token;
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -54,6 +55,8 @@ struct Call<'a> {
     /// The client's, as far as proxies can be believed.
     address: IpAddr,
     now: Timestamp,
+    /// The client that has shown who it is, for the log.
+    client: Cell<Option<&'a Client>>,
 }
 
 /// A row of the route table.
@@ -180,29 +183,32 @@ impl App {
             path: call.request.head.path,
             status,
             duration,
-            client: reply.client.as_deref(),
+            client: reply.client.as_deref().or(call.client.get().map(|client| &*client.id)),
             user: reply.user.as_deref(),
             reason: reason.as_deref(),
         };
         self.log.request(format, &line);
     }
+}
 
-    fn route(&self, call: &Call) -> (Option<Route>, Reply) {
-        let head = &call.request.head;
-        let route = Route::find(head.path, &call.settings.issuer_path);
-        let reply = match route {
-            _ if head.path == "*" => reply::methods(204, "GET, HEAD, POST, OPTIONS"),
-            _ if head.method == "CONNECT" => reply::methods(405, "GET, HEAD, POST, OPTIONS"),
-            None => reply::not_found(),
-            Some(route) => match (cors::preflight(call, route), route.methods()) {
-                (Some(reply), _) => reply,
-                (None, Some(methods)) if !methods.contains(&head.method) => {
-                    reply::methods(405, methods.join(", "))
-                }
-                _ => answer(call, route),
-            },
-        };
-        (route, cors::apply(call, route, reply))
+/// The answer of the route, if there is one and it knows the method.
+fn routed(call: &Call, route: Option<Route>) -> Reply {
+    let head = &call.request.head;
+    if head.path == "*" {
+        return reply::methods(204, "GET, HEAD, POST, OPTIONS");
+    }
+    if head.method == "CONNECT" {
+        return reply::methods(405, "GET, HEAD, POST, OPTIONS");
+    }
+    let Some(route) = route else { return reply::not_found() };
+    if head.method == "OPTIONS"
+        && let Some(reply) = cors::preflight(call, route)
+    {
+        return reply;
+    }
+    match route.methods() {
+        Some(methods) if !methods.contains(&head.method) => reply::methods(405, methods.join(", ")),
+        _ => answer(call, route),
     }
 }
 
@@ -239,8 +245,11 @@ impl Service for App {
                 request,
                 address: settings.client_address(request),
                 now: timestamp(request.time),
+                client: Cell::new(None),
             };
-            let (route, reply) = self.route(&call);
+            let route = Route::find(request.head.path, &settings.issuer_path);
+            let mut reply = routed(&call, route);
+            cors::apply(&call, route, &mut reply);
             self.record(&call, route, &reply);
             reply.response
         })
@@ -270,9 +279,12 @@ impl Service for App {
 impl<'a> Call<'a> {
     /// The form in the body, of which these parameters are known.
     fn form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+        const FORM: &[u8] = b"application/x-www-form-urlencoded";
         let content_type = self.request.head.fields.first("content-type").unwrap_or(b"");
-        let media_type = content_type.split(|&b| b == b';').next().unwrap_or(b"").trim_ascii();
-        if !media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        let (media_type, rest) =
+            content_type.split_at_checked(FORM.len()).unwrap_or((content_type, b""));
+        let parameters = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
+        if !media_type.eq_ignore_ascii_case(FORM) || !parameters {
             return Err(OAuthError::new(
                 ErrorCode::InvalidRequest,
                 "the Content-Type is not application/x-www-form-urlencoded",
@@ -298,7 +310,15 @@ impl<'a> Call<'a> {
     fn client(&self, form: &Form) -> Result<&'a Client, OAuthError> {
         let credentials = Credentials { authorization: self.authorization(), form };
         let registry = &self.settings.registry;
-        client_auth::authenticate(registry, self.throttle, &credentials, self.address, self.now)
+        let client = client_auth::authenticate(
+            registry,
+            self.throttle,
+            &credentials,
+            self.address,
+            self.now,
+        )?;
+        self.client.set(Some(client));
+        Ok(client)
     }
 
     fn authorization(&self) -> Authorization<'a> {

@@ -12,10 +12,10 @@ use crate::oauth::{ErrorCode, GrantType, OAuthError};
 /// A response, and what the log and the metrics are told beside it.
 pub struct Reply {
     pub response: Response,
+    /// Whose token or request this is about, where it is not the client that has shown who it is.
     pub client: Option<Arc<str>>,
     pub user: Option<Arc<str>>,
-    /// In a box, since it is rare and an answer is moved often.
-    pub refusal: Option<Box<OAuthError>>,
+    pub refusal: Option<OAuthError>,
     pub issued: Option<GrantType>,
 }
 
@@ -41,7 +41,7 @@ impl Reply {
         if let Some(seconds) = refusal.retry_after {
             self = self.field("Retry-After", seconds.to_string());
         }
-        self.refusal = Some(Box::new(refusal));
+        self.refusal = Some(refusal);
         self
     }
 
@@ -76,6 +76,7 @@ pub fn not_found() -> Reply {
 }
 
 /// `status` with the methods that would do.
+#[cold]
 pub fn methods(status: u16, methods: impl Into<Cow<'static, str>>) -> Reply {
     let reply = match status {
         405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
@@ -84,6 +85,7 @@ pub fn methods(status: u16, methods: impl Into<Cow<'static, str>>) -> Reply {
     reply.field("Allow", methods)
 }
 
+#[cold]
 fn plain_error(status: u16, error: &str, description: &str) -> Reply {
     Response::new(status).body(JSON, error_body(error, description)).into()
 }
@@ -134,7 +136,7 @@ pub fn bearer_refusal_with(call: &Call, refusal: Refusal, status: u16) -> Reply 
         }
     };
     let response = uncached(status).body(JSON, body).field("WWW-Authenticate", challenge);
-    Reply { refusal: error.map(Box::new), ..response.into() }
+    Reply { refusal: error, ..response.into() }
 }
 
 /// A page for a person, with what keeps it from being framed, cached or extended by others.

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::reply::{self, Reply};
-use crate::oauth::{Client, OAuthError, revoke};
+use crate::oauth::{OAuthError, revoke};
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
@@ -10,16 +10,15 @@ const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_
 pub fn answer(call: &Call) -> Reply {
     match asked(call) {
         // A body, since some clients insist on one.
-        Ok(client) => reply::private_json("{}".into()).client(&client.id),
+        Ok(()) => reply::private_json("{}".into()),
         Err(error) => reply::oauth_error(error),
     }
 }
 
-fn asked<'a>(call: &Call<'a>) -> Result<&'a Client, OAuthError> {
+fn asked(call: &Call) -> Result<(), OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
     let client = call.client(&form)?;
     let token =
         form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7009, section 2.1"))?;
-    revoke::revoke(call.store, token, client, call.now)?;
-    Ok(client)
+    revoke::revoke(call.store, token, client, call.now)
 }

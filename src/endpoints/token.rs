@@ -19,25 +19,26 @@ pub fn answer(call: &Call) -> Reply {
         Err(error) => return reply::oauth_error(error),
     };
     match grant(call, client, &form) {
-        Ok((grant_type, issued)) => granted(client, grant_type, issued),
-        Err(error) => refused(call, client, &form, error),
+        Ok((grant_type, issued)) => granted(grant_type, issued),
+        Err(error) => refused(call, &form, error),
     }
 }
 
 #[inline(never)] // see answer() in mod.rs
-fn granted(client: &Client, grant_type: GrantType, issued: Issued) -> Reply {
-    let mut reply = reply::private_json(body(&issued)).client(&client.id);
+fn granted(grant_type: GrantType, issued: Issued) -> Reply {
+    let mut reply = reply::private_json(body(&issued));
     reply.issued = Some(grant_type);
     reply.user(issued.user)
 }
 
 #[cold]
-fn refused(call: &Call, client: &Client, form: &Form, error: OAuthError) -> Reply {
+fn refused(call: &Call, form: &Form, error: OAuthError) -> Reply {
     let named = form.get("username").and_then(|name| call.settings.registry.user(name));
     let user = named.map(|user| user.name.clone());
-    reply::oauth_error(error).client(&client.id).user(user)
+    reply::oauth_error(error).user(user)
 }
 
+#[inline(never)] // see answer() in mod.rs
 fn grant(call: &Call, client: &Client, form: &Form) -> Result<(GrantType, Issued), OAuthError> {
     grants::grant(&TokenRequest {
         registry: &call.settings.registry,

@@ -35,10 +35,15 @@ impl Response {
 
     /// Adds a field. A value never holds a line end: one that does is a fault in this program.
     pub fn field(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Response {
+        self.add(name, value);
+        self
+    }
+
+    /// The same in place.
+    pub fn add(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
         let value = value.into();
         assert!(!value.bytes().any(|b| b == b'\r' || b == b'\n'));
         self.fields.push((name, value));
-        self
     }
 
     pub fn body(

@@ -1,6 +1,7 @@
 //! What a refused request is told.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 
 /// The `error` of an answer: each is defined where its comment says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,15 @@ impl ErrorCode {
     }
 }
 
-/// A refusal: the code for the client's program, the description for its author, and for the
-/// server's operator also where the rule stands.
+/// A refusal. In a box, since it is rare: results stay small, and so do the stacks that pass them
+/// on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OAuthError {
+pub struct OAuthError(Box<Details>);
+
+/// The code for the client's program, the description for its author, and for the server's
+/// operator also where the rule stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details {
     pub code: ErrorCode,
     /// ASCII, without `"` and `\`, and never a word of the request (RFC 6749, section 5.2).
     pub description: Cow<'static, str>,
@@ -61,19 +67,28 @@ pub struct OAuthError {
     pub retry_after: Option<u64>,
 }
 
+impl Deref for OAuthError {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
 impl OAuthError {
+    #[cold]
     pub fn new(
         code: ErrorCode,
         description: impl Into<Cow<'static, str>>,
         source: &'static str,
     ) -> OAuthError {
-        OAuthError {
+        OAuthError(Box::new(Details {
             code,
             description: description.into(),
             source,
             for_log: None,
             retry_after: None,
-        }
+        }))
     }
 
     /// A required parameter is not there, or has no value.
@@ -101,7 +116,13 @@ impl OAuthError {
 
     /// The same to the client, but the log is told more.
     pub fn logged_as(mut self, what: &'static str) -> OAuthError {
-        self.for_log = Some(what);
+        self.0.for_log = Some(what);
+        self
+    }
+
+    /// The same, with the seconds after which another attempt can succeed.
+    pub fn retry_after(mut self, seconds: u64) -> OAuthError {
+        self.0.retry_after = Some(seconds);
         self
     }
 

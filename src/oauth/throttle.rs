@@ -157,14 +157,12 @@ impl Throttle {
 
     fn too_busy(&self) -> OAuthError {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        OAuthError {
-            retry_after: Some(PATIENCE.as_secs()),
-            ..OAuthError::new(
-                ErrorCode::TemporarilyUnavailable,
-                "too many passwords are being checked, try again later",
-                "RFC 6749, section 10.10",
-            )
-        }
+        OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            "too many passwords are being checked, try again later",
+            "RFC 6749, section 10.10",
+        )
+        .retry_after(PATIENCE.as_secs())
     }
 }
 
@@ -174,14 +172,12 @@ fn group(key: u64) -> std::ops::Range<usize> {
 }
 
 fn too_many(seconds: u64) -> OAuthError {
-    OAuthError {
-        retry_after: Some(seconds.max(1)),
-        ..OAuthError::new(
-            ErrorCode::TemporarilyUnavailable,
-            "too many failed attempts, try again later",
-            "RFC 6749, section 10.10",
-        )
-    }
+    OAuthError::new(
+        ErrorCode::TemporarilyUnavailable,
+        "too many failed attempts, try again later",
+        "RFC 6749, section 10.10",
+    )
+    .retry_after(seconds.max(1))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::oauth::sign_in::sign_in;
 use crate::oauth::store::Issued;
 use crate::oauth::{OAuthError, scope};
 
+#[inline(never)] // see answer() in endpoints/mod.rs
 pub fn grant(request: &TokenRequest) -> Result<Issued, OAuthError> {
     const SOURCE: &str = "RFC 6749, section 4.3.2";
     let name = request.required("username", SOURCE)?;

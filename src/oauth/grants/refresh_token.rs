@@ -6,6 +6,7 @@ use crate::oauth::store::Issued;
 
 /// The refresh token is spent and replaced at every use, so that a stolen one shows
 /// (RFC 9700, section 4.14.2).
+#[inline(never)] // see answer() in endpoints/mod.rs
 pub fn grant(request: &TokenRequest) -> Result<Issued, OAuthError> {
     let token = request.required("refresh_token", "RFC 6749, section 6")?;
     request.store.rotate_refresh_token(
