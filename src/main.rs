@@ -102,7 +102,7 @@ fn hash_password() -> Result<ExitCode, ExitCode> {
 fn new_secret() -> Result<ExitCode, ExitCode> {
     let secret = oauth::Token::random().reveal();
     let hash = StoredSecret::hash_random(&secret);
-    print(&format!("{secret}\nsecret_hash = {hash}\n"))
+    print(&format!("{}\nsecret_hash = {hash}\n", &*secret))
 }
 
 fn check(options: &Options) -> Result<ExitCode, ExitCode> {

@@ -31,7 +31,7 @@ pub struct Form<'a> {
 impl<'a> Form<'a> {
     /// Reads the parameters `known` out of `text`; of one that is sent twice, the first stays.
     pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Form<'a>, Malformed> {
-        let mut form = Form { values: Vec::with_capacity(4), repeated: None };
+        let mut form = Form { values: Vec::new(), repeated: None };
         for pair in pairs(text) {
             let (name, value) = pair?;
             let Some(&name) = known.iter().find(|&&known| known == name) else {

@@ -1,15 +1,20 @@
 //! Lowercase hexadecimal digits, the form in which tokens travel.
 
-/// Appends the digits of `bytes` to `text`.
-pub fn push(text: &mut String, bytes: &[u8]) {
-    // Many at once: appending each digit alone would cost more than finding it.
-    for part in bytes.chunks(32) {
-        let mut digits = [[0; 2]; 32];
-        for (pair, byte) in digits.iter_mut().zip(part) {
-            *pair = [digit(byte >> 4), digit(byte & 15)];
-        }
-        let digits = digits[..part.len()].as_flattened();
-        text.push_str(std::str::from_utf8(digits).expect("digits are ASCII"));
+use std::ops::Deref;
+
+/// The digits of `bytes`, a pair for each.
+pub fn encode<const N: usize>(bytes: &[u8; N]) -> Digits<N> {
+    Digits(bytes.map(|byte| [digit(byte >> 4), digit(byte & 15)]))
+}
+
+/// The text of `N` bytes, which may be secret: it has no `Debug` and no `Display`.
+pub struct Digits<const N: usize>([[u8; 2]; N]);
+
+impl<const N: usize> Deref for Digits<N> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(self.0.as_flattened()).expect("digits are ASCII")
     }
 }
 
@@ -46,9 +51,8 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        let mut text = String::new();
-        push(&mut text, &[0x00, 0x9f, 0xa0, 0xff]);
-        assert_eq!(text, "009fa0ff");
+        let text = encode(&[0x00, 0x9f, 0xa0, 0xff]);
+        assert_eq!(&*text, "009fa0ff");
         assert_eq!(decode(text.as_bytes()), Some([0x00, 0x9f, 0xa0, 0xff]));
     }
 

@@ -1,6 +1,6 @@
 //! Writing JSON (RFC 8259). Nothing here reads it: no request carries any.
 
-use super::decimal;
+use super::{decimal, hex};
 
 /// A JSON object under construction; members keep the order in which they are added.
 pub struct Object(String);
@@ -82,7 +82,7 @@ pub fn push_string(text: &mut String, value: &str) {
             b'\n' => text.push_str("\\n"),
             control => {
                 text.push_str("\\u00");
-                super::hex::push(text, &[control]);
+                text.push_str(&hex::encode(&[control]));
             }
         }
         rest = &rest[at + 1..];

@@ -106,9 +106,7 @@ mod tests {
     use sha2::Digest;
 
     fn hex_digest(bytes: &[u8]) -> String {
-        let mut text = String::new();
-        crate::encode::hex::push(&mut text, &digest(bytes));
-        text
+        crate::encode::hex::encode(&digest(bytes)).to_string()
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod bearer;
 pub mod client_auth;
 pub mod device;
 pub mod error;
+pub mod fold;
 pub mod grants;
 pub mod introspect;
 pub mod pkce;

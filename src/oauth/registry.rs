@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Scope;
+use super::fold::Fold;
 use super::secret::StoredSecret;
 
 /// A `grant_type` of the token endpoint.
@@ -103,8 +104,8 @@ pub struct Lifetimes {
 /// Everyone who is known, and what holds for all.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    clients: HashMap<Arc<str>, Client>,
-    users: HashMap<Arc<str>, User>,
+    clients: HashMap<Arc<str>, Client, Fold>,
+    users: HashMap<Arc<str>, User, Fold>,
     pub lifetimes: Lifetimes,
     /// The most live access tokens of one client, and the most refresh tokens.
     pub max_tokens_per_client: usize,
@@ -127,13 +128,16 @@ impl Registry {
             dearest(&mut clients.iter().filter_map(|client| client.secret.as_ref())),
             dearest(&mut users.iter().map(|user| &user.password)),
         ];
-        Registry {
-            clients: clients.into_iter().map(|c| (Arc::clone(&c.id), c)).collect(),
-            users: users.into_iter().map(|u| (Arc::clone(&u.name), u)).collect(),
+        let mut registry = Registry {
+            clients: HashMap::with_hasher(Fold::random()),
+            users: HashMap::with_hasher(Fold::random()),
             lifetimes,
             max_tokens_per_client,
             decoys,
-        }
+        };
+        registry.clients.extend(clients.into_iter().map(|c| (Arc::clone(&c.id), c)));
+        registry.users.extend(users.into_iter().map(|u| (Arc::clone(&u.name), u)));
+        registry
     }
 
     pub fn client(&self, id: &str) -> Option<&Client> {

@@ -77,9 +77,7 @@ impl StoredSecret {
 
     /// The line for the file of a random secret.
     pub fn hash_random(secret: &str) -> String {
-        let mut text = String::from("sha256$");
-        hex::push(&mut text, &sha256::digest(secret.as_bytes()));
-        text
+        format!("sha256${}", &*hex::encode(&sha256::digest(secret.as_bytes())))
     }
 
     /// Whether `presented` is the secret, in a time that does not depend on how much of it is

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::fold::Fold;
 use super::smooth_map::SmoothMap;
 use super::{Timestamp, Token};
 
@@ -22,7 +23,7 @@ pub struct Shelf<T> {
     /// Full blocks and a last one that may not be, so that row `i` is at `i / BLOCK, i % BLOCK`.
     blocks: Vec<Vec<Row<T>>>,
     clients: Vec<Line>,
-    client_numbers: HashMap<Arc<str>, u32>,
+    client_numbers: HashMap<Arc<str>, u32, Fold>,
     due: BTreeMap<u64, Chain>,
 }
 
@@ -71,7 +72,7 @@ impl<T> Shelf<T> {
             index: SmoothMap::new(),
             blocks: Vec::new(),
             clients: Vec::new(),
-            client_numbers: HashMap::new(),
+            client_numbers: HashMap::with_hasher(Fold::random()),
             due: BTreeMap::new(),
         }
     }

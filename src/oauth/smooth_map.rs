@@ -5,7 +5,9 @@
 //! maps, each of which doubles alone and is moved in microseconds.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash};
+
+use super::fold::Fold;
 
 const MAPS: usize = 256;
 
@@ -53,50 +55,6 @@ impl<K: Hash + Eq, V> SmoothMap<K, V> {
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.maps.iter().map(HashMap::len).sum()
-    }
-}
-
-/// Hashes numbers: one multiplication with a secret factor, both halves of the product together.
-///
-/// The standard library's SipHash also withstands keys that an attacker chooses, at some 150
-/// instructions each. Here all that is ever stored are random tokens and numbers of our own; the
-/// factor keeps secret which keys stand near each other.
-#[derive(Clone, Copy)]
-struct Fold {
-    factor: u64,
-    value: u64,
-}
-
-impl Fold {
-    fn random() -> Fold {
-        Fold { factor: RandomState::new().hash_one(0) | 1, value: 0 }
-    }
-}
-
-impl BuildHasher for Fold {
-    type Hasher = Fold;
-
-    fn build_hasher(&self) -> Fold {
-        *self
-    }
-}
-
-impl Hasher for Fold {
-    fn write_u64(&mut self, number: u64) {
-        let product = u128::from(self.value ^ number) * u128::from(self.factor);
-        self.value = (product >> 64) as u64 ^ product as u64;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(8) {
-            let mut number = [0; 8];
-            number[..part.len()].copy_from_slice(part);
-            self.write_u64(u64::from_le_bytes(number));
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.value
     }
 }
 

@@ -23,10 +23,8 @@ impl Token {
     }
 
     /// The digits, for the answer that gives it out and for nothing else.
-    pub fn reveal(&self) -> String {
-        let mut text = String::with_capacity(40);
-        hex::push(&mut text, &self.0);
-        text
+    pub fn reveal(&self) -> hex::Digits<20> {
+        hex::encode(&self.0)
     }
 }
 
