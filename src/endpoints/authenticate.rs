@@ -18,11 +18,10 @@ pub fn answer(call: &Call) -> Reply {
     match checked {
         Ok(facts) => {
             let user = facts.user.as_deref().unwrap_or("");
-            let response = Response::new(200)
-                .field("Cache-Control", "no-store")
-                .field("X-Auth-Client", escaped(&facts.client, false))
-                .field("X-Auth-User", escaped(user, false))
-                .field("X-Auth-Scope", escaped(facts.scope.as_str(), true));
+            let response = Response::with_fields(200, "Cache-Control: no-store\r\n")
+                .field("X-Auth-Client", &escaped(&facts.client, false))
+                .field("X-Auth-User", &escaped(user, false))
+                .field("X-Auth-Scope", &escaped(facts.scope.as_str(), true));
             Reply::from(response).client(&facts.client).user(facts.user)
         }
         Err(Refusal::Error { error, scope }) => {

@@ -34,7 +34,7 @@ pub fn answer(call: &Call) -> Reply {
         Err(Refusal::Page(error)) => return page::dead_end(error),
         Err(Refusal::Redirect(back, error)) => {
             let location = back.with_error(&error, &call.settings.issuer);
-            return reply::redirect(location).refused(error);
+            return reply::redirect(&location).refused(error);
         }
     };
     let reply = match is_post {
@@ -49,7 +49,7 @@ fn decide(call: &Call, form: &Form, request: &AuthorizationRequest) -> Reply {
     match form.get("decision") {
         Some("deny") => {
             let error = authorize::denied();
-            reply::redirect(request.back.with_error(&error, issuer)).refused(error)
+            reply::redirect(&request.back.with_error(&error, issuer)).refused(error)
         }
         Some("allow") => allow(call, form, request),
         _ => {
@@ -68,12 +68,12 @@ fn allow(call: &Call, form: &Form, request: &AuthorizationRequest) -> Reply {
     match authorize::allow(call.store, registry, call.throttle, request, who, address, now) {
         Ok(Allowed::Code { code, user }) => {
             let location = request.back.with_code(&code, &call.settings.issuer);
-            reply::redirect(location).user(Some(user))
+            reply::redirect(&location).user(Some(user))
         }
         Ok(Allowed::NothingToGive(error)) => {
             let location = request.back.with_error(&error, &call.settings.issuer);
             let user = registry.user(name).map(|user| user.name.clone());
-            reply::redirect(location).refused(error).user(user)
+            reply::redirect(&location).refused(error).user(user)
         }
         Err(error) => {
             let problem = Problem::of(&error, Problem::wrong_password());

@@ -42,13 +42,13 @@ pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
     let mut response = Response::new(204);
     if allowed_origin(call, readers).is_some() {
         response = response
-            .field("Access-Control-Allow-Methods", route.methods().unwrap_or(&["GET"]).join(", "))
+            .field("Access-Control-Allow-Methods", &route.methods().unwrap_or(&["GET"]).join(", "))
             .field("Access-Control-Max-Age", "600");
         if let Some(asked) = head.fields.first("access-control-request-headers")
             && let Ok(asked) = std::str::from_utf8(asked)
             && asked.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
         {
-            response = response.field("Access-Control-Allow-Headers", String::from(asked));
+            response = response.field("Access-Control-Allow-Headers", asked);
         }
     }
     Some(response.into())
@@ -61,7 +61,7 @@ pub fn apply(call: &Call, route: Option<Route>, reply: &mut Reply) {
         reply.response.add("Vary", "Origin");
     }
     if let Some(origin) = allowed_origin(call, readers) {
-        reply.response.add("Access-Control-Allow-Origin", String::from(origin));
+        reply.response.add("Access-Control-Allow-Origin", origin);
         reply.response.add("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After");
     }
 }

@@ -25,7 +25,8 @@ impl Service for MetricsService {
                     connections: self.0.connections(),
                     throttled: app.throttle.refused(),
                 });
-                Response::new(200).body("text/plain; version=0.0.4; charset=utf-8", text)
+                const FIELDS: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
+                Response::with_fields(200, FIELDS).body(text)
             }
             ("/metrics", _) => reply::methods(405, "GET, HEAD").response,
             _ => reply::not_found().response,

@@ -207,7 +207,9 @@ fn routed(call: &Call, route: Option<Route>) -> Reply {
         return reply;
     }
     match route.methods() {
-        Some(methods) if !methods.contains(&head.method) => reply::methods(405, methods.join(", ")),
+        Some(methods) if !methods.contains(&head.method) => {
+            reply::methods(405, &methods.join(", "))
+        }
         _ => answer(call, route),
     }
 }

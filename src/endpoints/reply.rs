@@ -39,36 +39,41 @@ impl Reply {
     /// An answer to a refused request, with the time after which another can succeed.
     pub fn refused(mut self, refusal: OAuthError) -> Reply {
         if let Some(seconds) = refusal.retry_after {
-            self = self.field("Retry-After", seconds.to_string());
+            self = self.field("Retry-After", &seconds.to_string());
         }
         self.refusal = Some(refusal);
         self
     }
 
-    pub fn field(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Reply {
+    pub fn field(mut self, name: &str, value: &str) -> Reply {
         self.response = self.response.field(name, value);
         self
     }
 }
 
-const JSON: &str = "application/json";
+const JSON: &str = "Content-Type: application/json\r\n";
+/// For what no cache may keep (RFC 6749, section 5.1).
+const PRIVATE_JSON: &str =
+    "Cache-Control: no-store\r\nPragma: no-cache\r\nContent-Type: application/json\r\n";
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+const PRIVATE_TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n";
+/// Public documents, which caches may keep for a while.
+const DOCUMENT: &str = "Cache-Control: max-age=300\r\nContent-Type: application/json\r\n";
 
 pub fn text(body: &'static str) -> Reply {
-    Response::new(200).body("text/plain; charset=utf-8", body).into()
+    Response::with_fields(200, TEXT).body(body).into()
 }
 
-/// A public document, which caches may keep for a while.
+pub fn private_text(body: &'static str) -> Reply {
+    Response::with_fields(200, PRIVATE_TEXT).body(body).into()
+}
+
 pub fn document(json: &str) -> Reply {
-    Response::new(200).field("Cache-Control", "max-age=300").body(JSON, String::from(json)).into()
+    Response::with_fields(200, DOCUMENT).body(String::from(json)).into()
 }
 
-/// An answer that no cache may keep (RFC 6749, section 5.1).
 pub fn private_json(json: String) -> Reply {
-    uncached(200).body(JSON, json).into()
-}
-
-fn uncached(status: u16) -> Response {
-    Response::new(status).field("Cache-Control", "no-store").field("Pragma", "no-cache")
+    Response::with_fields(200, PRIVATE_JSON).body(json).into()
 }
 
 pub fn not_found() -> Reply {
@@ -77,7 +82,7 @@ pub fn not_found() -> Reply {
 
 /// `status` with the methods that would do.
 #[cold]
-pub fn methods(status: u16, methods: impl Into<Cow<'static, str>>) -> Reply {
+pub fn methods(status: u16, methods: &str) -> Reply {
     let reply = match status {
         405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
         other => Response::new(other).into(),
@@ -87,7 +92,7 @@ pub fn methods(status: u16, methods: impl Into<Cow<'static, str>>) -> Reply {
 
 #[cold]
 fn plain_error(status: u16, error: &str, description: &str) -> Reply {
-    Response::new(status).body(JSON, error_body(error, description)).into()
+    Response::with_fields(status, JSON).body(error_body(error, description)).into()
 }
 
 fn error_body(error: &str, description: &str) -> String {
@@ -101,8 +106,8 @@ pub fn oauth_error(error: OAuthError) -> Reply {
         ErrorCode::TemporarilyUnavailable => 429,
         _ => 400,
     };
-    let mut response =
-        uncached(status).body(JSON, error_body(error.code.as_str(), &error.description));
+    let body = error_body(error.code.as_str(), &error.description);
+    let mut response = Response::with_fields(status, PRIVATE_JSON).body(body);
     if status == 401 {
         response = response.field("WWW-Authenticate", "Basic realm=\"oauth2d\"");
     }
@@ -135,22 +140,21 @@ pub fn bearer_refusal_with(call: &Call, refusal: Refusal, status: u16) -> Reply 
             (error_body(error.code.as_str(), &error.description), Some(error))
         }
     };
-    let response = uncached(status).body(JSON, body).field("WWW-Authenticate", challenge);
+    let response = Response::with_fields(status, PRIVATE_JSON).body(body);
+    let response = response.field("WWW-Authenticate", &challenge);
     Reply { refusal: error, ..response.into() }
 }
+
+const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
+    X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
+    Content-Type: text/html; charset=utf-8\r\n";
 
 /// A page for a person, with what keeps it from being framed, cached or extended by others.
 pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str) -> Response {
     let policy = format!(
         "default-src 'none'; style-src {style_policy}; base-uri 'none'; frame-ancestors 'none'"
     );
-    Response::new(status)
-        .field("Cache-Control", "no-store")
-        .field("Content-Security-Policy", policy)
-        .field("Referrer-Policy", "no-referrer")
-        .field("X-Content-Type-Options", "nosniff")
-        .field("X-Frame-Options", "DENY")
-        .body("text/html; charset=utf-8", html)
+    Response::with_fields(status, PAGE).field("Content-Security-Policy", &policy).body(html)
 }
 
 /// The status of a page on which an attempt has failed.
@@ -163,10 +167,7 @@ pub fn attempt_status(error: &OAuthError) -> u16 {
 
 /// Sends a browser on with a GET, whatever its own method was: a 307 would hand its password on
 /// (RFC 9700, section 4.12).
-pub fn redirect(location: String) -> Reply {
-    Response::new(303)
-        .field("Location", location)
-        .field("Cache-Control", "no-store")
-        .field("Referrer-Policy", "no-referrer")
-        .into()
+pub fn redirect(location: &str) -> Reply {
+    const FIELDS: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n";
+    Response::with_fields(303, FIELDS).field("Location", location).into()
 }

@@ -9,8 +9,7 @@ use crate::oauth::{ErrorCode, OAuthError};
 #[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
     match check(call) {
-        Ok(facts) => reply::text("Congratulations, you are in a secret area!")
-            .field("Cache-Control", "no-store")
+        Ok(facts) => reply::private_text("Congratulations, you are in a secret area!")
             .client(&facts.client)
             .user(facts.user),
         Err(refusal) => reply::bearer_refusal(call, refusal),

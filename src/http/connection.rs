@@ -477,7 +477,7 @@ mod tests {
             assert!(request.head.path != "/panic");
             let body = String::from_utf8_lossy(request.body);
             let text = format!("[{} {} {body}]", request.head.method, request.head.path);
-            Response::new(200).body("text/plain", text)
+            Response::new(200).body(text)
         }
         fn refused(&self, _: IpAddr, _: BadRequest) {}
         fn notice(&self, _: &str) {}
