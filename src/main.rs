@@ -47,6 +47,9 @@ const FAILED: u8 = 1;
 /// How long requests in hand may take to finish at a stop: a little less than the ten seconds
 /// after which supervisors lose patience.
 const DRAIN: Duration = Duration::from_millis(9_300);
+/// How long a request may be in hand: it waits for its turn at a slow hash, then for its client to
+/// take the answer.
+const SLOWEST_REQUEST: Duration = Duration::from_secs(60);
 /// File descriptors beside those of connections: listeners, standard streams, and some air.
 const OTHER_FILES: u64 = 32;
 /// Connections of the metrics' listener: a few scrapers.
@@ -247,7 +250,7 @@ impl Fixed {
 }
 
 /// Puts the configuration in place as it is now, whole or not at all.
-fn reload(options: &Options, started: &Fixed, server: &Server<App>) {
+fn reload(options: &Options, started: &Fixed, server: &Arc<Server<App>>) {
     let app = server.service();
     let config = match read(options) {
         Ok(config) => config,
@@ -271,9 +274,18 @@ fn reload(options: &Options, started: &Fixed, server: &Server<App>) {
     }
     app.settings.replace(Settings::new(config, issuer));
     app.store.end_unknown(&app.settings.get().registry);
-    // Requests that began with the old settings may give out one more token.
-    server.await_requests_in_hand(Duration::from_secs(5));
+    // Requests that began with the old settings may give out one more token. The slow ones are
+    // waited for elsewhere, since the next signal may be the one to stop.
+    let all_answered = server.await_requests_in_hand(Duration::from_millis(500));
     app.store.end_unknown(&app.settings.get().registry);
+    if !all_answered {
+        let server = Arc::clone(server);
+        let _ = thread::Builder::new().spawn(move || {
+            server.await_requests_in_hand(SLOWEST_REQUEST);
+            let app = server.service();
+            app.store.end_unknown(&app.settings.get().registry);
+        });
+    }
     app.log.notice("the configuration was read again");
 }
 

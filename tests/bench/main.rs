@@ -94,15 +94,39 @@ fn compare(figure: &str, server: &Running, floor: &Running, load: &Load, target:
 }
 
 fn compare_loads(figure: &str, ours: (&Running, &Load), other: (&Running, &Load), target: &str) {
-    let (mut rates, mut other_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut own, mut others) = (Measured::default(), Measured::default());
     for _ in 0..ROUNDS {
-        let rate = ours.1.run(ours.0.address, ROUND);
-        let other_rate = other.1.run(other.0.address, ROUND);
-        ratios.push(rate / other_rate);
-        rates.push(rate);
-        other_rates.push(other_rate);
+        own.round(ours);
+        others.round(other);
     }
-    row(figure, &per_second(&rates), &per_second(&other_rates), &spread(&ratios), target);
+    let ratios = |own: &[f64], others: &[f64]| {
+        spread(&own.iter().zip(others).map(|(own, other)| own / other).collect::<Vec<_>>())
+    };
+    let rates = ratios(&own.rates, &others.rates);
+    row(figure, &per_second(&own.rates), &per_second(&others.rates), &rates, target);
+    if !target.is_empty() {
+        let figure = format!("{figure}: processor time of the server, an answer");
+        let micros = |costs: &[f64]| format!("{:.1} us", median(costs));
+        let costs = ratios(&own.costs, &others.costs);
+        row(&figure, &micros(&own.costs), &micros(&others.costs), &costs, "");
+    }
+}
+
+/// A server's rounds: answers per second, and microseconds of processor time for each.
+#[derive(Default)]
+struct Measured {
+    rates: Vec<f64>,
+    costs: Vec<f64>,
+}
+
+impl Measured {
+    fn round(&mut self, (server, load): (&Running, &Load)) {
+        let before = server.processor_time();
+        let rate = load.run(server.address, ROUND);
+        let spent = (server.processor_time() - before).as_secs_f64() * 1e6;
+        self.rates.push(rate);
+        self.costs.push(spent / (rate * ROUND.as_secs_f64()));
+    }
 }
 
 fn log_on_and_off() {

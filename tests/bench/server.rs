@@ -47,6 +47,17 @@ impl Running {
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
+    /// What the process has used of the processors, its ended threads included.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, rest) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        // User and system time, in the hundredths of a second that Linux tells them in.
+        let hundredths: u64 =
+            fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * hundredths)
+    }
+
     /// The slowest of the answers to a client that asks every millisecond while `work` goes on.
     pub fn slowest_answer_while(&self, work: impl FnOnce()) -> Duration {
         let over = AtomicBool::new(false);

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::support::*;
 
 const RIGHT: &str = "grant_type=password&username=ann&password=password";
@@ -177,6 +180,25 @@ fn a_reload_is_whole_or_nothing_and_tokens_live_on() {
     assert_eq!(server.token(APP, RIGHT).status, 400);
     assert_eq!(server.token(APP, &RIGHT.replace("password=password", "password=new")).status, 200);
     assert_eq!(server.token(OTHER, RIGHT).status, 401);
+}
+
+#[test]
+fn a_client_that_goes_while_its_request_is_in_hand_keeps_no_token() {
+    let key = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(b"password", b"salt", 50_000);
+    let hash = format!("password_hash = pbkdf2-sha256$50000$c2FsdA==${}\n", BASE64.encode(key));
+    let client = "[client app]\nsecret = secret\ngrants = password\n";
+    let server = Server::configured(&format!("[user ann]\n{hash}{client}"));
+    let mut slow = server.connect();
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    slow.send(message("POST", "/oauth/token", &[APP, form], RIGHT));
+    // So the request has arrived, and its slow hash is under way.
+    assert_eq!(server.get("/healthz", &[]).status, 200);
+    std::fs::write(server.folder.path().join("oauth2d.conf"), format!("[user ann]\n{hash}"))
+        .unwrap();
+    server.signal("HUP");
+    server.log_line(|line| line.ends_with("read again"));
+    let token = slow.answer().member("access_token");
+    eventually(|| !server.is_live(&token), "the token has ended");
 }
 
 #[test]
