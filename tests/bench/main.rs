@@ -149,10 +149,12 @@ fn growth() {
     let full = Running::program(CONFIG);
     let empty = full.memory();
     let slowest = full.slowest_answer_while(|| issue_a_million(&full));
+    let floor = Running::floor(client::answer_size(full.address, TOKEN_REQUEST), 1);
+    let of_floor = floor.slowest_answer_while(|| issue_a_million(&floor));
     row(
         "slowest answer while a million tokens are issued",
         &milliseconds(slowest),
-        "",
+        &milliseconds(of_floor),
         "",
         "50 ms",
     );
