@@ -14,8 +14,11 @@ pub mod sha256;
 pub fn same(given: &[u8], kept: &[u8]) -> bool {
     let mut difference = u8::from(given.len() != kept.len());
     if !kept.is_empty() {
-        for (i, byte) in given.iter().enumerate() {
-            difference |= byte ^ kept[i % kept.len()];
+        let mut at = 0;
+        for byte in given {
+            difference |= byte ^ kept[at];
+            // Around again, without the division of a remainder.
+            at = if at + 1 == kept.len() { 0 } else { at + 1 };
         }
     }
     std::hint::black_box(difference) == 0
