@@ -29,7 +29,8 @@ fn readers(call: &Call, route: Option<Route>) -> Readers {
     }
 }
 
-/// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before the real request.
+/// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before
+/// the real request.
 #[cold] // see answer() in mod.rs
 pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
     let head = &call.request.head;

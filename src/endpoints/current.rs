@@ -33,7 +33,8 @@ impl Current {
         Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other settings in place. Requests in hand go on with the old ones.
+    /// Puts other settings in place. Requests in hand go on with the old ones, and a connection at
+    /// rest keeps them until its next request.
     pub fn replace(&self, settings: Settings) {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.number.store(NUMBERS.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);

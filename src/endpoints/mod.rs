@@ -285,8 +285,8 @@ impl<'a> Call<'a> {
         let content_type = self.request.head.fields.first("content-type").unwrap_or(b"");
         let (media_type, rest) =
             content_type.split_at_checked(FORM.len()).unwrap_or((content_type, b""));
-        let parameters = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
-        if !media_type.eq_ignore_ascii_case(FORM) || !parameters {
+        let ends_there = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
+        if !(media_type.eq_ignore_ascii_case(FORM) && ends_there) {
             return Err(OAuthError::new(
                 ErrorCode::InvalidRequest,
                 "the Content-Type is not application/x-www-form-urlencoded",
