@@ -45,10 +45,14 @@ proxies:
 	cargo build --quiet
 	tests/proxies/run.py target/debug/oauth2d
 
+# Formatting, lints and docs, and that the fuzzers still compile: without libFuzzer's own library,
+# which only running them needs.
 lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	CUSTOM_LIBFUZZER_PATH=./none cargo check --quiet --manifest-path tests/fuzz/Cargo.toml \
+	  --target-dir target/fuzz-check
 
 clean:
 	rm -rf target dist

@@ -67,7 +67,7 @@ impl Service for Echo {
     fn answer(&self, request: &Request) -> Response {
         let head = &request.head;
         let text = format!("{} {} {:?} {:?}", head.method, head.path, head.query, request.body);
-        Response::new(200).body("text/plain", text)
+        Response::new(200).body(text)
     }
     fn refused(&self, _: IpAddr, refusal: BadRequest) {
         assert!(refusal != BadRequest::Panic);
@@ -80,7 +80,8 @@ struct Alone;
 impl Phase for Alone {
     fn idle(&self, _: Instant) {}
     fn in_head(&self, _: Instant) {}
-    fn busy(&self) -> bool {
+    fn in_body(&self, _: Instant) {}
+    fn busy(&self, _: Instant) -> bool {
         true
     }
     fn draining(&self) -> bool {
