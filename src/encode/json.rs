@@ -67,12 +67,16 @@ impl Object {
 /// Appends `value` as a JSON string, quotes included.
 pub fn push_string(text: &mut String, value: &str) {
     text.push('"');
-    let mut rest = value;
     // Without a way out early, so that it is a few instructions for many bytes.
-    if !value.bytes().fold(false, |found, b| found | is_special(b)) {
-        rest = "";
-        text.push_str(value);
+    match value.bytes().fold(false, |found, b| found | is_special(b)) {
+        true => push_escaped(text, value),
+        false => text.push_str(value),
     }
+    text.push('"');
+}
+
+#[cold]
+fn push_escaped(text: &mut String, mut rest: &str) {
     // Special characters are ASCII, so the text can be cut beside them.
     while let Some(at) = rest.bytes().position(is_special) {
         text.push_str(&rest[..at]);
@@ -88,7 +92,6 @@ pub fn push_string(text: &mut String, value: &str) {
         rest = &rest[at + 1..];
     }
     text.push_str(rest);
-    text.push('"');
 }
 
 fn is_special(b: u8) -> bool {
