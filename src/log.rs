@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::config::LogFormat;
 use crate::encode::{decimal, json};
-use crate::http::response::Civil;
+use crate::http::response::{Civil, put_time_of_day};
 use crate::oauth::Timestamp;
 
 /// Bytes that wait to be written: some thousands of lines.
@@ -201,9 +201,7 @@ fn push_time(text: &mut String, time: Timestamp) {
     decimal::put(&mut digits[0..4], year);
     decimal::put(&mut digits[5..7], month);
     decimal::put(&mut digits[8..10], day);
-    decimal::put(&mut digits[11..13], seconds / 3600 % 24);
-    decimal::put(&mut digits[14..16], seconds / 60 % 60);
-    decimal::put(&mut digits[17..19], seconds % 60);
+    put_time_of_day(&mut digits[11..19], seconds);
     decimal::put(&mut digits[20..23], time.0 % 1000);
     text.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
 }

@@ -273,17 +273,16 @@ fn reload(options: &Options, started: &Fixed, server: &Arc<Server<App>>) {
         }
     }
     app.settings.replace(Settings::new(config, issuer));
-    app.store.end_unknown(&app.settings.get().registry);
+    app.end_unknown();
     // Requests that began with the old settings may give out one more token. The slow ones are
     // waited for elsewhere, since the next signal may be the one to stop.
     let all_answered = server.await_requests_in_hand(Duration::from_millis(500));
-    app.store.end_unknown(&app.settings.get().registry);
+    app.end_unknown();
     if !all_answered {
         let server = Arc::clone(server);
         let _ = thread::Builder::new().spawn(move || {
             server.await_requests_in_hand(SLOWEST_REQUEST);
-            let app = server.service();
-            app.store.end_unknown(&app.settings.get().registry);
+            server.service().end_unknown();
         });
     }
     app.log.notice("the configuration was read again");

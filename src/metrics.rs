@@ -34,8 +34,7 @@ const ERRORS: [ErrorCode; 14] = [
 ];
 
 pub struct Metrics {
-    names: Vec<&'static str>,
-    /// One for each name, and a last one for whatever is none of them.
+    /// The last one is for whatever is none of the others.
     endpoints: Vec<Endpoint>,
     issued: [AtomicU64; GrantType::ALL.len()],
     refused: [AtomicU64; ERRORS.len()],
@@ -52,6 +51,7 @@ struct Endpoint {
     /// Nanoseconds.
     total_duration: AtomicU64,
     statuses: [AtomicU64; STATUSES.len()],
+    name: &'static str,
 }
 
 /// What is not counted but asked for.
@@ -64,10 +64,9 @@ pub struct Gauges {
 impl Metrics {
     /// Counters for the endpoints of these names, and for everything else.
     pub fn new(names: impl IntoIterator<Item = &'static str>) -> Metrics {
-        let names: Vec<_> = names.into_iter().chain(["other"]).collect();
+        let named = |name| Endpoint { name, ..Endpoint::default() };
         Metrics {
-            endpoints: names.iter().map(|_| Endpoint::default()).collect(),
-            names,
+            endpoints: names.into_iter().chain(["other"]).map(named).collect(),
             issued: Default::default(),
             refused: Default::default(),
         }
@@ -101,10 +100,11 @@ impl Metrics {
     pub fn text(&self, gauges: &Gauges) -> String {
         let mut text = Text(String::with_capacity(4096));
         text.head("requests_total", "counter", "Answers, by endpoint and status.");
-        for (name, endpoint) in self.names.iter().zip(&self.endpoints) {
+        for endpoint in &self.endpoints {
             for (status, counter) in STATUSES.iter().zip(&endpoint.statuses) {
                 let count = read(counter);
                 if count > 0 {
+                    let name = endpoint.name;
                     let labels = format!("{{endpoint=\"{name}\",status=\"{status}\"}}");
                     text.sample("requests_total", &labels, count);
                 }
@@ -140,8 +140,9 @@ impl Metrics {
     fn histogram(&self, text: &mut Text) {
         const NAME: &str = "request_duration_seconds";
         text.head(NAME, "histogram", "Time from a whole request to its answer.");
-        let sum = |counter: &dyn Fn(&Endpoint) -> u64| self.endpoints.iter().map(counter).sum();
-        let in_bucket = |at: usize| -> u64 { sum(&|e| read(&e.durations[BUCKETS.len() - at])) };
+        let in_bucket = |at: usize| -> u64 {
+            self.endpoints.iter().map(|e| read(&e.durations[BUCKETS.len() - at])).sum()
+        };
         let mut count = 0;
         for (at, bound) in BUCKETS.iter().enumerate() {
             count += in_bucket(at);
@@ -150,7 +151,7 @@ impl Metrics {
         }
         count += in_bucket(BUCKETS.len());
         text.sample("request_duration_seconds_bucket", "{le=\"+Inf\"}", count);
-        let nanos: u64 = sum(&|endpoint| read(&endpoint.total_duration));
+        let nanos: u64 = self.endpoints.iter().map(|e| read(&e.total_duration)).sum();
         let seconds = nanos as f64 / 1e9;
         let _ = writeln!(text.0, "oauth2d_request_duration_seconds_sum {seconds}");
         text.sample("request_duration_seconds_count", "", count);

@@ -19,11 +19,7 @@ pub fn answer(call: &Call) -> Reply {
     let known = [&authorize::PARAMETERS[..], &ADDED[..]].concat();
     let form = match is_post {
         true => call.form(&known),
-        false => {
-            let query = call.request.head.query.unwrap_or("");
-            let form = Form::parse(query, &authorize::PARAMETERS);
-            form.map_err(|_| OAuthError::malformed_form())
-        }
+        false => call.query(&authorize::PARAMETERS),
     };
     let form = match form {
         Ok(form) => form,

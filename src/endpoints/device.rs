@@ -15,11 +15,7 @@ pub fn answer(call: &Call) -> Reply {
     let is_post = call.request.head.method == "POST";
     let form = match is_post {
         true => call.form(&PARAMETERS),
-        false => {
-            let query = call.request.head.query.unwrap_or("");
-            let form = Form::parse(query, &PARAMETERS[..1]);
-            form.map_err(|_| OAuthError::malformed_form())
-        }
+        false => call.query(&PARAMETERS[..1]),
     };
     match form {
         Err(error) => page::dead_end(error),

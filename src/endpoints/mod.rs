@@ -40,7 +40,7 @@ pub use settings::Settings;
 /// The server's state: what it was told and what it has given out.
 pub struct App {
     pub settings: Current,
-    pub store: Store,
+    store: Store,
     throttle: Throttle,
     pub log: Arc<Log>,
     metrics: Metrics,
@@ -157,6 +157,11 @@ impl App {
         while self.store.sweep(timestamp(SystemTime::now())) {
             std::thread::sleep(Duration::from_micros(100));
         }
+    }
+
+    /// Ends what belongs to clients and users that the settings in force do not name.
+    pub fn end_unknown(&self) {
+        self.store.end_unknown(&self.settings.get().registry);
     }
 
     /// Counts and logs an answer.
@@ -299,7 +304,13 @@ impl<'a> Call<'a> {
             .ok_or_else(OAuthError::malformed_form)
     }
 
-    /// The same for programs, whose mistakes are errors: nothing may be there twice.
+    /// The form in the query, of which these parameters are known.
+    fn query(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+        let text = self.request.head.query.unwrap_or("");
+        Form::parse(text, known).map_err(|_| OAuthError::malformed_form())
+    }
+
+    /// The form in the body for programs, whose mistakes are errors: nothing may be there twice.
     fn strict_form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
         let form = self.form(known)?;
         match form.repeated() {

@@ -39,14 +39,9 @@ impl Reply {
     /// An answer to a refused request, with the time after which another can succeed.
     pub fn refused(mut self, refusal: OAuthError) -> Reply {
         if let Some(seconds) = refusal.retry_after {
-            self = self.field("Retry-After", &seconds.to_string());
+            self.response.add("Retry-After", &seconds.to_string());
         }
         self.refusal = Some(refusal);
-        self
-    }
-
-    pub fn field(mut self, name: &str, value: &str) -> Reply {
-        self.response = self.response.field(name, value);
         self
     }
 }
@@ -83,11 +78,12 @@ pub fn not_found() -> Reply {
 /// `status` with the methods that would do.
 #[cold]
 pub fn methods(status: u16, methods: &str) -> Reply {
-    let reply = match status {
+    let mut reply = match status {
         405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
         other => Response::new(other).into(),
     };
-    reply.field("Allow", methods)
+    reply.response.add("Allow", methods);
+    reply
 }
 
 #[cold]

@@ -2,7 +2,6 @@
 
 use super::Call;
 use super::reply::{self, Reply};
-use crate::encode::form::Form;
 use crate::oauth::bearer::{self, Refusal, Requirements};
 use crate::oauth::{ErrorCode, OAuthError};
 
@@ -17,18 +16,17 @@ pub fn answer(call: &Call) -> Reply {
 }
 
 fn check(call: &Call) -> Result<crate::oauth::store::Facts, Refusal> {
-    let query = match call.settings.bearer_in_query {
-        true => call.request.head.query.unwrap_or(""),
-        false => "",
-    };
     let malformed = |error| Refusal::Error { error, scope: None };
-    let form = Form::parse(query, &["access_token"])
-        .map_err(|_| malformed(OAuthError::malformed_form()))?;
-    if form.repeated().is_some() {
+    let form = match call.settings.bearer_in_query {
+        true => Some(call.query(&["access_token"]).map_err(malformed)?),
+        false => None,
+    };
+    if form.as_ref().is_some_and(|form| form.repeated().is_some()) {
         let text = "there is more than one token";
         let source = "RFC 6750, section 3.1";
         return Err(malformed(OAuthError::new(ErrorCode::InvalidRequest, text, source)));
     }
-    let token = bearer::presented(call.authorization(), form.get("access_token"))?;
+    let in_query = form.as_ref().and_then(|form| form.get("access_token"));
+    let token = bearer::presented(call.authorization(), in_query)?;
     bearer::check(call.store, token, &Requirements::default(), call.now)
 }

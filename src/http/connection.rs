@@ -248,16 +248,6 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
                 self.rest();
                 // Since the last request was whole, a little before its answer left.
                 self.phase.idle(self.began);
-                if self.phase.draining() {
-                    // A request that has arrived already is still answered.
-                    let arrived = self.fill_with(|transport, space| transport.read_waiting(space));
-                    self.arrived = Instant::now();
-                    self.began = self.arrived;
-                    return match arrived {
-                        Ok(1..) if self.phase.busy(self.arrived) => Ok(()),
-                        _ => Err(End::Silent),
-                    };
-                }
                 (self.limits.idle_time, self.limits.idle_time)
             }
             Wait::Head => {
@@ -275,7 +265,14 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             self.transport.set_read_timeout(timeout).map_err(|_| End::Silent)?;
             self.read_timeout = timeout;
         }
-        let arrived = if timeout.is_zero() { Err(ErrorKind::TimedOut.into()) } else { self.fill() };
+        let arrived = if wait == Wait::Request && self.phase.draining() {
+            // A request that has arrived already is still answered.
+            self.fill_with(|transport, space| transport.read_waiting(space))
+        } else if timeout.is_zero() {
+            Err(ErrorKind::TimedOut.into())
+        } else {
+            self.fill()
+        };
         let now = Instant::now();
         if !self.phase.busy(now) {
             return Err(End::Silent);

@@ -131,10 +131,15 @@ fn date(now: SystemTime) -> [u8; 29] {
     text[8..11].copy_from_slice(&b"JanFebMarAprMayJunJulAugSepOctNovDec"[month..month + 3]);
     decimal::put(&mut text[5..7], civil.day);
     decimal::put(&mut text[12..16], civil.year);
-    decimal::put(&mut text[17..19], seconds / 3600 % 24);
-    decimal::put(&mut text[20..22], seconds / 60 % 60);
-    decimal::put(&mut text[23..25], seconds % 60);
+    put_time_of_day(&mut text[17..25], seconds);
     text
+}
+
+/// Writes the digits of `hh:mm:ss` around its colons, UTC, `seconds` after the beginning of 1970.
+pub fn put_time_of_day(text: &mut [u8], seconds: u64) {
+    decimal::put(&mut text[0..2], seconds / 3600 % 24);
+    decimal::put(&mut text[3..5], seconds / 60 % 60);
+    decimal::put(&mut text[6..8], seconds % 60);
 }
 
 /// A day of the Gregorian calendar.

@@ -16,11 +16,17 @@ pub struct Credentials<'a> {
     pub form: &'a Form<'a>,
 }
 
-/// An id and a secret as sent, and form-decoded where that gives something else: the RFC has them
-/// encoded inside Basic (RFC 6749, section 2.3.1), but `curl -u` does not encode.
+/// An id and a secret as sent, and form-decoded, which is mostly the same: the RFC has them encoded
+/// inside Basic (RFC 6749, section 2.3.1), but `curl -u` does not encode.
 struct Presented<'a> {
     sent: (&'a str, &'a str),
-    decoded: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    decoded: (Cow<'a, str>, Cow<'a, str>),
+}
+
+impl<'a> Presented<'a> {
+    fn as_sent(id: &'a str, secret: &'a str) -> Presented<'a> {
+        Presented { sent: (id, secret), decoded: (id.into(), secret.into()) }
+    }
 }
 
 /// The client that these credentials are of. `invalid_client` where there is none, in the same
@@ -36,10 +42,7 @@ pub fn authenticate<'a>(
     let mut room = Vec::new();
     let presented = presented(credentials, &mut room)?;
     let (sent_id, sent_secret) = presented.sent;
-    let (id, secret) = match &presented.decoded {
-        Some((id, secret)) => (&**id, &**secret),
-        None => presented.sent,
-    };
+    let (id, secret) = (&*presented.decoded.0, &*presented.decoded.1);
     let client = registry.client(id).or_else(|| registry.client(sent_id));
     let name = client.map_or(id, |client| &client.id);
 
@@ -89,7 +92,7 @@ fn presented<'a>(
     let (id, secret) = (form.get("client_id"), form.get("client_secret"));
     match credentials.authorization {
         Authorization::None => match id {
-            Some(id) => Ok(Presented { sent: (id, secret.unwrap_or("")), decoded: None }),
+            Some(id) => Ok(Presented::as_sent(id, secret.unwrap_or(""))),
             None => Err(wrong().logged_as("the request names no client")),
         },
         Authorization::One(value) => {
@@ -99,8 +102,7 @@ fn presented<'a>(
             if secret.is_some() {
                 return Err(two_methods("client_secret is there beside the Authorization field"));
             }
-            let decoded_id = presented.decoded.as_ref().map(|(id, _)| &**id);
-            if id.is_some_and(|id| id != presented.sent.0 && Some(id) != decoded_id) {
+            if id.is_some_and(|id| id != presented.sent.0 && id != presented.decoded.0) {
                 return Err(two_methods("client_id is not the client of the Authorization field"));
             }
             Ok(presented)
@@ -120,13 +122,12 @@ fn basic<'a>(value: &[u8], room: &'a mut Vec<u8>) -> Option<Presented<'a>> {
     if id.is_empty() {
         return None;
     }
-    let decoded = match (form::decode(id), form::decode(secret)) {
+    Some(match (form::decode(id), form::decode(secret)) {
         (Ok(decoded_id), Ok(decoded_secret)) => {
-            (decoded_id != id || decoded_secret != secret).then_some((decoded_id, decoded_secret))
+            Presented { sent: (id, secret), decoded: (decoded_id, decoded_secret) }
         }
-        _ => None,
-    };
-    Some(Presented { sent: (id, secret), decoded })
+        _ => Presented::as_sent(id, secret),
+    })
 }
 
 fn wrong() -> OAuthError {

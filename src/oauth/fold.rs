@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// The least number of places, of 128, that a thousand keys fill.
+    /// How many of 128 places a thousand keys fill, by these bits of their hashes.
     fn places<T: std::hash::Hash>(fold: Fold, bits: u32, key: impl Fn(u64) -> T) -> usize {
         (0..1000).map(|n| fold.hash_one(key(n)) >> bits & 127).collect::<HashSet<u64>>().len()
     }
