@@ -84,8 +84,8 @@ impl<T> Shelf<T> {
         }
     }
 
-    /// Adds a token. Where its client then has more than `most`, the oldest of them goes and is
-    /// given back.
+    /// Adds a token. Where its client has `most` already, which is one at least, the oldest of them
+    /// goes and is given back; the new one stands in its row, so that no other has to move.
     pub fn insert(
         &mut self,
         token: Token,
@@ -95,24 +95,23 @@ impl<T> Shelf<T> {
         most: usize,
     ) -> Option<(Token, T)> {
         let client = self.client_number(client);
-        let at = self.len() as u32;
         let link = Link { before: NONE, after: NONE };
         let row = Row { token, client, links: [link; 2], expires, value };
-        match self.blocks.last_mut() {
-            Some(block) if block.len() < BLOCK => block.push(row),
-            _ => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(row);
-                self.blocks.push(block);
+        let line = &self.clients[client as usize];
+        let (at, oldest) = match line.length < most {
+            true => (self.push(row), None),
+            false => {
+                let at = line.chain.first;
+                self.detach(at);
+                let oldest = std::mem::replace(self.row_mut(at), row);
+                (at, Some((oldest.token, oldest.value)))
             }
-        }
+        };
         self.index.insert(token, at);
         self.append(AGE, at);
         self.append(DUE, at);
-        let line = &mut self.clients[client as usize];
-        line.length += 1;
-        let oldest = line.chain.first;
-        (line.length > most).then(|| self.remove_at(oldest))
+        self.clients[client as usize].length += 1;
+        oldest
     }
 
     /// A token that has not expired.
@@ -176,14 +175,23 @@ impl<T> Shelf<T> {
         number
     }
 
+    /// Puts a row behind the last one, and says where that is.
+    fn push(&mut self, row: Row<T>) -> u32 {
+        let at = self.len() as u32;
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(row),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(row);
+                self.blocks.push(block);
+            }
+        }
+        at
+    }
+
     /// Takes the row at `at` out of everything; the last row moves into its place.
     fn remove_at(&mut self, at: u32) -> (Token, T) {
-        self.unlink(AGE, at);
-        self.unlink(DUE, at);
-        let (token, client) = (self.row(at).token, self.row(at).client);
-        self.clients[client as usize].length -= 1;
-        self.index.remove(&token);
-
+        self.detach(at);
         let block = self.blocks.last_mut().expect("there is a row");
         let last = block.pop().expect("a block is never empty");
         if block.is_empty() {
@@ -195,6 +203,15 @@ impl<T> Shelf<T> {
         let removed = std::mem::replace(self.row_mut(at), last);
         self.moved_to(at);
         (removed.token, removed.value)
+    }
+
+    /// Takes the row at `at` out of the chains and the index; it still stands there.
+    fn detach(&mut self, at: u32) {
+        self.unlink(AGE, at);
+        self.unlink(DUE, at);
+        let (token, client) = (self.row(at).token, self.row(at).client);
+        self.clients[client as usize].length -= 1;
+        self.index.remove(&token);
     }
 
     /// Tells its neighbours and the index that a row now stands at `at`.
