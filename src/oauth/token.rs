@@ -46,10 +46,13 @@ thread_local! {
 
 /// Random bytes from the operating system.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
+    const { assert!(N <= ASKED) };
     LEFT.with_borrow_mut(|left| {
         if left.len() < N {
-            left.resize(ASKED, 0);
-            getrandom::fill(left).expect("the operating system has randomness");
+            // Kept only once they are filled: after a failure, zeros must not pass for random.
+            let mut fresh = vec![0; ASKED];
+            getrandom::fill(&mut fresh).expect("the operating system has randomness");
+            *left = fresh;
         }
         let given = left.last_chunk_mut().expect("there are enough");
         // What has been given out stays nowhere else.
