@@ -31,6 +31,8 @@ pub struct Server<S> {
     /// Signalled when the last connection or an accept loop ends.
     ended: Condvar,
     draining: AtomicBool,
+    /// How often a connection has come to wait for a request.
+    waits: AtomicU64,
 }
 
 #[derive(Default)]
@@ -69,6 +71,7 @@ impl<S: Service> Server<S> {
             connections: Mutex::default(),
             ended: Condvar::new(),
             draining: AtomicBool::new(false),
+            waits: AtomicU64::new(0),
         })
     }
 
@@ -302,6 +305,11 @@ struct InServer<'a, S> {
 impl<S: Service> Phase for InServer<'_, S> {
     fn idle(&self, since: Instant) {
         self.slot.state.store(self.server.stamp(IDLE, since), Ordering::SeqCst);
+        self.server.waits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn waits(&self) -> u64 {
+        self.server.waits.load(Ordering::Relaxed)
     }
 
     fn in_head(&self, since: Instant) {

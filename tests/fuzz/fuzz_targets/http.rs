@@ -79,6 +79,9 @@ struct Alone;
 
 impl Phase for Alone {
     fn idle(&self, _: Instant) {}
+    fn waits(&self) -> u64 {
+        0
+    }
     fn in_head(&self, _: Instant) {}
     fn in_body(&self, _: Instant) {}
     fn busy(&self, _: Instant) -> bool {
