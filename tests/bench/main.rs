@@ -1,10 +1,10 @@
 //! `make bench`: the program beside a floor, in one run, as a table.
 //!
 //! The floor is a thread per connection that reads once and writes a fixed answer of the same
-//! size without looking at anything: no server of this design can be faster. Both are driven in
-//! turn by the same client with the same bytes, over as many connections. The client has two
-//! threads and shares the processors with the server; how much it takes, the floor's own figure
-//! shows.
+//! size without looking at anything: only a server that sleeps less often can be faster. Both are
+//! driven in turn by the same client with the same bytes, over as many connections. The client has
+//! two threads and shares the processors with the server; how much it takes, the floor's own
+//! figure shows.
 
 mod client;
 mod floor;
