@@ -30,8 +30,8 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// Stepping aside was worth it where other connections have had so many turns meanwhile.
 const CROWD: u64 = 8;
-/// The most answers until a connection that found itself in no crowd steps aside again.
-const RARELY: u32 = 4095;
+/// A connection that finds itself in no crowd still steps aside once in so many waits.
+const RARELY: u64 = 4096;
 
 /// The bytes' way to the client: a TCP stream, or a script in a test.
 pub trait Transport: Read + Write {
@@ -115,9 +115,8 @@ pub struct Connection<'a, T, S, P> {
     /// Whether what arrived since the last look could complete a head.
     news: bool,
     read_timeout: Duration,
-    /// Answers until this connection steps aside again, and how many they were the last time.
-    stays: u32,
-    stayed: u32,
+    /// Waits for a request since the beginning, or since the last in a crowd and with it.
+    waits: u64,
 }
 
 impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
@@ -143,9 +142,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             arrived: now,
             news: false,
             read_timeout: limits.idle_time,
-            // Not before the first request, to which there is no answer yet.
-            stays: 1,
-            stayed: 0,
+            waits: 0,
         }
     }
 
@@ -322,19 +319,19 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
     /// and a second had 106,000 in place of 95,000.
     ///
     /// But another program that computes takes the processor for milliseconds. So a connection for
-    /// which few others had their turn meanwhile does this ever more rarely.
+    /// which few others had their turn meanwhile does this ever more rarely: at its 2nd wait, the
+    /// 4th, the 8th and so on. Not at the first, before which there is no answer.
     fn step_aside(&mut self) {
-        if self.stays > 0 {
-            self.stays -= 1;
+        self.waits += 1;
+        let doubled = self.waits > 1 && self.waits.is_power_of_two();
+        if !doubled && !self.waits.is_multiple_of(RARELY) {
             return;
         }
         let before = self.phase.waits();
         thread::yield_now();
-        self.stayed = match self.phase.waits() - before >= CROWD {
-            true => 0,
-            false => (2 * self.stayed + 1).min(RARELY),
-        };
-        self.stays = self.stayed;
+        if self.phase.waits() - before >= CROWD {
+            self.waits = 1;
+        }
     }
 
     /// Gives back what one large request has left behind, before the wait for the next.
