@@ -3,23 +3,24 @@
 //! Read it in this order, with the RFCs beside:
 //!
 //! 1. [`oauth`], the protocol, as functions of plain values. Start with `oauth/grants/`, one file
-//!    for each `grant_type`, then `oauth/store.rs`, which makes "works once" true.
+//!    for each `grant_type`, then `store/`, which makes "works once" true.
 //! 2. [`endpoints`], the table of paths and, behind each, a request in and a response out.
 //! 3. [`http`], HTTP/1.1 over TCP: how bytes become requests, and what a stranger may cost.
 //! 4. [`config`], [`cli`] and this file: from the command line to listening sockets.
-//! 5. [`encode`], [`signals`], [`log`] and [`metrics`], which the others use.
+//! 5. [`encode`], [`crypto`], [`os`] and [`watch`], which the others use.
 //!
 //! `oauth` and `http` do not know each other; `endpoints` is where they meet.
 
 mod cli;
 mod config;
+mod crypto;
 mod encode;
 mod endpoints;
 mod http;
-mod log;
-mod metrics;
 mod oauth;
-mod signals;
+mod os;
+mod store;
+mod watch;
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Read, Write};
@@ -36,9 +37,9 @@ use endpoints::metrics::MetricsService;
 use endpoints::{App, Settings};
 use http::Limits;
 use http::server::Server;
-use log::Log;
 use oauth::secret::{ITERATIONS, StoredSecret};
-use signals::{Event, Signals};
+use os::{Event, Signals};
+use watch::log::Log;
 
 /// A wrong argument or configuration.
 const WRONG: u8 = 2;
@@ -336,7 +337,7 @@ fn bind_all(addresses: &[SocketAddr]) -> std::io::Result<Vec<(TcpListener, Socke
             }
             Err(error) => return Err(error),
         };
-        signals::widen_backlog(&listener);
+        os::widen_backlog(&listener);
         let address = listener.local_addr()?;
         bound.push((listener, address));
     }
@@ -353,7 +354,7 @@ fn is_lacking(error: &std::io::Error) -> bool {
 
 /// As many connections as are wanted, or as there can be file descriptors for.
 fn affordable_connections(wanted: usize, log: &Log) -> usize {
-    let files = signals::allow_files(wanted as u64 + OTHER_FILES);
+    let files = os::allow_files(wanted as u64 + OTHER_FILES);
     let affordable = files.saturating_sub(OTHER_FILES).max(1) as usize;
     if affordable < wanted {
         log.notice(&format!(

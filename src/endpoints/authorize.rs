@@ -4,7 +4,7 @@
 //! when it is sent in, with the password. So there is nothing that a forged request could ride on.
 
 use super::Call;
-use super::page::{self, Problem};
+use super::pages::{self, Problem};
 use super::reply::{self, Reply};
 use crate::encode::form::Form;
 use crate::oauth::OAuthError;
@@ -23,11 +23,11 @@ pub fn answer(call: &Call) -> Reply {
     };
     let form = match form {
         Ok(form) => form,
-        Err(error) => return page::dead_end(error),
+        Err(error) => return pages::dead_end(error),
     };
     let request = match authorize::check(&call.settings.registry, &form) {
         Ok(request) => request,
-        Err(Refusal::Page(error)) => return page::dead_end(error),
+        Err(Refusal::Page(error)) => return pages::dead_end(error),
         Err(Refusal::Redirect(back, error)) => {
             let location = back.with_error(&error, &call.settings.issuer);
             return reply::redirect(&location).refused(error);
@@ -35,7 +35,7 @@ pub fn answer(call: &Call) -> Reply {
     };
     let reply = match is_post {
         true => decide(call, &form, &request),
-        false => page::authorize(200, &request, &form, None),
+        false => pages::authorize(200, &request, &form, None),
     };
     reply.client(&request.client.id)
 }
@@ -51,7 +51,7 @@ fn decide(call: &Call, form: &Form, request: &AuthorizationRequest) -> Reply {
         _ => {
             let error = OAuthError::missing("decision", "RFC 6749, section 4.1.1");
             let problem = Problem::no_decision();
-            page::authorize(400, request, form, Some(problem)).refused(error)
+            pages::authorize(400, request, form, Some(problem)).refused(error)
         }
     }
 }
@@ -75,7 +75,7 @@ fn allow(call: &Call, form: &Form, request: &AuthorizationRequest) -> Reply {
             let problem = Problem::of(&error, Problem::wrong_password());
             let status = reply::attempt_status(&error);
             let user = registry.user(name).map(|user| user.name.clone());
-            page::authorize(status, request, form, Some(problem)).refused(error).user(user)
+            pages::authorize(status, request, form, Some(problem)).refused(error).user(user)
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `/oauth/device` (RFC 8628, section 3.3): where a person enters the code that a device shows.
 
 use super::Call;
-use super::page::{self, Problem};
+use super::pages::{self, Problem};
 use super::reply::{self, Reply};
 use crate::encode::form::Form;
 use crate::oauth::device::{self, Allowed, Decision, UserCode};
-use crate::oauth::store::PendingDevice;
 use crate::oauth::{ErrorCode, OAuthError};
+use crate::store::PendingDevice;
 
 const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
 
@@ -18,9 +18,9 @@ pub fn answer(call: &Call) -> Reply {
         false => call.query(&PARAMETERS[..1]),
     };
     match form {
-        Err(error) => page::dead_end(error),
+        Err(error) => pages::dead_end(error),
         Ok(form) => match form.repeated() {
-            Some(name) => page::dead_end(OAuthError::repeated(name)),
+            Some(name) => pages::dead_end(OAuthError::repeated(name)),
             None if is_post => decide(call, &form),
             None => show(call, &form),
         },
@@ -31,17 +31,17 @@ pub fn answer(call: &Call) -> Reply {
 /// may have come from somebody else (RFC 8628, section 5.4).
 fn show(call: &Call, form: &Form) -> Reply {
     let Some(typed) = form.get("user_code") else {
-        return page::device(200, None, form, None);
+        return pages::device(200, None, form, None);
     };
     match device::find(call.store, call.throttle, typed, call.address, call.now) {
         Ok((code, device)) => {
-            page::device(200, Some((&code, &device)), form, None).client(&device.client)
+            pages::device(200, Some((&code, &device)), form, None).client(&device.client)
         }
         Err(error) if error.code == ErrorCode::TemporarilyUnavailable => {
             let problem = Problem::of(&error, Problem::wrong_code());
-            page::device(429, None, form, Some(problem)).refused(error)
+            pages::device(429, None, form, Some(problem)).refused(error)
         }
-        Err(error) => page::device(200, None, form, Some(Problem::wrong_code())).refused(error),
+        Err(error) => pages::device(200, None, form, Some(Problem::wrong_code())).refused(error),
     }
 }
 
@@ -54,16 +54,16 @@ fn decide(call: &Call, form: &Form) -> Reply {
             let found = found.ok();
             let found = found.as_ref().map(|(code, device)| (code, device));
             let error = OAuthError::missing("decision", "RFC 8628, section 3.3");
-            page::device(400, found, form, Some(Problem::no_decision())).refused(error)
+            pages::device(400, found, form, Some(Problem::no_decision())).refused(error)
         }
         (Some(_), Err(error)) => {
             let problem = Problem::of(&error, Problem::wrong_code());
             let status = reply::attempt_status(&error);
-            page::device(status, None, form, Some(problem)).refused(error)
+            pages::device(status, None, form, Some(problem)).refused(error)
         }
         (Some("deny"), Ok((code, device))) => {
             call.store.decide_device(&code, Decision::Denied, call.now);
-            page::device_denied(&device).client(&device.client)
+            pages::device_denied(&device).client(&device.client)
         }
         (Some(_), Ok((code, device))) => allow(call, form, &code, &device).client(&device.client),
     }
@@ -77,12 +77,12 @@ fn allow(call: &Call, form: &Form, code: &UserCode, device: &PendingDevice) -> R
     let (address, now) = (call.address, call.now);
     let allowed = device::allow(call.store, registry, call.throttle, request, who, address, now);
     let reply = match allowed {
-        Ok(Allowed::Done) => page::device_allowed(device),
-        Ok(Allowed::NothingToGive) => page::device_nothing_to_give(device),
+        Ok(Allowed::Done) => pages::device_allowed(device),
+        Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(device),
         Err(error) => {
             let problem = Problem::of(&error, Problem::wrong_password());
             let status = reply::attempt_status(&error);
-            page::device(status, Some(request), form, Some(problem)).refused(error)
+            pages::device(status, Some(request), form, Some(problem)).refused(error)
         }
     };
     reply.user(registry.user(name).map(|user| user.name.clone()))

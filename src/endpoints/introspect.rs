@@ -3,8 +3,8 @@
 use super::Call;
 use super::reply::{self, Reply};
 use crate::encode::json::Object;
-use crate::oauth::store::Facts;
 use crate::oauth::{OAuthError, client_auth, introspect};
+use crate::store::TokenInfo;
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
@@ -17,7 +17,7 @@ pub fn answer(call: &Call) -> Reply {
     }
 }
 
-fn asked(call: &Call) -> Result<Option<Facts>, OAuthError> {
+fn asked(call: &Call) -> Result<Option<TokenInfo>, OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
     let client = call.client(&form)?;
     client_auth::require_secret(client)?;
@@ -28,7 +28,7 @@ fn asked(call: &Call) -> Result<Option<Facts>, OAuthError> {
 
 /// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it
 /// for an access token.
-fn active(call: &Call, facts: &Facts) -> String {
+fn active(call: &Call, facts: &TokenInfo) -> String {
     let mut object = Object::new().boolean("active", true);
     if !facts.scope.is_empty() {
         object = object.string("scope", facts.scope.as_str());

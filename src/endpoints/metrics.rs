@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{App, reply};
 use crate::http::server::Server;
-use crate::http::{BadRequest, Head, Request, Response, Service};
-use crate::metrics::Gauges;
+use crate::http::{self, Head, Request, Response, Service};
+use crate::watch::metrics::Gauges;
 
 /// The service of `metrics_listen`.
 pub struct MetricsService(pub Arc<Server<App>>);
@@ -33,7 +33,7 @@ impl Service for MetricsService {
         }
     }
 
-    fn refused(&self, _: IpAddr, _: BadRequest) {}
+    fn refused(&self, _: IpAddr, _: http::Refusal) {}
 
     fn notice(&self, what: &str) {
         self.0.service().notice(what);

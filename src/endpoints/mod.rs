@@ -12,7 +12,7 @@ mod device_authorization;
 mod introspect;
 mod metadata;
 pub mod metrics;
-mod page;
+mod pages;
 mod reply;
 mod resource;
 mod revoke;
@@ -26,12 +26,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::LogFormat;
 use crate::encode::form::Form;
-use crate::http::{BadRequest, Head, Request, Response, Service};
-use crate::log::{Line, Log};
-use crate::metrics::Metrics;
+use crate::http::{self, Head, Request, Response, Service};
 use crate::oauth::client_auth::{self, Credentials};
 use crate::oauth::throttle::Throttle;
-use crate::oauth::{Authorization, Client, ErrorCode, OAuthError, Store, Timestamp};
+use crate::oauth::{Authorization, Client, ErrorCode, OAuthError, Timestamp};
+use crate::store::Store;
+use crate::watch::log::{Line, Log};
+use crate::watch::metrics::Metrics;
 
 use current::Current;
 use reply::Reply;
@@ -262,7 +263,7 @@ impl Service for App {
         })
     }
 
-    fn refused(&self, connection: IpAddr, refusal: BadRequest) {
+    fn refused(&self, connection: IpAddr, refusal: http::Refusal) {
         self.metrics.answered(None, refusal.status(), Duration::ZERO);
         let line = Line {
             time: timestamp(SystemTime::now()),

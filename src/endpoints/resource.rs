@@ -15,7 +15,7 @@ pub fn answer(call: &Call) -> Reply {
     }
 }
 
-fn check(call: &Call) -> Result<crate::oauth::store::Facts, Refusal> {
+fn check(call: &Call) -> Result<crate::store::TokenInfo, Refusal> {
     let malformed = |error| Refusal::Error { error, scope: None };
     let form = match call.settings.bearer_in_query {
         true => Some(call.query(&["access_token"]).map_err(malformed)?),

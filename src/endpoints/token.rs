@@ -5,8 +5,8 @@ use super::reply::{self, Reply};
 use crate::encode::form::Form;
 use crate::encode::json::Object;
 use crate::oauth::grants::{self, TokenRequest};
-use crate::oauth::store::Issued;
 use crate::oauth::{Client, GrantType, OAuthError};
+use crate::store::TokenResponse;
 
 #[inline(never)] // see answer() in mod.rs
 pub fn answer(call: &Call) -> Reply {
@@ -25,7 +25,7 @@ pub fn answer(call: &Call) -> Reply {
 }
 
 #[inline(never)] // see answer() in mod.rs
-fn granted(grant_type: GrantType, issued: Issued) -> Reply {
+fn granted(grant_type: GrantType, issued: TokenResponse) -> Reply {
     let mut reply = reply::private_json(body(&issued));
     reply.issued = Some(grant_type);
     reply.user(issued.user)
@@ -39,7 +39,11 @@ fn refused(call: &Call, form: &Form, error: OAuthError) -> Reply {
 }
 
 #[inline(never)] // see answer() in mod.rs
-fn grant(call: &Call, client: &Client, form: &Form) -> Result<(GrantType, Issued), OAuthError> {
+fn grant(
+    call: &Call,
+    client: &Client,
+    form: &Form,
+) -> Result<(GrantType, TokenResponse), OAuthError> {
     grants::grant(&TokenRequest {
         registry: &call.settings.registry,
         store: call.store,
@@ -52,7 +56,7 @@ fn grant(call: &Call, client: &Client, form: &Form) -> Result<(GrantType, Issued
 }
 
 /// RFC 6749, section 5.1.
-fn body(issued: &Issued) -> String {
+fn body(issued: &TokenResponse) -> String {
     let mut object = Object::new()
         .string("token_type", "bearer")
         .string("access_token", &issued.access_token.reveal())

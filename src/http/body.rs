@@ -1,6 +1,6 @@
 //! Where a body ends (RFC 9112, sections 6 and 7).
 
-use super::request::{BadRequest, Framing};
+use super::request::{Framing, Refusal};
 use super::{FIELDS, Limits};
 
 /// A chunk's size line: hexadecimal digits and the extensions that nobody uses.
@@ -52,13 +52,13 @@ impl Body {
     /// what is not; what this decodes is moved together, so that the three stay next to each
     /// other, and `buffer` is cut where they now end. True once the body is whole; behind
     /// [`Body::range`] then stands the next request.
-    pub fn advance(&mut self, buffer: &mut Vec<u8>, limits: &Limits) -> Result<bool, BadRequest> {
+    pub fn advance(&mut self, buffer: &mut Vec<u8>, limits: &Limits) -> Result<bool, Refusal> {
         let mut at = self.end;
         let whole = self.decode(buffer, &mut at, limits)?;
         if at > self.end {
             self.overhead += at - self.end;
             if self.overhead > limits.body {
-                return Err(BadRequest::BodyTooLarge);
+                return Err(Refusal::BodyTooLarge);
             }
             buffer.drain(self.end..at);
         }
@@ -70,7 +70,7 @@ impl Body {
         buffer: &mut [u8],
         at: &mut usize,
         limits: &Limits,
-    ) -> Result<bool, BadRequest> {
+    ) -> Result<bool, Refusal> {
         loop {
             let rest = &buffer[*at..];
             match self.state {
@@ -89,7 +89,7 @@ impl Body {
                     let size = chunk_size(line)?;
                     *at += line.len() + 2;
                     if size > limits.body - (self.end - self.start) {
-                        return Err(BadRequest::BodyTooLarge);
+                        return Err(Refusal::BodyTooLarge);
                     }
                     self.state = match size {
                         0 => State::Trailers,
@@ -111,7 +111,7 @@ impl Body {
                 }
                 State::ChunkEnd => {
                     if !b"\r\n".starts_with(&rest[..rest.len().min(2)]) {
-                        return Err(BadRequest::Malformed("a chunk is longer than its size"));
+                        return Err(Refusal::Malformed("a chunk is longer than its size"));
                     }
                     if rest.len() < 2 {
                         return Ok(false);
@@ -131,8 +131,8 @@ impl Body {
 }
 
 /// The line at the start of `bytes` without its CRLF; `None` where it is not whole yet.
-fn line(bytes: &[u8]) -> Result<Option<&[u8]>, BadRequest> {
-    const BAD: BadRequest = BadRequest::Malformed("a chunk size is malformed");
+fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
+    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed");
     let end = bytes.iter().take(SIZE_LINE).position(|b| b"\r\n".contains(b));
     match end.map(|end| (end, &bytes[end..])) {
         Some((end, [b'\r', b'\n', ..])) => Ok(Some(&bytes[..end])),
@@ -143,8 +143,8 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, BadRequest> {
 }
 
 /// `1*HEXDIG` and extensions, which are skipped (RFC 9112, section 7.1.1).
-fn chunk_size(line: &[u8]) -> Result<usize, BadRequest> {
-    const BAD: BadRequest = BadRequest::Malformed("a chunk size is malformed");
+fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
+    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed");
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let extension = line[digits..].trim_ascii_start();
     if digits == 0 || !(line.len() == digits || extension.starts_with(b";")) {
@@ -161,12 +161,12 @@ fn chunk_size(line: &[u8]) -> Result<usize, BadRequest> {
             let value = char::from(digit).to_digit(16)? as usize;
             size.checked_mul(16)?.checked_add(value)
         })
-        .ok_or(BadRequest::BodyTooLarge)
+        .ok_or(Refusal::BodyTooLarge)
 }
 
 /// The length of the trailer section, which is read and dropped: nothing here uses one
 /// (RFC 9110, section 6.5.1).
-fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, BadRequest> {
+fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Refusal> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     match httparse::parse_headers(bytes, &mut fields) {
         Ok(httparse::Status::Complete((length, _))) => {
@@ -174,14 +174,14 @@ fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, BadRequest> 
                 .split_inclusive(|&b| b == b'\n')
                 .any(|line| !line.ends_with(b"\r\n"));
             match bare {
-                true => Err(BadRequest::Malformed("a line ends in a bare LF")),
+                true => Err(Refusal::Malformed("a line ends in a bare LF")),
                 false => Ok(Some(length)),
             }
         }
-        Ok(httparse::Status::Partial) if bytes.len() > limits.head => Err(BadRequest::HeadTooLarge),
+        Ok(httparse::Status::Partial) if bytes.len() > limits.head => Err(Refusal::HeadTooLarge),
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::Error::TooManyHeaders) => Err(BadRequest::HeadTooLarge),
-        Err(_) => Err(BadRequest::Malformed("a trailer field is malformed")),
+        Err(httparse::Error::TooManyHeaders) => Err(Refusal::HeadTooLarge),
+        Err(_) => Err(Refusal::Malformed("a trailer field is malformed")),
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     type Decoded = (Vec<u8>, Vec<u8>);
 
     /// Feeds `bytes` in pieces of `step`: the decoded body and what stands behind it.
-    fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, BadRequest> {
+    fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, Refusal> {
         let mut buffer = b"HEAD".to_vec();
         let mut body = Body::new(4, Framing::Chunked);
         for piece in bytes.chunks(step) {
@@ -237,16 +237,13 @@ mod tests {
             "0\r\n X: y\r\n\r\n",
             "5;a\u{1}\r\nhello\r\n",
         ] {
-            assert!(
-                matches!(decode(text.as_bytes(), 1), Err(BadRequest::Malformed(_))),
-                "{text:?}"
-            );
+            assert!(matches!(decode(text.as_bytes(), 1), Err(Refusal::Malformed(_))), "{text:?}");
         }
         for text in ["10001\r\n", "ffffffffffffffffffff\r\n"] {
-            assert_eq!(decode(text.as_bytes(), 1), Err(BadRequest::BodyTooLarge));
+            assert_eq!(decode(text.as_bytes(), 1), Err(Refusal::BodyTooLarge));
         }
         let crumbs = "1\r\nx\r\n".repeat(20_000);
-        assert_eq!(decode(crumbs.as_bytes(), 4096), Err(BadRequest::BodyTooLarge));
+        assert_eq!(decode(crumbs.as_bytes(), 4096), Err(Refusal::BodyTooLarge));
     }
 
     proptest! {

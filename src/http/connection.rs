@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::body::Body;
-use super::request::{self, BadRequest, Framing, Request, Slots, Version};
+use super::request::{self, Framing, Refusal, Request, Slots, Version};
 use super::response::{Delivery, Response};
 use super::{Limits, Service};
 
@@ -210,7 +210,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             // The answer will not wait, and where the next request begins will not be known.
             (None, _) if !self.service.wants_body(&head) => (0..0, self.input.len(), true),
             (None, Framing::Length(body)) if body > self.limits.body => {
-                return Err(self.refuse(BadRequest::BodyTooLarge));
+                return Err(self.refuse(Refusal::BodyTooLarge));
             }
             (None, framing) => {
                 if head.expects_continue {
@@ -246,7 +246,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
     }
 
-    fn refuse(&mut self, refusal: BadRequest) -> End {
+    fn refuse(&mut self, refusal: Refusal) -> End {
         self.service.refused(self.address, refusal);
         let delivery = Delivery { head_only: false, version: Version::Http11, close: true };
         Response::refusal(refusal).write(&mut self.output, &delivery, SystemTime::now());
@@ -292,7 +292,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
         match arrived {
             Ok(0) if wait == Wait::Request => Err(End::Silent),
-            Ok(0) => Err(self.refuse(BadRequest::Malformed("the request ends in its middle"))),
+            Ok(0) => Err(self.refuse(Refusal::Malformed("the request ends in its middle"))),
             Ok(_) => {
                 self.arrived = now;
                 if wait == Wait::Request {
@@ -306,7 +306,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
                     Wait::Request => Err(End::Silent),
                     // The system's timer may run ahead of ours.
                     _ if self.began.elapsed() < limit => Ok(()),
-                    _ => Err(self.refuse(BadRequest::Timeout)),
+                    _ => Err(self.refuse(Refusal::Timeout)),
                 }
             }
             Err(_) => Err(End::Silent),
@@ -438,9 +438,9 @@ fn answer<S: Service>(
 ) -> bool {
     let response = catch_unwind(AssertUnwindSafe(|| service.answer(request)));
     let response = response.unwrap_or_else(|_| {
-        service.refused(request.connection, BadRequest::Panic);
+        service.refused(request.connection, Refusal::Panic);
         delivery.close = true;
-        Response::refusal(BadRequest::Panic)
+        Response::refusal(Refusal::Panic)
     });
     response.write(output, &delivery, request.time);
     delivery.close
@@ -510,7 +510,7 @@ mod tests {
             let text = format!("[{} {} {body}]", request.head.method, request.head.path);
             Response::new(200).body(text)
         }
-        fn refused(&self, _: IpAddr, _: BadRequest) {}
+        fn refused(&self, _: IpAddr, _: Refusal) {}
         fn notice(&self, _: &str) {}
     }
 

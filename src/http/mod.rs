@@ -13,7 +13,7 @@ pub mod server;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use request::{BadRequest, Head, Request};
+pub use request::{Head, Refusal, Request};
 pub use response::Response;
 
 /// What a server does with requests.
@@ -24,7 +24,7 @@ pub trait Service: Send + Sync + 'static {
     fn answer(&self, request: &Request) -> Response;
 
     /// Hears of what never became a request: it is answered with `refusal` and its connection ends.
-    fn refused(&self, connection: IpAddr, refusal: BadRequest);
+    fn refused(&self, connection: IpAddr, refusal: Refusal);
 
     /// Hears, in words for an operator, what goes wrong outside any request.
     fn notice(&self, what: &str);

@@ -72,7 +72,7 @@ impl<'b> Fields<'b> {
 
 /// Why bytes are not a request that can be served.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum BadRequest {
+pub enum Refusal {
     /// It breaks the grammar, or its end is ambiguous; the text says how.
     Malformed(&'static str),
     HeadTooLarge,
@@ -88,34 +88,34 @@ pub enum BadRequest {
     Panic,
 }
 
-impl BadRequest {
+impl Refusal {
     pub fn status(self) -> u16 {
         match self {
-            BadRequest::Malformed(_) => 400,
-            BadRequest::Timeout => 408,
-            BadRequest::BodyTooLarge => 413,
-            BadRequest::TargetTooLong => 414,
-            BadRequest::Expectation => 417,
-            BadRequest::HeadTooLarge => 431,
-            BadRequest::Panic => 500,
-            BadRequest::Full => 503,
+            Refusal::Malformed(_) => 400,
+            Refusal::Timeout => 408,
+            Refusal::BodyTooLarge => 413,
+            Refusal::TargetTooLong => 414,
+            Refusal::Expectation => 417,
+            Refusal::HeadTooLarge => 431,
+            Refusal::Panic => 500,
+            Refusal::Full => 503,
         }
     }
 
     /// The error's name and a sentence about it, for the answer and the log.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
-            BadRequest::Malformed(what) => ("bad_request", what),
-            BadRequest::Timeout => ("request_timeout", "the request took too long to arrive"),
-            BadRequest::BodyTooLarge => ("content_too_large", "the body is too large"),
-            BadRequest::TargetTooLong => ("uri_too_long", "the request target is too long"),
-            BadRequest::Expectation => ("expectation_failed", "only 100-continue can be expected"),
-            BadRequest::HeadTooLarge => (
+            Refusal::Malformed(what) => ("bad_request", what),
+            Refusal::Timeout => ("request_timeout", "the request took too long to arrive"),
+            Refusal::BodyTooLarge => ("content_too_large", "the body is too large"),
+            Refusal::TargetTooLong => ("uri_too_long", "the request target is too long"),
+            Refusal::Expectation => ("expectation_failed", "only 100-continue can be expected"),
+            Refusal::HeadTooLarge => (
                 "request_header_fields_too_large",
                 "the request has too many or too large header fields",
             ),
-            BadRequest::Panic => ("internal_error", "the server has a fault"),
-            BadRequest::Full => ("temporarily_unavailable", "too many connections, try again"),
+            Refusal::Panic => ("internal_error", "the server has a fault"),
+            Refusal::Full => ("temporarily_unavailable", "too many connections, try again"),
         }
     }
 }
@@ -142,7 +142,7 @@ pub fn parse<'b>(
     bytes: &'b [u8],
     slots: &'b mut Slots<'b>,
     limits: &Limits,
-) -> Result<Option<(Head<'b>, usize)>, BadRequest> {
+) -> Result<Option<(Head<'b>, usize)>, Refusal> {
     let mut request = httparse::Request::new(&mut []);
     let mut status = request.parse_with_uninit_headers(bytes, &mut slots.few);
     if status == Err(httparse::Error::TooManyHeaders) {
@@ -160,11 +160,11 @@ pub fn parse<'b>(
         return Err(too_large(bytes, limits));
     }
     if has_bare_line_feed(&bytes[..length]) {
-        return Err(BadRequest::Malformed("a line ends in a bare LF"));
+        return Err(Refusal::Malformed("a line ends in a bare LF"));
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
-        return Err(BadRequest::Malformed("the request line is malformed"));
+        return Err(Refusal::Malformed("the request line is malformed"));
     };
     let version = match minor {
         0 => Version::Http10,
@@ -185,18 +185,18 @@ pub fn parse<'b>(
     Ok(Some((head, length)))
 }
 
-fn too_large(bytes: &[u8], limits: &Limits) -> BadRequest {
+fn too_large(bytes: &[u8], limits: &Limits) -> Refusal {
     // Empty lines may come before the request line (RFC 9112, section 2.2).
     let line = bytes.split(|&b| b == b'\n').find(|line| line.len() > 1).unwrap_or(bytes);
     match line.last() != Some(&b'\r') || line.len() > limits.head {
-        true => BadRequest::TargetTooLong,
-        false => BadRequest::HeadTooLarge,
+        true => Refusal::TargetTooLong,
+        false => Refusal::HeadTooLarge,
     }
 }
 
-fn malformed(error: httparse::Error) -> BadRequest {
-    BadRequest::Malformed(match error {
-        httparse::Error::TooManyHeaders => return BadRequest::HeadTooLarge,
+fn malformed(error: httparse::Error) -> Refusal {
+    Refusal::Malformed(match error {
+        httparse::Error::TooManyHeaders => return Refusal::HeadTooLarge,
         httparse::Error::HeaderName => "a field name is malformed",
         httparse::Error::HeaderValue => "a field value is malformed",
         httparse::Error::Version => "the version is not HTTP/1.0 or HTTP/1.1",
@@ -215,11 +215,8 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
 }
 
 /// The target's four forms (RFC 9112, section 3.2).
-fn split_target<'b>(
-    method: &str,
-    target: &'b str,
-) -> Result<(&'b str, Option<&'b str>), BadRequest> {
-    const BAD: BadRequest = BadRequest::Malformed("the request target is malformed");
+fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'b str>), Refusal> {
+    const BAD: Refusal = Refusal::Malformed("the request target is malformed");
     if target.bytes().any(|b| !b.is_ascii_graphic() || b == b'#') {
         return Err(BAD);
     }
@@ -255,7 +252,7 @@ fn after_authority(target: &str) -> Option<&str> {
 }
 
 /// Reads the fields that say how the message ends and what becomes of the connection.
-fn apply_fields(head: &mut Head) -> Result<(), BadRequest> {
+fn apply_fields(head: &mut Head) -> Result<(), Refusal> {
     let mut hosts = 0;
     let mut length = None;
     let mut chunked = false;
@@ -266,13 +263,13 @@ fn apply_fields(head: &mut Head) -> Result<(), BadRequest> {
             4 if field.name.eq_ignore_ascii_case("host") => {
                 hosts += 1;
                 if !valid_host(field.value) {
-                    return Err(BadRequest::Malformed("the Host field is malformed"));
+                    return Err(Refusal::Malformed("the Host field is malformed"));
                 }
             }
             // HTTP/1.0 has no such field (RFC 9110, section 10.1.1).
             6 if field.name.eq_ignore_ascii_case("expect") && head.version == Version::Http11 => {
                 if !field.value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(BadRequest::Expectation);
+                    return Err(Refusal::Expectation);
                 }
                 head.expects_continue = true;
             }
@@ -284,13 +281,13 @@ fn apply_fields(head: &mut Head) -> Result<(), BadRequest> {
             }
             14 if field.name.eq_ignore_ascii_case("content-length") => {
                 if length.is_some() {
-                    return Err(BadRequest::Malformed("Content-Length is there twice"));
+                    return Err(Refusal::Malformed("Content-Length is there twice"));
                 }
                 length = Some(content_length(field.value)?);
             }
             17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
                 if chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(BadRequest::Malformed("only the coding chunked is understood"));
+                    return Err(Refusal::Malformed("only the coding chunked is understood"));
                 }
                 chunked = true;
             }
@@ -298,17 +295,17 @@ fn apply_fields(head: &mut Head) -> Result<(), BadRequest> {
         }
     }
     if hosts > 1 || (hosts == 0 && head.version == Version::Http11) {
-        return Err(BadRequest::Malformed("there must be one Host field"));
+        return Err(Refusal::Malformed("there must be one Host field"));
     }
     head.keep_alive = !close && (head.keep_alive || keep);
     head.framing = match (chunked, length) {
         (true, Some(_)) => {
-            return Err(BadRequest::Malformed(
+            return Err(Refusal::Malformed(
                 "Transfer-Encoding and Content-Length exclude each other",
             ));
         }
         (true, None) if head.version == Version::Http10 => {
-            return Err(BadRequest::Malformed("HTTP/1.0 has no Transfer-Encoding"));
+            return Err(Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding"));
         }
         (true, None) => Framing::Chunked,
         (false, length) => Framing::Length(length.unwrap_or(0)),
@@ -317,9 +314,9 @@ fn apply_fields(head: &mut Head) -> Result<(), BadRequest> {
 }
 
 /// Digits only: `+5`, `0x5`, `5, 5` and nothing at all are read differently by different programs.
-fn content_length(value: &[u8]) -> Result<usize, BadRequest> {
+fn content_length(value: &[u8]) -> Result<usize, Refusal> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(BadRequest::Malformed("Content-Length is malformed"));
+        return Err(Refusal::Malformed("Content-Length is malformed"));
     }
     // A length that no machine can count is past every limit, like any other of that kind.
     let longer = |length: usize, digit: &u8| {
@@ -351,7 +348,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The head as its `Debug` text, or why it is none.
-    fn parsed(bytes: &[u8]) -> Result<Option<(String, usize)>, BadRequest> {
+    fn parsed(bytes: &[u8]) -> Result<Option<(String, usize)>, Refusal> {
         parse(bytes, &mut Slots::new(), &Limits::DEFAULT)
             .map(|whole| whole.map(|(head, length)| (format!("{head:?}"), length)))
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::request::{BadRequest, Version};
+use super::request::{Refusal, Version};
 use crate::encode::{decimal, json};
 
 /// A status, header fields and a body. `Date`, `Content-Length` and `Connection` are the
@@ -58,7 +58,7 @@ impl Response {
     }
 
     /// The answer to what is not a request.
-    pub fn refusal(refusal: BadRequest) -> Response {
+    pub fn refusal(refusal: Refusal) -> Response {
         let (error, description) = refusal.words();
         let body = json::Object::new()
             .string("error", error)
@@ -67,7 +67,7 @@ impl Response {
         let fields = "Content-Type: application/json\r\n";
         let response = Response::with_fields(refusal.status(), fields).body(body);
         match refusal {
-            BadRequest::Full => response.field("Retry-After", "1"),
+            Refusal::Full => response.field("Retry-After", "1"),
             _ => response,
         }
     }

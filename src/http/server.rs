@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Phase};
-use super::request::BadRequest;
+use super::request::Refusal;
 use super::response::{Response, write_at_once};
 use super::{Limits, Service};
 
@@ -226,9 +226,9 @@ impl<S: Service> Server<S> {
 
     /// Says that there is no room, without waiting for anything.
     fn refuse(&self, slot: &Slot, address: IpAddr) {
-        self.service.refused(address, BadRequest::Full);
+        self.service.refused(address, Refusal::Full);
         if slot.stream.set_nonblocking(true).is_ok() {
-            let _ = write_at_once(&slot.stream, &Response::refusal(BadRequest::Full));
+            let _ = write_at_once(&slot.stream, &Response::refusal(Refusal::Full));
             let _ = slot.stream.shutdown(Shutdown::Write);
         }
     }

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 
 use super::redirect_uri::{matches, with_parameters};
 use super::sign_in::sign_in;
-use super::store::NewCode;
 use super::throttle::Throttle;
 use super::{
-    Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Store, Timestamp, Token, pkce, scope,
+    Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Timestamp, Token, pkce, scope,
 };
 use crate::encode::form::Form;
+use crate::store::NewCode;
+use crate::store::Store;
 
 /// What an authorization request may say; the page carries it along.
 pub const PARAMETERS: [&str; 8] = [
@@ -27,14 +28,14 @@ pub const PARAMETERS: [&str; 8] = [
 /// A request that can be granted if its user agrees.
 pub struct AuthorizationRequest<'a> {
     pub client: &'a Client,
-    pub back: Back<'a>,
+    pub back: RedirectTarget<'a>,
     pub scope: Scope,
     redirect_uri_sent: bool,
     challenge: Option<&'a str>,
 }
 
 /// The way back to the client.
-pub struct Back<'a> {
+pub struct RedirectTarget<'a> {
     pub redirect_uri: &'a str,
     state: Option<&'a str>,
 }
@@ -43,10 +44,10 @@ pub struct Back<'a> {
 pub enum Refusal<'a> {
     /// Nobody can be redirected: a page says it (RFC 6749, section 4.1.2.1).
     Page(OAuthError),
-    Redirect(Back<'a>, OAuthError),
+    Redirect(RedirectTarget<'a>, OAuthError),
 }
 
-impl Back<'_> {
+impl RedirectTarget<'_> {
     /// The redirect URI with this answer, the request's state and `iss` (RFC 9207, section 2).
     fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
         let mut parameters = answer.to_vec();
@@ -87,7 +88,7 @@ pub fn check<'a>(
 fn who_and_where<'a>(
     registry: &'a Registry,
     form: &'a Form,
-) -> Result<(&'a Client, Back<'a>), OAuthError> {
+) -> Result<(&'a Client, RedirectTarget<'a>), OAuthError> {
     const SOURCE: &str = "RFC 6749, section 4.1.2.1";
     let refusal = |text: &'static str| OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE);
     if let Some(name @ ("client_id" | "redirect_uri")) = form.repeated() {
@@ -103,7 +104,7 @@ fn who_and_where<'a>(
     };
     // A state that is there twice is nobody's.
     let state = form.get("state").filter(|_| form.repeated() != Some("state"));
-    Ok((client, Back { redirect_uri, state }))
+    Ok((client, RedirectTarget { redirect_uri, state }))
 }
 
 fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a str>), OAuthError> {

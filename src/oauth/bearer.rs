@@ -1,7 +1,8 @@
 //! Bearer tokens (RFC 6750): how one arrives and what it must have.
 
-use super::store::Facts;
-use super::{Authorization, ErrorCode, OAuthError, Scope, Store, Timestamp};
+use super::{Authorization, ErrorCode, OAuthError, Scope, Timestamp};
+use crate::store::Store;
+use crate::store::TokenInfo;
 
 /// Why a request is not let through.
 #[derive(Debug, PartialEq)]
@@ -74,7 +75,7 @@ pub fn check(
     token: &str,
     requirements: &Requirements,
     now: Timestamp,
-) -> Result<Facts, Refusal> {
+) -> Result<TokenInfo, Refusal> {
     let Some(facts) = store.access_token(token, now) else {
         let text = "the token is unknown, expired or revoked";
         let error = OAuthError::new(ErrorCode::InvalidToken, text, "RFC 6750, section 3.1");

@@ -5,12 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::sign_in::sign_in;
-use super::store::PendingDevice;
 use super::throttle::{Subject, Throttle};
 use super::token::random_bytes;
-use super::{
-    Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Store, Timestamp, Token, scope,
-};
+use super::{Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Timestamp, Token, scope};
+use crate::store::PendingDevice;
+use crate::store::Store;
 
 /// Twenty consonants: no words can form, and none looks like another (RFC 8628, section 6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";

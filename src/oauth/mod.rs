@@ -9,7 +9,6 @@ pub mod bearer;
 pub mod client_auth;
 pub mod device;
 pub mod error;
-pub mod fold;
 pub mod grants;
 pub mod introspect;
 pub mod pkce;
@@ -18,17 +17,13 @@ pub mod registry;
 pub mod revoke;
 pub mod scope;
 pub mod secret;
-pub mod shelf;
 pub mod sign_in;
-pub mod smooth_map;
-pub mod store;
 pub mod throttle;
 pub mod token;
 
 pub use error::{ErrorCode, OAuthError};
 pub use registry::{Client, GrantType, Registry, User};
 pub use scope::Scope;
-pub use store::Store;
 pub use token::{Timestamp, Token};
 
 /// The `Authorization` fields of a request, of which there may be one.

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::encode::{same, sha256};
+use crate::crypto::{same, sha256};
 
 /// 43 to 128 unreserved characters: the form of a verifier and of a challenge (RFC 7636, sections
 /// 4.1 and 4.2).

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Scope;
-use super::fold::Fold;
 use super::secret::StoredSecret;
+use crate::store::fold::Fold;
 
 /// A `grant_type` of the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

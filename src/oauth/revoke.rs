@@ -1,6 +1,7 @@
 //! Ending a token (RFC 7009).
 
-use super::{Client, ErrorCode, OAuthError, Store, Timestamp};
+use super::{Client, ErrorCode, OAuthError, Timestamp};
+use crate::store::Store;
 
 /// Ends the client's token; one that is not there has ended already. Another client's lives on:
 /// `unauthorized_client` (RFC 7009, section 2.1).

@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::encode::{hex, pbkdf2, same, sha256};
+use crate::crypto::{pbkdf2, same, sha256};
+use crate::encode::hex;
 
 /// A secret in the open. It has no `Display`, and its `Debug` says nothing.
 #[derive(Clone)]

@@ -8,10 +8,11 @@ mod refresh_token;
 
 use std::net::IpAddr;
 
-use super::store::Issued;
 use super::throttle::Throttle;
-use super::{Client, ErrorCode, GrantType, OAuthError, Registry, Store, Timestamp};
+use super::{Client, ErrorCode, GrantType, OAuthError, Registry, Timestamp};
 use crate::encode::form::Form;
+use crate::store::Store;
+use crate::store::TokenResponse;
 
 /// What the token endpoint knows by name.
 pub const PARAMETERS: [&str; 11] = [
@@ -47,7 +48,7 @@ impl<'a> TokenRequest<'a> {
 }
 
 /// Gives a token, by the grant that the request names.
-pub fn grant(request: &TokenRequest) -> Result<(GrantType, Issued), OAuthError> {
+pub fn grant(request: &TokenRequest) -> Result<(GrantType, TokenResponse), OAuthError> {
     let named = request.required("grant_type", "RFC 6749, section 5.2")?;
     let grant_type = GrantType::parse(named).ok_or_else(|| {
         OAuthError::new(

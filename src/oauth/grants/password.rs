@@ -5,11 +5,11 @@
 
 use super::TokenRequest;
 use crate::oauth::sign_in::sign_in;
-use crate::oauth::store::Issued;
 use crate::oauth::{OAuthError, scope};
+use crate::store::TokenResponse;
 
 #[inline(never)] // see answer() in endpoints/mod.rs
-pub fn grant(request: &TokenRequest) -> Result<Issued, OAuthError> {
+pub fn grant(request: &TokenRequest) -> Result<TokenResponse, OAuthError> {
     const SOURCE: &str = "RFC 6749, section 4.3.2";
     let name = request.required("username", SOURCE)?;
     let password = request.required("password", SOURCE)?;

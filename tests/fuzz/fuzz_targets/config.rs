@@ -2,14 +2,18 @@
 #![no_main]
 #![allow(dead_code)]
 
-#[path = "../../../src/config.rs"]
+#[path = "../../../src/config/mod.rs"]
 mod config;
+#[path = "../../../src/crypto/mod.rs"]
+mod crypto;
 #[path = "../../../src/encode/mod.rs"]
 mod encode;
 #[path = "../../../src/http/mod.rs"]
 mod http;
 #[path = "../../../src/oauth/mod.rs"]
 mod oauth;
+#[path = "../../../src/store/mod.rs"]
+mod store;
 
 use libfuzzer_sys::fuzz_target;
 

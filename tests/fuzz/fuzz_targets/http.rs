@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use http::connection::{Connection, Phase, Transport};
-use http::{BadRequest, Head, Limits, Request, Response, Service};
+use http::{Head, Limits, Request, Response, Service};
 use libfuzzer_sys::fuzz_target;
 
 struct Client<'a> {
@@ -69,8 +69,8 @@ impl Service for Echo {
         let text = format!("{} {} {:?} {:?}", head.method, head.path, head.query, request.body);
         Response::new(200).body(text)
     }
-    fn refused(&self, _: IpAddr, refusal: BadRequest) {
-        assert!(refusal != BadRequest::Panic);
+    fn refused(&self, _: IpAddr, refusal: http::Refusal) {
+        assert!(refusal != http::Refusal::Panic);
     }
     fn notice(&self, _: &str) {}
 }

@@ -7,14 +7,20 @@
 //! access token and one live refresh token. Spent refresh tokens and codes are remembered with
 //! their family, so that a second use can end it (RFC 9700, section 4.14.2).
 
+pub mod fold;
+mod shelf;
+mod smooth_map;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::device::{Decision, UserCode};
-use super::registry::Registry;
-use super::shelf::Shelf;
-use super::smooth_map::SmoothMap;
-use super::{Client, ErrorCode, GrantType, OAuthError, Scope, Timestamp, Token, User, pkce, scope};
+use crate::oauth::device::{Decision, UserCode};
+use crate::oauth::registry::Registry;
+use crate::oauth::{
+    Client, ErrorCode, GrantType, OAuthError, Scope, Timestamp, Token, User, pkce, scope,
+};
+use shelf::Shelf;
+use smooth_map::SmoothMap;
 
 /// Rows that one hold of the lock sweeps: some 50 microseconds.
 const SLICE: usize = 128;
@@ -80,7 +86,7 @@ struct Device {
 
 /// What a successful token request gives (RFC 6749, section 5.1).
 #[derive(Debug)]
-pub struct Issued {
+pub struct TokenResponse {
     pub access_token: Token,
     /// Seconds.
     pub expires_in: u64,
@@ -91,7 +97,7 @@ pub struct Issued {
 
 /// What a live token is.
 #[derive(Debug, PartialEq)]
-pub struct Facts {
+pub struct TokenInfo {
     pub is_refresh_token: bool,
     pub client: Arc<str>,
     pub user: Option<Arc<str>>,
@@ -148,7 +154,7 @@ impl Store {
         client: &Client,
         scope: Scope,
         now: Timestamp,
-    ) -> Issued {
+    ) -> TokenResponse {
         let token = Token::random();
         let grant = Grant { user: None, scope, issued_at: now, family: NO_FAMILY };
         self.lock().issue_access_token(registry, client, token, grant)
@@ -162,7 +168,7 @@ impl Store {
         user: &Arc<str>,
         scope: Scope,
         now: Timestamp,
-    ) -> Issued {
+    ) -> TokenResponse {
         let tokens = [Token::random(), Token::random()];
         self.lock().issue_family(registry, client, tokens, user, scope, now).1
     }
@@ -177,7 +183,7 @@ impl Store {
         presented: &str,
         requested: Option<&str>,
         now: Timestamp,
-    ) -> Result<Issued, OAuthError> {
+    ) -> Result<TokenResponse, OAuthError> {
         const SOURCE: &str = "RFC 6749, section 6";
         let unknown = || {
             let text = "the refresh token is unknown, expired or revoked";
@@ -221,7 +227,7 @@ impl Store {
         state.issue_refresh_token(registry, client, refresh_token, grant.clone());
         let grant = Grant { scope: narrower, ..grant };
         let issued = state.issue_access_token(registry, client, access_token, grant);
-        Ok(Issued { refresh_token: Some(refresh_token), ..issued })
+        Ok(TokenResponse { refresh_token: Some(refresh_token), ..issued })
     }
 
     /// An authorization code (RFC 6749, section 4.1.2).
@@ -255,7 +261,7 @@ impl Store {
         redirect_uri: Option<&str>,
         verifier: Option<&str>,
         now: Timestamp,
-    ) -> Result<Issued, OAuthError> {
+    ) -> Result<TokenResponse, OAuthError> {
         let refusal = |text: &'static str, source| {
             Err(OAuthError::new(ErrorCode::InvalidGrant, text, source))
         };
@@ -378,7 +384,7 @@ impl Store {
         client: &Client,
         presented: &str,
         now: Timestamp,
-    ) -> Result<Issued, OAuthError> {
+    ) -> Result<TokenResponse, OAuthError> {
         const SOURCE: &str = "RFC 8628, section 3.5";
         let refusal = |code, text: &'static str| Err(OAuthError::new(code, text, SOURCE));
         let unknown = || refusal(ErrorCode::InvalidGrant, "the device code is unknown or spent");
@@ -412,12 +418,12 @@ impl Store {
     }
 
     /// What an access token is, while it lives.
-    pub fn access_token(&self, presented: &str, now: Timestamp) -> Option<Facts> {
+    pub fn access_token(&self, presented: &str, now: Timestamp) -> Option<TokenInfo> {
         self.lock().facts(&Token::parse(presented)?, false, now)
     }
 
     /// What a token of either kind is, while it lives.
-    pub fn token(&self, presented: &str, now: Timestamp) -> Option<Facts> {
+    pub fn token(&self, presented: &str, now: Timestamp) -> Option<TokenInfo> {
         let token = Token::parse(presented)?;
         let state = self.lock();
         state.facts(&token, false, now).or_else(|| state.facts(&token, true, now))
@@ -537,7 +543,7 @@ impl State {
         user: &Arc<str>,
         scope: Scope,
         now: Timestamp,
-    ) -> (FamilyId, Issued) {
+    ) -> (FamilyId, TokenResponse) {
         let family = self.next_family;
         self.next_family += 1;
         let [access_token, refresh_token] = tokens;
@@ -556,8 +562,8 @@ impl State {
         client: &Client,
         token: Token,
         grant: Grant,
-    ) -> Issued {
-        let issued = Issued {
+    ) -> TokenResponse {
+        let issued = TokenResponse {
             access_token: token,
             expires_in: client.access_token_lifetime,
             refresh_token: None,
@@ -643,13 +649,13 @@ impl State {
         }
     }
 
-    fn facts(&self, token: &Token, is_refresh_token: bool, now: Timestamp) -> Option<Facts> {
+    fn facts(&self, token: &Token, is_refresh_token: bool, now: Timestamp) -> Option<TokenInfo> {
         let shelf = match is_refresh_token {
             true => &self.refresh_tokens,
             false => &self.access_tokens,
         };
         let entry = shelf.get(token, now)?;
-        Some(Facts {
+        Some(TokenInfo {
             is_refresh_token,
             client: Arc::clone(entry.client),
             user: entry.value.user.clone(),
@@ -702,7 +708,7 @@ mod tests {
             self.registry.client(id).unwrap()
         }
 
-        fn issue(&self, now: Timestamp) -> Issued {
+        fn issue(&self, now: Timestamp) -> TokenResponse {
             let user = &self.registry.user("user").unwrap().name;
             let scope = Scope::parse("read write").unwrap();
             self.store.issue_for_user(&self.registry, self.client("a"), user, scope, now)
@@ -714,7 +720,7 @@ mod tests {
             id: &str,
             scope: Option<&str>,
             now: Timestamp,
-        ) -> Result<Issued, OAuthError> {
+        ) -> Result<TokenResponse, OAuthError> {
             let client = self.client(id);
             self.store.rotate_refresh_token(&self.registry, client, &token.reveal(), scope, now)
         }
@@ -741,7 +747,7 @@ mod tests {
             uri: Option<&str>,
             verifier: Option<&str>,
             now: Timestamp,
-        ) -> Result<Issued, OAuthError> {
+        ) -> Result<TokenResponse, OAuthError> {
             let client = self.client(id);
             self.store.redeem_code(&self.registry, client, &code.reveal(), uri, verifier, now)
         }
@@ -759,7 +765,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             facts,
-            Facts {
+            TokenInfo {
                 is_refresh_token: false,
                 client: "a".into(),
                 user: Some("user".into()),

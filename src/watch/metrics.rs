@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::oauth::store::Counts;
 use crate::oauth::{ErrorCode, GrantType};
+use crate::store::Counts;
 
 /// Upper bounds of the histogram, in microseconds.
 const BUCKETS: [u64; 13] = [

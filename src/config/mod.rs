@@ -740,7 +740,7 @@ mod tests {
 
     #[test]
     fn the_demo_is_read() {
-        let config = config(include_str!("demo.conf"));
+        let config = config(include_str!("../demo.conf"));
         assert!(config.registry.client("application").unwrap().may(GrantType::RefreshToken));
         assert!(config.registry.user("pedroetb").is_some());
     }

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::reply::{self, Reply};
+use crate::crypto::sha256;
 use crate::encode::form::Form;
 use crate::encode::html::escape;
-use crate::encode::sha256;
+use crate::endpoints::reply::{self, Reply};
 use crate::oauth::authorize::{self, AuthorizationRequest};
 use crate::oauth::device::UserCode;
-use crate::oauth::store::PendingDevice;
 use crate::oauth::{ErrorCode, OAuthError, Scope, redirect_uri};
+use crate::store::PendingDevice;
 
 const STYLE: &str = include_str!("page.css");
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::fold::Fold;
 use super::smooth_map::SmoothMap;
-use super::{Timestamp, Token};
+use crate::oauth::{Timestamp, Token};
 
 /// Milliseconds of expiry that are swept together: the longest that an expired token stays.
 const SPAN: u64 = 16_000;
