@@ -3,35 +3,29 @@
 //! Any method, since the proxy asks with its client's. The answer is 200, 401 or 403 and never
 //! anything else: those are what proxies understand.
 
-use super::Call;
-use super::reply::{self, Reply};
+use super::{Call, reply};
 use crate::encode::form::{self, push_escaped};
 use crate::http::Response;
+use crate::oauth::Outcome;
 use crate::oauth::Scope;
-use crate::oauth::bearer::{self, Refusal, Requirements};
+use crate::oauth::bearer::{self, Requirements};
 
-#[inline(never)] // see answer() in mod.rs
-pub fn answer(call: &Call) -> Reply {
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let requirements = requirements(call.request.head.query.unwrap_or(""));
     let checked = bearer::presented(call.authorization(), None)
-        .and_then(|token| bearer::check(call.store, token, &requirements, call.now));
+        .and_then(|token| bearer::check(&call.known, token, &requirements, call.origin.now));
     match checked {
-        Ok(facts) => {
-            let user = facts.user.as_deref().unwrap_or("");
-            let response = Response::with_fields(200, "Cache-Control: no-store\r\n")
-                .field("X-Auth-Client", &escaped(&facts.client, false))
-                .field("X-Auth-User", &escaped(user, false))
-                .field("X-Auth-Scope", &escaped(facts.scope.as_str(), true));
-            Reply::from(response).client(&facts.client).user(facts.user)
+        Ok(info) => {
+            let user = info.user.as_deref().unwrap_or("");
+            let fields = [
+                ("X-Auth-Client", escaped(&info.client, false)),
+                ("X-Auth-User", escaped(user, false)),
+                ("X-Auth-Scope", escaped(info.scope.as_str(), true)),
+            ];
+            info.tell(&call.known, outcome);
+            reply::authenticated(&fields)
         }
-        Err(Refusal::Error { error, scope }) => {
-            let status = match error.code {
-                crate::oauth::ErrorCode::InsufficientScope => 403,
-                _ => 401,
-            };
-            reply::bearer_refusal_with(call, Refusal::Error { error, scope }, status)
-        }
-        Err(refusal) => reply::bearer_refusal(call, refusal),
+        Err(challenge) => reply::proxy_challenge(call, challenge, outcome),
     }
 }
 

@@ -1,49 +1,28 @@
-//! Which pages elsewhere may call from a browser (Fetch, section 3.2).
+//! Which pages elsewhere may call from a browser: the CORS protocol of the Fetch standard.
 //!
 //! Never the two pages: nothing on another page has any business there. Never with credentials:
 //! there are no cookies.
 
-use super::reply::Reply;
-use super::{Call, Route};
+use super::Call;
+use super::route::{self, Readers, Route};
 use crate::http::Response;
-
-/// Who may read an answer.
-#[derive(PartialEq)]
-enum Readers {
-    Anyone,
-    AllowedOrigins,
-    Nobody,
-}
-
-fn readers(call: &Call, route: Option<Route>) -> Readers {
-    match route {
-        Some(
-            Route::Token
-            | Route::Revoke
-            | Route::Introspect
-            | Route::DeviceAuthorization
-            | Route::Resource,
-        ) => Readers::AllowedOrigins,
-        _ if call.request.head.path.contains("/.well-known/") => Readers::Anyone,
-        _ => Readers::Nobody,
-    }
-}
 
 /// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before
 /// the real request.
-#[cold] // see answer() in mod.rs
-pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
+#[cold]
+pub fn preflight(call: &Call, route: Option<&Route>) -> Option<Response> {
     let head = &call.request.head;
     let is_preflight = head.fields.first("origin").is_some()
         && head.fields.first("access-control-request-method").is_some();
-    let readers = readers(call, Some(route));
+    let readers = route::readers(head.path, route);
     if !is_preflight || readers == Readers::Nobody {
         return None;
     }
     let mut response = Response::new(204);
     if allowed_origin(call, readers).is_some() {
+        let methods = route.map_or("GET, HEAD".into(), |route| route.methods.join(", "));
         response = response
-            .field("Access-Control-Allow-Methods", &route.methods().unwrap_or(&["GET"]).join(", "))
+            .field("Access-Control-Allow-Methods", &methods)
             .field("Access-Control-Max-Age", "600");
         if let Some(asked) = head.fields.first("access-control-request-headers")
             && let Ok(asked) = std::str::from_utf8(asked)
@@ -52,18 +31,18 @@ pub fn preflight(call: &Call, route: Route) -> Option<Reply> {
             response = response.field("Access-Control-Allow-Headers", asked);
         }
     }
-    Some(response.into())
+    Some(response)
 }
 
 /// Adds the fields by which a browser lets the caller read the answer.
-pub fn apply(call: &Call, route: Option<Route>, reply: &mut Reply) {
-    let readers = readers(call, route);
+pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response) {
+    let readers = route::readers(call.request.head.path, route);
     if readers == Readers::AllowedOrigins && !call.settings.allowed_origins.is_empty() {
-        reply.response.add("Vary", "Origin");
+        response.add("Vary", "Origin");
     }
     if let Some(origin) = allowed_origin(call, readers) {
-        reply.response.add("Access-Control-Allow-Origin", origin);
-        reply.response.add("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After");
+        response.add("Access-Control-Allow-Origin", origin);
+        response.add("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After");
     }
 }
 

@@ -1,89 +1,78 @@
 //! `/oauth/device` (RFC 8628, section 3.3): where a person enters the code that a device shows.
 
 use super::Call;
+use super::authorize::entered;
 use super::pages::{self, Problem};
-use super::reply::{self, Reply};
 use crate::encode::form::Form;
+use crate::http::Response;
 use crate::oauth::device::{self, Allowed, Decision, UserCode};
-use crate::oauth::{ErrorCode, OAuthError};
+use crate::oauth::{OAuthError, Outcome};
 use crate::store::PendingDevice;
 
 const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
 
-#[inline(never)] // see answer() in mod.rs
-pub fn answer(call: &Call) -> Reply {
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let is_post = call.request.head.method == "POST";
     let form = match is_post {
         true => call.form(&PARAMETERS),
         false => call.query(&PARAMETERS[..1]),
     };
     match form {
-        Err(error) => pages::dead_end(error),
+        Err(error) => pages::dead_end(error, outcome),
         Ok(form) => match form.repeated() {
-            Some(name) => pages::dead_end(OAuthError::repeated(name)),
-            None if is_post => decide(call, &form),
-            None => show(call, &form),
+            Some(name) => pages::dead_end(OAuthError::repeated(name), outcome),
+            None if is_post => decide(call, &form, outcome),
+            None => show(call, &form, outcome),
         },
     }
 }
 
 /// The page, with the code filled in where the URI brought the right one. It still asks: the URI
 /// may have come from somebody else (RFC 8628, section 5.4).
-fn show(call: &Call, form: &Form) -> Reply {
+fn show<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Response {
     let Some(typed) = form.get("user_code") else {
-        return pages::device(200, None, form, None);
+        return pages::device(None, form, None, outcome);
     };
-    match device::find(call.store, call.throttle, typed, call.address, call.now) {
-        Ok((code, device)) => {
-            pages::device(200, Some((&code, &device)), form, None).client(&device.client)
-        }
-        Err(error) if error.code == ErrorCode::TemporarilyUnavailable => {
-            let problem = Problem::of(&error, Problem::wrong_code());
-            pages::device(429, None, form, Some(problem)).refused(error)
-        }
-        Err(error) => pages::device(200, None, form, Some(Problem::wrong_code())).refused(error),
+    match device::find(&call.known, typed, call.origin, outcome) {
+        Ok((code, device)) => pages::device(Some((&code, &device)), form, None, outcome),
+        // Who follows a link has not typed the code: the page is as it should be.
+        Err(error) => pages::device(None, form, Some(Problem::stale_link(error)), outcome),
     }
 }
 
-fn decide(call: &Call, form: &Form) -> Reply {
+fn decide<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Response {
     let typed = form.get("user_code").unwrap_or("");
     let decision = form.get("decision").filter(|word| matches!(*word, "allow" | "deny"));
-    let found = device::find(call.store, call.throttle, typed, call.address, call.now);
+    let found = device::find(&call.known, typed, call.origin, outcome);
     match (decision, found) {
         (None, found) => {
-            let found = found.ok();
-            let found = found.as_ref().map(|(code, device)| (code, device));
+            let found = found.as_ref().map(|(code, device)| (code, device)).ok();
             let error = OAuthError::missing("decision", "RFC 8628, section 3.3");
-            pages::device(400, found, form, Some(Problem::no_decision())).refused(error)
+            pages::device(found, form, Some(Problem::no_decision(error)), outcome)
         }
         (Some(_), Err(error)) => {
-            let problem = Problem::of(&error, Problem::wrong_code());
-            let status = reply::attempt_status(&error);
-            pages::device(status, None, form, Some(problem)).refused(error)
+            pages::device(None, form, Some(Problem::wrong_code(error)), outcome)
         }
         (Some("deny"), Ok((code, device))) => {
-            call.store.decide_device(&code, Decision::Denied, call.now);
-            pages::device_denied(&device).client(&device.client)
+            call.known.store.decide_device(&code, Decision::Denied, call.origin.now);
+            pages::device_denied(&device)
         }
-        (Some(_), Ok((code, device))) => allow(call, form, &code, &device).client(&device.client),
+        (Some(_), Ok((code, device))) => allow(call, form, (&code, &device), outcome),
     }
 }
 
-fn allow(call: &Call, form: &Form, code: &UserCode, device: &PendingDevice) -> Reply {
-    let registry = &call.settings.registry;
-    let name = form.get("username").unwrap_or("");
-    let who = (name, form.get("password").unwrap_or(""));
-    let request = (code, device);
-    let (address, now) = (call.address, call.now);
-    let allowed = device::allow(call.store, registry, call.throttle, request, who, address, now);
-    let reply = match allowed {
-        Ok(Allowed::Done) => pages::device_allowed(device),
-        Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(device),
+fn allow<'a>(
+    call: &Call<'a>,
+    form: &Form,
+    request: (&UserCode, &PendingDevice),
+    outcome: &mut Outcome<'a>,
+) -> Response {
+    match device::allow(&call.known, request, entered(form), (call.origin, outcome)) {
+        Ok(Allowed::Done) => pages::device_allowed(request.1),
+        Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(request.1),
         Err(error) => {
-            let problem = Problem::of(&error, Problem::wrong_password());
-            let status = reply::attempt_status(&error);
-            pages::device(status, Some(request), form, Some(problem)).refused(error)
+            let problem = Problem::wrong_password(error);
+            pages::device(Some(request), form, Some(problem), outcome)
         }
-    };
-    reply.user(registry.user(name).map(|user| user.name.clone()))
+    }
 }

@@ -1,26 +1,24 @@
 //! `POST /oauth/device_authorization` (RFC 8628, section 3.1).
 
-use super::Call;
-use super::reply::{self, Reply};
+use super::{Call, reply};
 use crate::encode::json::Object;
+use crate::http::Response;
 use crate::oauth::device::{self, UserCode};
-use crate::oauth::{OAuthError, Token};
+use crate::oauth::{OAuthError, Outcome, Token};
 
 const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "scope"];
 
-#[inline(never)] // see answer() in mod.rs
-pub fn answer(call: &Call) -> Reply {
-    match start(call) {
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
+    match start(call, outcome) {
         Ok((code, user_code)) => reply::private_json(body(call, &code, &user_code)),
-        Err(error) => reply::oauth_error(error),
+        Err(error) => reply::oauth_error(error, outcome),
     }
 }
 
-fn start(call: &Call) -> Result<(Token, UserCode), OAuthError> {
+fn start<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(Token, UserCode), OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
-    let client = call.client(&form)?;
-    let registry = &call.settings.registry;
-    device::start(call.store, registry, client, form.get("scope"), call.now)
+    let client = call.client(&form, outcome)?;
+    device::start(&call.known, client, form.get("scope"), call.origin)
 }
 
 /// RFC 8628, section 3.2.

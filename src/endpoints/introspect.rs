@@ -1,29 +1,28 @@
 //! `POST /oauth/introspect` (RFC 7662).
 
-use super::Call;
-use super::reply::{self, Reply};
+use super::{Call, reply};
 use crate::encode::json::Object;
-use crate::oauth::{OAuthError, client_auth, introspect};
+use crate::http::Response;
+use crate::oauth::{OAuthError, Outcome, client_auth, introspect};
 use crate::store::TokenInfo;
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
-#[inline(never)] // see answer() in mod.rs
-pub fn answer(call: &Call) -> Reply {
-    match asked(call) {
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
+    match asked(call, outcome) {
         Ok(Some(facts)) => reply::private_json(active(call, &facts)),
         Ok(None) => reply::private_json(Object::new().boolean("active", false).finish()),
-        Err(error) => reply::oauth_error(error),
+        Err(error) => reply::oauth_error(error, outcome),
     }
 }
 
-fn asked(call: &Call) -> Result<Option<TokenInfo>, OAuthError> {
+fn asked<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<Option<TokenInfo>, OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
-    let client = call.client(&form)?;
+    let client = call.client(&form, outcome)?;
     client_auth::require_secret(client)?;
     let token =
         form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7662, section 2.1"))?;
-    Ok(introspect::introspect(call.store, token, client, call.now))
+    Ok(introspect::introspect(&call.known, token, client, call.origin.now))
 }
 
 /// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it

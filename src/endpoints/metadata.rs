@@ -1,14 +1,15 @@
 //! The documents by which a client finds everything else.
 
-use super::Call;
-use super::reply::{self, Reply};
+use super::{Call, reply};
+use crate::http::Response;
+use crate::oauth::Outcome;
 
 /// `GET /.well-known/oauth-authorization-server` (RFC 8414).
-pub fn server(call: &Call) -> Reply {
+pub fn server(call: &Call, _: &mut Outcome) -> Response {
     reply::document(&call.settings.server_metadata)
 }
 
 /// `GET /.well-known/oauth-protected-resource` (RFC 9728).
-pub fn resource(call: &Call) -> Reply {
+pub fn resource(call: &Call, _: &mut Outcome) -> Response {
     reply::document(&call.settings.resource_metadata)
 }

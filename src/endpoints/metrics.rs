@@ -25,11 +25,10 @@ impl Service for MetricsService {
                     connections: self.0.connections(),
                     throttled: app.throttle.refused(),
                 });
-                const FIELDS: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
-                Response::with_fields(200, FIELDS).body(text)
+                reply::metrics(text)
             }
-            ("/metrics", _) => reply::methods(405, "GET, HEAD").response,
-            _ => reply::not_found().response,
+            ("/metrics", _) => reply::methods(405, "GET, HEAD"),
+            _ => reply::not_found(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The endpoints, one file each: a request in, a call to the rules, a response out.
 //!
-//! This file is the route table and what stands around every request: who asks, CORS, the log and
-//! the metrics.
+//! `route.rs` is the table of paths; this file is what stands around every request: who asks,
+//! CORS, the log and the metrics.
 
 mod authenticate;
 mod authorize;
@@ -16,10 +16,10 @@ mod pages;
 mod reply;
 mod resource;
 mod revoke;
+mod route;
 mod settings;
 mod token;
 
-use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,14 +28,15 @@ use crate::config::LogFormat;
 use crate::encode::form::Form;
 use crate::http::{self, Head, Request, Response, Service};
 use crate::oauth::client_auth::{self, Credentials};
-use crate::oauth::throttle::Throttle;
-use crate::oauth::{Authorization, Client, ErrorCode, OAuthError, Timestamp};
+use crate::oauth::{
+    Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome, Throttle, Timestamp,
+};
 use crate::store::Store;
 use crate::watch::log::{Line, Log};
 use crate::watch::metrics::Metrics;
 
 use current::Current;
-use reply::Reply;
+use route::{ROUTES, Route};
 pub use settings::Settings;
 
 /// The server's state: what it was told and what it has given out.
@@ -50,95 +51,9 @@ pub struct App {
 /// A request on its way through an endpoint.
 struct Call<'a> {
     settings: &'a Settings,
-    store: &'a Store,
-    throttle: &'a Throttle,
+    known: Known<'a>,
     request: &'a Request<'a>,
-    /// The client's, as far as proxies can be believed.
-    address: IpAddr,
-    now: Timestamp,
-    /// The client that has shown who it is, for the log.
-    client: Cell<Option<&'a Client>>,
-}
-
-/// A row of the route table.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Route {
-    Token,
-    Resource,
-    Authenticate,
-    Introspect,
-    Revoke,
-    Authorize,
-    DeviceAuthorization,
-    Device,
-    ServerMetadata,
-    ResourceMetadata,
-    Health,
-}
-
-impl Route {
-    /// In the order in which they are declared, which is that of their metrics.
-    const ALL: [Route; 11] = [
-        Route::Token,
-        Route::Resource,
-        Route::Authenticate,
-        Route::Introspect,
-        Route::Revoke,
-        Route::Authorize,
-        Route::DeviceAuthorization,
-        Route::Device,
-        Route::ServerMetadata,
-        Route::ResourceMetadata,
-        Route::Health,
-    ];
-
-    fn path(self) -> &'static str {
-        match self {
-            Route::Token => "/oauth/token",
-            Route::Resource => "/",
-            Route::Authenticate => "/oauth/authenticate",
-            Route::Introspect => "/oauth/introspect",
-            Route::Revoke => "/oauth/revoke",
-            Route::Authorize => "/oauth/authorize",
-            Route::DeviceAuthorization => "/oauth/device_authorization",
-            Route::Device => "/oauth/device",
-            Route::ServerMetadata => "/.well-known/oauth-authorization-server",
-            Route::ResourceMetadata => "/.well-known/oauth-protected-resource",
-            Route::Health => "/healthz",
-        }
-    }
-
-    /// The methods; `None` where any will do.
-    fn methods(self) -> Option<&'static [&'static str]> {
-        match self {
-            Route::Token | Route::Introspect | Route::Revoke | Route::DeviceAuthorization => {
-                Some(&["POST"])
-            }
-            Route::Authorize | Route::Device => Some(&["GET", "HEAD", "POST"]),
-            Route::Authenticate => None,
-            _ => Some(&["GET", "HEAD"]),
-        }
-    }
-
-    /// The route of a path, with the issuer's own path in front or without it; metadata also with
-    /// it behind (RFC 8414, section 3.1).
-    fn find(path: &str, issuer_path: &str) -> Option<Route> {
-        let exact = |path: &str| Route::ALL.into_iter().find(|route| route.path() == path);
-        if let Some(route) = exact(path) {
-            return Some(route);
-        }
-        if issuer_path.is_empty() {
-            return None;
-        }
-        match path.strip_prefix(issuer_path) {
-            Some("") => Some(Route::Resource),
-            Some(rest) => exact(rest),
-            None => path
-                .strip_suffix(issuer_path)
-                .and_then(exact)
-                .filter(|route| matches!(route, Route::ServerMetadata | Route::ResourceMetadata)),
-        }
-    }
+    origin: Origin,
 }
 
 impl App {
@@ -149,7 +64,7 @@ impl App {
             store: Store::new(),
             throttle: Throttle::new(slow_hashes),
             log,
-            metrics: Metrics::new(Route::ALL.map(Route::path)),
+            metrics: Metrics::new(ROUTES.iter().map(|route| route.path)),
         }
     }
 
@@ -166,31 +81,24 @@ impl App {
     }
 
     /// Counts and logs an answer.
-    #[inline(never)]
-    fn record(&self, call: &Call, route: Option<Route>, reply: &Reply) {
+    fn record(&self, call: &Call, route: Option<usize>, status: u16, outcome: &Outcome) {
         let duration = call.request.arrived.elapsed();
-        let status = reply.response.status;
-        self.metrics.answered(route.map(|route| route as usize), status, duration);
-        if let Some(grant) = reply.issued {
-            self.metrics.issued(grant);
-        }
-        if let Some(refusal) = &reply.refusal {
-            self.metrics.refused(refusal.code);
-        }
+        self.metrics.answered(route, status, duration);
+        self.metrics.outcome(outcome);
         let format = call.settings.log_format;
         if format == LogFormat::Off {
             return;
         }
-        let reason = reply.refusal.as_ref().map(|refusal| refusal.reason());
+        let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason());
         let line = Line {
-            time: call.now,
-            address: call.address,
+            time: call.origin.now,
+            address: call.origin.address,
             method: call.request.head.method,
             path: call.request.head.path,
             status,
             duration,
-            client: reply.client.as_deref().or(call.client.get().map(|client| &*client.id)),
-            user: reply.user.as_deref(),
+            client: outcome.client.map(|client| &*client.id),
+            user: outcome.user.map(|user| &*user.name),
             reason: reason.as_deref(),
         };
         self.log.request(format, &line);
@@ -198,7 +106,7 @@ impl App {
 }
 
 /// The answer of the route, if there is one and it knows the method.
-fn routed(call: &Call, route: Option<Route>) -> Reply {
+fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>) -> Response {
     let head = &call.request.head;
     if head.path == "*" {
         return reply::methods(204, "GET, HEAD, POST, OPTIONS");
@@ -206,60 +114,48 @@ fn routed(call: &Call, route: Option<Route>) -> Reply {
     if head.method == "CONNECT" {
         return reply::methods(405, "GET, HEAD, POST, OPTIONS");
     }
-    let Some(route) = route else { return reply::not_found() };
     if head.method == "OPTIONS"
-        && let Some(reply) = cors::preflight(call, route)
+        && let Some(response) = cors::preflight(call, route)
     {
-        return reply;
+        return response;
     }
-    match route.methods() {
-        Some(methods) if !methods.contains(&head.method) => {
-            reply::methods(405, &methods.join(", "))
-        }
-        _ => answer(call, route),
-    }
-}
-
-/// The route's answer. The endpoints are not inlined here: their stack would add up, and every
-/// open connection would hold a page more of it (16 KiB in place of 12 after a token request).
-fn answer(call: &Call, route: Route) -> Reply {
     match route {
-        Route::Token => token::answer(call),
-        Route::Resource => resource::answer(call),
-        Route::Authenticate => authenticate::answer(call),
-        Route::Introspect => introspect::answer(call),
-        Route::Revoke => revoke::answer(call),
-        Route::Authorize => authorize::answer(call),
-        Route::DeviceAuthorization => device_authorization::answer(call),
-        Route::Device => device::answer(call),
-        Route::ServerMetadata => metadata::server(call),
-        Route::ResourceMetadata => metadata::resource(call),
-        Route::Health => reply::text("ok"),
+        None => reply::not_found(),
+        Some(route) if !route.knows_method(head.method) => {
+            reply::methods(405, &route.methods.join(", "))
+        }
+        Some(route) => (route.endpoint)(call, outcome),
     }
 }
 
 impl Service for App {
     fn wants_body(&self, head: &Head) -> bool {
-        let issuer_path = &self.settings.get().issuer_path;
-        Route::find(head.path, issuer_path) != Some(Route::Authenticate)
+        let found = route::find(head.path, &self.settings.get().issuer_path);
+        found.is_none_or(|at| ROUTES[at].wants_body())
     }
 
     fn answer(&self, request: &Request) -> Response {
         self.settings.with(|settings| {
             let call = Call {
                 settings,
-                store: &self.store,
-                throttle: &self.throttle,
+                known: Known {
+                    registry: &settings.registry,
+                    store: &self.store,
+                    throttle: &self.throttle,
+                },
                 request,
-                address: settings.client_address(request),
-                now: timestamp(request.time),
-                client: Cell::new(None),
+                origin: Origin {
+                    address: settings.client_address(request),
+                    now: timestamp(request.time),
+                },
             };
-            let route = Route::find(request.head.path, &settings.issuer_path);
-            let mut reply = routed(&call, route);
-            cors::apply(&call, route, &mut reply);
-            self.record(&call, route, &reply);
-            reply.response
+            let found = route::find(request.head.path, &settings.issuer_path);
+            let route = found.map(|at| &ROUTES[at]);
+            let mut outcome = Outcome::default();
+            let mut response = routed(&call, route, &mut outcome);
+            cors::apply(&call, route, &mut response);
+            self.record(&call, found, response.status, &outcome);
+            response
         })
     }
 
@@ -321,17 +217,10 @@ impl<'a> Call<'a> {
     }
 
     /// The client that asks.
-    fn client(&self, form: &Form) -> Result<&'a Client, OAuthError> {
+    fn client(&self, form: &Form, outcome: &mut Outcome<'a>) -> Result<&'a Client, OAuthError> {
         let credentials = Credentials { authorization: self.authorization(), form };
-        let registry = &self.settings.registry;
-        let client = client_auth::authenticate(
-            registry,
-            self.throttle,
-            &credentials,
-            self.address,
-            self.now,
-        )?;
-        self.client.set(Some(client));
+        let client = client_auth::authenticate(&self.known, &credentials, self.origin)?;
+        outcome.client = Some(client);
         Ok(client)
     }
 
@@ -344,32 +233,4 @@ impl<'a> Call<'a> {
 fn timestamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(since.as_millis() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_with_the_issuers_path_and_without() {
-        for (path, issuer_path, expected) in [
-            ("/", "", Some(Route::Resource)),
-            ("/oauth/token", "", Some(Route::Token)),
-            ("/oauth/token/", "", None),
-            ("/OAUTH/token", "", None),
-            ("/p", "", None),
-            ("/p", "/p", Some(Route::Resource)),
-            ("/p/", "/p", Some(Route::Resource)),
-            ("/", "/p", Some(Route::Resource)),
-            ("/p/oauth/token", "/p", Some(Route::Token)),
-            ("/poauth/token", "/p", None),
-            ("/oauth/token/p", "/p", None),
-            ("/.well-known/oauth-authorization-server/p", "/p", Some(Route::ServerMetadata)),
-            ("/.well-known/oauth-protected-resource/p", "/p", Some(Route::ResourceMetadata)),
-            ("/p/.well-known/oauth-protected-resource", "/p", Some(Route::ResourceMetadata)),
-            ("/.well-known/oauth-protected-resource/q", "/p", None),
-        ] {
-            assert_eq!(Route::find(path, issuer_path), expected, "{path} {issuer_path}");
-        }
-    }
 }

@@ -1,50 +1,12 @@
 //! The one place that writes statuses, cache fields and challenges.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::Call;
 use crate::encode::json::Object;
 use crate::http::Response;
-use crate::oauth::bearer::Refusal;
-use crate::oauth::{ErrorCode, GrantType, OAuthError};
-
-/// A response, and what the log and the metrics are told beside it.
-pub struct Reply {
-    pub response: Response,
-    /// Whose token or request this is about, where it is not the client that has shown who it is.
-    pub client: Option<Arc<str>>,
-    pub user: Option<Arc<str>>,
-    pub refusal: Option<OAuthError>,
-    pub issued: Option<GrantType>,
-}
-
-impl From<Response> for Reply {
-    fn from(response: Response) -> Reply {
-        Reply { response, client: None, user: None, refusal: None, issued: None }
-    }
-}
-
-impl Reply {
-    pub fn client(mut self, client: &Arc<str>) -> Reply {
-        self.client = Some(Arc::clone(client));
-        self
-    }
-
-    pub fn user(mut self, user: Option<Arc<str>>) -> Reply {
-        self.user = user.or(self.user);
-        self
-    }
-
-    /// An answer to a refused request, with the time after which another can succeed.
-    pub fn refused(mut self, refusal: OAuthError) -> Reply {
-        if let Some(seconds) = refusal.retry_after {
-            self.response.add("Retry-After", &seconds.to_string());
-        }
-        self.refusal = Some(refusal);
-        self
-    }
-}
+use crate::oauth::bearer::Challenge;
+use crate::oauth::{ErrorCode, OAuthError, Outcome};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 /// For what no cache may keep (RFC 6749, section 5.1).
@@ -55,48 +17,57 @@ const PRIVATE_TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\nCache-Con
 /// Public documents, which caches may keep for a while.
 const DOCUMENT: &str = "Cache-Control: max-age=300\r\nContent-Type: application/json\r\n";
 
-pub fn text(body: &'static str) -> Reply {
-    Response::with_fields(200, TEXT).body(body).into()
+pub fn text(body: &'static str) -> Response {
+    Response::with_fields(200, TEXT).body(body)
 }
 
-pub fn private_text(body: &'static str) -> Reply {
-    Response::with_fields(200, PRIVATE_TEXT).body(body).into()
+pub fn private_text(body: &'static str) -> Response {
+    Response::with_fields(200, PRIVATE_TEXT).body(body)
 }
 
-pub fn document(json: &str) -> Reply {
-    Response::with_fields(200, DOCUMENT).body(String::from(json)).into()
+pub fn document(json: &str) -> Response {
+    Response::with_fields(200, DOCUMENT).body(String::from(json))
 }
 
-pub fn private_json(json: String) -> Reply {
-    Response::with_fields(200, PRIVATE_JSON).body(json).into()
+pub fn private_json(json: String) -> Response {
+    Response::with_fields(200, PRIVATE_JSON).body(json)
 }
 
-pub fn not_found() -> Reply {
+pub fn not_found() -> Response {
     plain_error(404, "not_found", "there is nothing at this path")
 }
 
 /// `status` with the methods that would do.
 #[cold]
-pub fn methods(status: u16, methods: &str) -> Reply {
-    let mut reply = match status {
+pub fn methods(status: u16, methods: &str) -> Response {
+    let response = match status {
         405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
-        other => Response::new(other).into(),
+        other => Response::new(other),
     };
-    reply.response.add("Allow", methods);
-    reply
+    response.field("Allow", methods)
 }
 
 #[cold]
-fn plain_error(status: u16, error: &str, description: &str) -> Reply {
-    Response::with_fields(status, JSON).body(error_body(error, description)).into()
+fn plain_error(status: u16, error: &str, description: &str) -> Response {
+    Response::with_fields(status, JSON).body(error_body(error, description))
 }
 
 fn error_body(error: &str, description: &str) -> String {
     Object::new().string("error", error).string("error_description", description).finish()
 }
 
+/// The answer to a refused request, with the time after which another can succeed.
+pub fn refused(mut response: Response, error: OAuthError, outcome: &mut Outcome) -> Response {
+    if let Some(seconds) = error.retry_after {
+        response.add("Retry-After", &seconds.to_string());
+    }
+    outcome.refusal = Some(error);
+    response
+}
+
 /// An error of the token endpoint and its neighbours (RFC 6749, section 5.2).
-pub fn oauth_error(error: OAuthError) -> Reply {
+#[cold]
+pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
     let status = match error.code {
         ErrorCode::InvalidClient => 401,
         ErrorCode::TemporarilyUnavailable => 429,
@@ -107,38 +78,69 @@ pub fn oauth_error(error: OAuthError) -> Reply {
     if status == 401 {
         response = response.field("WWW-Authenticate", "Basic realm=\"oauth2d\"");
     }
-    Reply::from(response).refused(error)
+    refused(response, error, outcome)
 }
 
-/// A refusal of a bearer token, with its challenge (RFC 6750, section 3; RFC 9728, section 5.1).
-pub fn bearer_refusal(call: &Call, refusal: Refusal) -> Reply {
-    let status = match &refusal {
-        Refusal::Error { error, .. } if error.code == ErrorCode::InvalidRequest => 400,
-        Refusal::Error { error, .. } if error.code == ErrorCode::InsufficientScope => 403,
+/// A refusal of a bearer token (RFC 6750, section 3.1).
+#[cold]
+pub fn challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Response {
+    let status = match challenge.code() {
+        Some(ErrorCode::InvalidRequest) => 400,
+        Some(ErrorCode::InsufficientScope) => 403,
         _ => 401,
     };
-    bearer_refusal_with(call, refusal, status)
+    challenge_with(status, call, challenge, outcome)
 }
 
-/// The same with another status.
-pub fn bearer_refusal_with(call: &Call, refusal: Refusal, status: u16) -> Reply {
-    let mut challenge = format!(
-        "Bearer realm=\"oauth2d\", resource_metadata=\"{}\"",
-        call.settings.resource_metadata_uri
-    );
-    let (body, error) = match refusal {
-        Refusal::NoToken => (error_body("unauthorized", "this needs a bearer token"), None),
-        Refusal::Error { error, scope } => {
-            challenge.push_str(&format!(", error=\"{}\"", error.code.as_str()));
-            if let Some(scope) = scope {
-                challenge.push_str(&format!(", scope=\"{}\"", scope.as_str()));
-            }
-            (error_body(error.code.as_str(), &error.description), Some(error))
-        }
+/// The same for a proxy, which understands 401 and 403 and nothing else.
+#[cold]
+pub fn proxy_challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Response {
+    let status = match challenge.code() {
+        Some(ErrorCode::InsufficientScope) => 403,
+        _ => 401,
     };
-    let response = Response::with_fields(status, PRIVATE_JSON).body(body);
-    let response = response.field("WWW-Authenticate", &challenge);
-    Reply { refusal: error, ..response.into() }
+    challenge_with(status, call, challenge, outcome)
+}
+
+/// The challenge that tells the client what is missing (RFC 6750, section 3; RFC 9728,
+/// section 5.1).
+fn challenge_with(
+    status: u16,
+    call: &Call,
+    challenge: Challenge,
+    outcome: &mut Outcome,
+) -> Response {
+    let metadata = &call.settings.resource_metadata_uri;
+    let mut field = format!("Bearer realm=\"oauth2d\", resource_metadata=\"{metadata}\"");
+    let response = Response::with_fields(status, PRIVATE_JSON);
+    match challenge {
+        Challenge::NoToken => response
+            .field("WWW-Authenticate", &field)
+            .body(error_body("unauthorized", "this needs a bearer token")),
+        Challenge::Error { error, scope } => {
+            field.push_str(&format!(", error=\"{}\"", error.code.as_str()));
+            if let Some(scope) = scope {
+                field.push_str(&format!(", scope=\"{}\"", scope.as_str()));
+            }
+            let body = error_body(error.code.as_str(), &error.description);
+            refused(response.field("WWW-Authenticate", &field).body(body), error, outcome)
+        }
+    }
+}
+
+/// What a proxy hands on to the service behind it.
+pub fn authenticated(fields: &[(&str, String)]) -> Response {
+    let mut response = Response::with_fields(200, "Cache-Control: no-store\r\n");
+    for (name, value) in fields {
+        response.add(name, value);
+    }
+    response
+}
+
+/// What a scraper reads, in Prometheus' text format.
+pub fn metrics(text: String) -> Response {
+    const FIELDS: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
+    Response::with_fields(200, FIELDS).body(text)
 }
 
 const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
@@ -153,17 +155,9 @@ pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str)
     Response::with_fields(status, PAGE).field("Content-Security-Policy", &policy).body(html)
 }
 
-/// The status of a page on which an attempt has failed.
-pub fn attempt_status(error: &OAuthError) -> u16 {
-    match error.code {
-        ErrorCode::TemporarilyUnavailable => 429,
-        _ => 403,
-    }
-}
-
 /// Sends a browser on with a GET, whatever its own method was: a 307 would hand its password on
 /// (RFC 9700, section 4.12).
-pub fn redirect(location: &str) -> Reply {
+pub fn redirect(location: &str) -> Response {
     const FIELDS: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n";
-    Response::with_fields(303, FIELDS).field("Location", location).into()
+    Response::with_fields(303, FIELDS).field("Location", location)
 }

@@ -1,22 +1,19 @@
 //! `GET /`: a resource behind a bearer token (RFC 6750), and the whole point of the demo.
 
-use super::Call;
-use super::reply::{self, Reply};
-use crate::oauth::bearer::{self, Refusal, Requirements};
-use crate::oauth::{ErrorCode, OAuthError};
+use super::{Call, reply};
+use crate::http::Response;
+use crate::oauth::bearer::{self, Challenge, Requirements};
+use crate::oauth::{ErrorCode, OAuthError, Outcome};
 
-#[inline(never)] // see answer() in mod.rs
-pub fn answer(call: &Call) -> Reply {
-    match check(call) {
-        Ok(facts) => reply::private_text("Congratulations, you are in a secret area!")
-            .client(&facts.client)
-            .user(facts.user),
-        Err(refusal) => reply::bearer_refusal(call, refusal),
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
+    match check(call, outcome) {
+        Ok(()) => reply::private_text("Congratulations, you are in a secret area!"),
+        Err(challenge) => reply::challenge(call, challenge, outcome),
     }
 }
 
-fn check(call: &Call) -> Result<crate::store::TokenInfo, Refusal> {
-    let malformed = |error| Refusal::Error { error, scope: None };
+fn check<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), Challenge> {
+    let malformed = |error| Challenge::Error { error, scope: None };
     let form = match call.settings.bearer_in_query {
         true => Some(call.query(&["access_token"]).map_err(malformed)?),
         false => None,
@@ -28,5 +25,6 @@ fn check(call: &Call) -> Result<crate::store::TokenInfo, Refusal> {
     }
     let in_query = form.as_ref().and_then(|form| form.get("access_token"));
     let token = bearer::presented(call.authorization(), in_query)?;
-    bearer::check(call.store, token, &Requirements::default(), call.now)
+    bearer::check(&call.known, token, &Requirements::default(), call.origin.now)
+        .map(|info| info.tell(&call.known, outcome))
 }

@@ -1,24 +1,23 @@
 //! `POST /oauth/revoke` (RFC 7009).
 
-use super::Call;
-use super::reply::{self, Reply};
-use crate::oauth::{OAuthError, revoke};
+use super::{Call, reply};
+use crate::http::Response;
+use crate::oauth::{OAuthError, Outcome, revoke};
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
-#[inline(never)] // see answer() in mod.rs
-pub fn answer(call: &Call) -> Reply {
-    match asked(call) {
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
+    match asked(call, outcome) {
         // A body, since some clients insist on one.
         Ok(()) => reply::private_json("{}".into()),
-        Err(error) => reply::oauth_error(error),
+        Err(error) => reply::oauth_error(error, outcome),
     }
 }
 
-fn asked(call: &Call) -> Result<(), OAuthError> {
+fn asked<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
-    let client = call.client(&form)?;
+    let client = call.client(&form, outcome)?;
     let token =
         form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7009, section 2.1"))?;
-    revoke::revoke(call.store, token, client, call.now)
+    revoke::revoke(&call.known, token, client, call.origin.now)
 }

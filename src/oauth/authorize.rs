@@ -1,17 +1,17 @@
 //! The authorization request (RFC 6749, section 4.1.1), checked in full each time it passes by:
 //! when its page is asked for and when the page is sent in.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::grants::ALLOWED;
 use super::redirect_uri::{matches, with_parameters};
-use super::sign_in::sign_in;
-use super::throttle::Throttle;
+use super::sign_in::{Entered, sign_in};
 use super::{
-    Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Timestamp, Token, pkce, scope,
+    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Registry, Rule, Scope, Token,
+    pkce, scope,
 };
 use crate::encode::form::Form;
 use crate::store::NewCode;
-use crate::store::Store;
 
 /// What an authorization request may say; the page carries it along.
 pub const PARAMETERS: [&str; 8] = [
@@ -26,12 +26,12 @@ pub const PARAMETERS: [&str; 8] = [
 ];
 
 /// A request that can be granted if its user agrees.
-pub struct AuthorizationRequest<'a> {
-    pub client: &'a Client,
-    pub back: RedirectTarget<'a>,
+pub struct AuthorizationRequest<'k, 'r> {
+    pub client: &'k Client,
+    pub target: RedirectTarget<'r>,
     pub scope: Scope,
     redirect_uri_sent: bool,
-    challenge: Option<&'a str>,
+    challenge: Option<&'r str>,
 }
 
 /// The way back to the client.
@@ -41,7 +41,7 @@ pub struct RedirectTarget<'a> {
 }
 
 /// Why a request cannot be granted.
-pub enum Refusal<'a> {
+pub enum Rejection<'a> {
     /// Nobody can be redirected: a page says it (RFC 6749, section 4.1.2.1).
     Page(OAuthError),
     Redirect(RedirectTarget<'a>, OAuthError),
@@ -67,28 +67,28 @@ impl RedirectTarget<'_> {
 }
 
 /// Checks everything about a request that does not depend on its user.
-pub fn check<'a>(
-    registry: &'a Registry,
-    form: &'a Form,
-) -> Result<AuthorizationRequest<'a>, Refusal<'a>> {
-    let (client, back) = who_and_where(registry, form).map_err(Refusal::Page)?;
+pub fn check<'k: 'r, 'r>(
+    registry: &'k Registry,
+    form: &'r Form,
+) -> Result<AuthorizationRequest<'k, 'r>, Rejection<'r>> {
+    let (client, target) = who_and_where(registry, form).map_err(Rejection::Page)?;
     match check_rest(client, form) {
         Ok((scope, challenge)) => Ok(AuthorizationRequest {
             client,
-            back,
+            target,
             scope,
             redirect_uri_sent: form.get("redirect_uri").is_some(),
             challenge,
         }),
-        Err(error) => Err(Refusal::Redirect(back, error)),
+        Err(error) => Err(Rejection::Redirect(target, error)),
     }
 }
 
 /// The client and the way back to it: as long as these are in doubt, there is nowhere to go.
-fn who_and_where<'a>(
-    registry: &'a Registry,
-    form: &'a Form,
-) -> Result<(&'a Client, RedirectTarget<'a>), OAuthError> {
+fn who_and_where<'k: 'r, 'r>(
+    registry: &'k Registry,
+    form: &'r Form,
+) -> Result<(&'k Client, RedirectTarget<'r>), OAuthError> {
     const SOURCE: &str = "RFC 6749, section 4.1.2.1";
     let refusal = |text: &'static str| OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE);
     if let Some(name @ ("client_id" | "redirect_uri")) = form.repeated() {
@@ -124,9 +124,7 @@ fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a 
         let text = "the only response_mode is query";
         return Err(OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE));
     }
-    if !client.may(GrantType::AuthorizationCode) {
-        return Err(super::grants::not_allowed());
-    }
+    ALLOWED.must(client.may(GrantType::AuthorizationCode))?;
     let challenge = challenge(client, form)?;
     Ok((scope::for_client(client, form.get("scope"))?, challenge))
 }
@@ -147,52 +145,43 @@ fn challenge<'a>(client: &Client, form: &'a Form) -> Result<Option<&'a str>, OAu
     }
 }
 
-/// What follows from a person's `allow`.
-pub enum Allowed {
-    Code {
-        code: Token,
-        user: std::sync::Arc<str>,
-    },
-    /// Nothing of what the client asked for is this user's to give.
-    NothingToGive(OAuthError),
-}
-
-/// Lets a person allow the request.
-pub fn allow(
-    store: &Store,
-    registry: &Registry,
-    throttle: &Throttle,
+/// A code for the client, if this is a person who may give what it asks for. `invalid_scope`, with
+/// the way back, where nothing of it is this user's to give.
+pub fn allow<'a>(
+    known: &Known<'a>,
     request: &AuthorizationRequest,
-    (name, password): (&str, &str),
-    address: IpAddr,
-    now: Timestamp,
+    entered: Entered,
+    (origin, outcome): (Origin, &mut Outcome<'a>),
 ) -> Result<Allowed, OAuthError> {
-    let user = sign_in(registry, throttle, (name, password), address, now)?;
+    let user = sign_in(known, entered, origin, outcome)?;
     let scope = match scope::for_user(request.scope.clone(), user) {
         Ok(scope) => scope,
         Err(error) => return Ok(Allowed::NothingToGive(error)),
     };
     let code = NewCode {
-        user: std::sync::Arc::clone(&user.name),
+        user: Arc::clone(&user.name),
         scope,
-        redirect_uri: request.back.redirect_uri.into(),
+        redirect_uri: request.target.redirect_uri.into(),
         redirect_uri_sent: request.redirect_uri_sent,
         challenge: request.challenge.map(String::from),
     };
-    Ok(Allowed::Code {
-        code: store.create_code(registry, request.client, code, now),
-        user: std::sync::Arc::clone(&user.name),
-    })
+    let (registry, client) = (known.registry, request.client);
+    Ok(Allowed::Code(known.store.create_code(registry, client, code, origin.now)))
+}
+
+/// What follows from a person's `allow`.
+pub enum Allowed {
+    Code(Token),
+    /// Nothing of what the client asked for is this user's to give.
+    NothingToGive(OAuthError),
 }
 
 /// What the client is told when the person denies.
-pub fn denied() -> OAuthError {
-    OAuthError::new(
-        ErrorCode::AccessDenied,
-        "the person has denied the request",
-        "RFC 6749, section 4.1.2.1",
-    )
-}
+pub const DENIED: Rule = Rule {
+    code: ErrorCode::AccessDenied,
+    broken: "the person has denied the request",
+    source: "RFC 6749, section 4.1.2.1",
+};
 
 #[cfg(test)]
 mod tests {
@@ -211,9 +200,9 @@ mod tests {
         let form = Form::parse(query, &PARAMETERS).unwrap();
         match check(&registry, &form) {
             Ok(_) => "ok".into(),
-            Err(Refusal::Page(_)) => "page".into(),
-            Err(Refusal::Redirect(back, error)) => {
-                let location = back.with_error(&error, "https://i");
+            Err(Rejection::Page(_)) => "page".into(),
+            Err(Rejection::Redirect(target, error)) => {
+                let location = target.with_error(&error, "https://i");
                 location.split("&error_description").next().unwrap().into()
             }
         }

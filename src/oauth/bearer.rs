@@ -1,12 +1,11 @@
 //! Bearer tokens (RFC 6750): how one arrives and what it must have.
 
-use super::{Authorization, ErrorCode, OAuthError, Scope, Timestamp};
-use crate::store::Store;
+use super::{Authorization, ErrorCode, Known, OAuthError, Scope, Timestamp};
 use crate::store::TokenInfo;
 
 /// Why a request is not let through.
 #[derive(Debug, PartialEq)]
-pub enum Refusal {
+pub enum Challenge {
     /// No token at all: the challenge then names no error (RFC 6750, section 3.1).
     NoToken,
     Error {
@@ -14,6 +13,15 @@ pub enum Refusal {
         /// For `insufficient_scope`: what would be enough.
         scope: Option<Scope>,
     },
+}
+
+impl Challenge {
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Challenge::NoToken => None,
+            Challenge::Error { error, .. } => Some(error.code),
+        }
+    }
 }
 
 /// What a token must have besides being good; each list is alternatives, and empty where anything
@@ -32,10 +40,10 @@ pub struct Requirements<'a> {
 pub fn presented<'a>(
     authorization: Authorization<'a>,
     query: Option<&'a str>,
-) -> Result<&'a str, Refusal> {
+) -> Result<&'a str, Challenge> {
     let malformed = |text: &'static str| {
         let error = OAuthError::new(ErrorCode::InvalidRequest, text, "RFC 6750, section 3.1");
-        Err(Refusal::Error { error, scope: None })
+        Err(Challenge::Error { error, scope: None })
     };
     let field = match authorization {
         Authorization::None => None,
@@ -43,7 +51,7 @@ pub fn presented<'a>(
         Authorization::Several => return malformed("there is more than one Authorization field"),
     };
     match (field, query) {
-        (None, None) => Err(Refusal::NoToken),
+        (None, None) => Err(Challenge::NoToken),
         (Some(Some(token)), None) | (None, Some(token)) => Ok(token),
         (Some(None), None) => malformed("the Authorization field holds no bearer token"),
         (Some(_), Some(_)) => malformed("there is more than one token"),
@@ -71,20 +79,20 @@ fn bearer(value: &[u8]) -> Option<Option<&str>> {
 
 /// What the token is, if it is good and meets the requirements.
 pub fn check(
-    store: &Store,
+    known: &Known,
     token: &str,
     requirements: &Requirements,
     now: Timestamp,
-) -> Result<TokenInfo, Refusal> {
-    let Some(facts) = store.access_token(token, now) else {
+) -> Result<TokenInfo, Challenge> {
+    let Some(facts) = known.store.access_token(token, now) else {
         let text = "the token is unknown, expired or revoked";
         let error = OAuthError::new(ErrorCode::InvalidToken, text, "RFC 6750, section 3.1");
-        return Err(Refusal::Error { error, scope: None });
+        return Err(Challenge::Error { error, scope: None });
     };
     let insufficient = |text: &'static str, scope| {
         let source = "RFC 6750, section 3.1";
         let error = OAuthError::new(ErrorCode::InsufficientScope, text, source);
-        Err(Refusal::Error { error, scope })
+        Err(Challenge::Error { error, scope })
     };
     if requirements.impossible {
         return insufficient("what is asked for is malformed, so no token has it", None);
@@ -113,8 +121,8 @@ mod tests {
         let fields = authorization.iter().map(|field| field.as_bytes());
         match presented(Authorization::of(fields), query) {
             Ok(token) => token.into(),
-            Err(Refusal::NoToken) => "none".into(),
-            Err(Refusal::Error { error, .. }) => error.code.as_str().into(),
+            Err(Challenge::NoToken) => "none".into(),
+            Err(Challenge::Error { error, .. }) => error.code.as_str().into(),
         }
     }
 

@@ -1,13 +1,12 @@
 //! Which client asks (RFC 6749, sections 2.3 and 3.2.1).
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::throttle::{Subject, Throttle};
-use super::{Authorization, Client, ErrorCode, OAuthError, Registry, Timestamp};
+use super::throttle::Subject;
+use super::{Authorization, Client, ErrorCode, Known, OAuthError, Origin};
 use crate::encode::form::{self, Form};
 
 /// What the request says of its client.
@@ -33,12 +32,11 @@ impl<'a> Presented<'a> {
 /// words and the same time whether the id or the secret is wrong; `invalid_request` where two
 /// methods are used at once.
 pub fn authenticate<'a>(
-    registry: &'a Registry,
-    throttle: &Throttle,
+    known: &Known<'a>,
     credentials: &Credentials,
-    address: IpAddr,
-    now: Timestamp,
+    origin: Origin,
 ) -> Result<&'a Client, OAuthError> {
+    let registry = known.registry;
     let mut room = Vec::new();
     let presented = presented(credentials, &mut room)?;
     let (sent_id, sent_secret) = presented.sent;
@@ -58,7 +56,7 @@ pub fn authenticate<'a>(
     }
     let kept = client.and_then(|client| client.secret.as_ref());
     let secret = kept.unwrap_or(registry.decoy_secret());
-    let right = throttle.attempt(Subject::Client(name), address, secret, secrets, now)?;
+    let right = known.throttle.attempt(Subject::Client(name), origin, secret, secrets)?;
     match client {
         Some(client) if right && kept.is_some() => Ok(client),
         _ => Err(wrong().logged_as(match client {
@@ -83,7 +81,6 @@ pub fn require_secret(client: &Client) -> Result<(), OAuthError> {
 }
 
 /// Reads the credentials; `room` holds what they have to be decoded to.
-#[inline(never)] // see answer() in endpoints/mod.rs
 fn presented<'a>(
     credentials: &Credentials<'a>,
     room: &'a mut Vec<u8>,
@@ -147,6 +144,8 @@ mod tests {
     use super::*;
     use crate::oauth::registry::samples;
     use crate::oauth::secret::{Secret, StoredSecret};
+    use crate::oauth::{Throttle, Timestamp};
+    use crate::store::Store;
 
     /// The client's id, or the error's code, for this Authorization field and form.
     fn outcome(authorization: &[&str], body: &str) -> String {
@@ -158,8 +157,10 @@ mod tests {
         let fields = authorization.iter().map(|field| field.as_bytes());
         let form = Form::parse(body, &["client_id", "client_secret"]).unwrap();
         let credentials = Credentials { authorization: Authorization::of(fields), form: &form };
-        let address = IpAddr::from([127, 0, 0, 1]);
-        match authenticate(&registry, &Throttle::new(1), &credentials, address, Timestamp(0)) {
+        let (store, throttle) = (Store::new(), Throttle::new(1));
+        let known = Known { registry: &registry, store: &store, throttle: &throttle };
+        let origin = Origin { address: [127, 0, 0, 1].into(), now: Timestamp(0) };
+        match authenticate(&known, &credentials, origin) {
             Ok(client) => client.id.to_string(),
             Err(error) => error.code.as_str().into(),
         }

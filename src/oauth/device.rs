@@ -1,15 +1,16 @@
 //! Signing in on another screen (RFC 8628): the codes, and the person's decision about them.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::sign_in::sign_in;
-use super::throttle::{Subject, Throttle};
+use super::grants::ALLOWED;
+use super::sign_in::{Entered, sign_in};
+use super::throttle::Subject;
 use super::token::random_bytes;
-use super::{Client, ErrorCode, GrantType, OAuthError, Registry, Scope, Timestamp, Token, scope};
+use super::{
+    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule, Scope, Token, scope,
+};
 use crate::store::PendingDevice;
-use crate::store::Store;
 
 /// Twenty consonants: no words can form, and none looks like another (RFC 8628, section 6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
@@ -71,39 +72,41 @@ impl fmt::Debug for UserCode {
 
 /// Starts a device's request (RFC 8628, section 3.1): a device code and a user code.
 pub fn start(
-    store: &Store,
-    registry: &Registry,
+    known: &Known,
     client: &Client,
     requested: Option<&str>,
-    now: Timestamp,
+    origin: Origin,
 ) -> Result<(Token, UserCode), OAuthError> {
-    if !client.may(GrantType::DeviceCode) {
-        return Err(super::grants::not_allowed());
-    }
+    ALLOWED.must(client.may(GrantType::DeviceCode))?;
     let scope = scope::for_client(client, requested)?;
-    Ok(store.start_device(registry, client, scope, now))
+    Ok(known.store.start_device(known.registry, client, scope, origin.now))
 }
+
+/// A code that no device shows, or none that still waits.
+const UNKNOWN: Rule = Rule {
+    code: ErrorCode::InvalidGrant,
+    broken: "the user code is unknown or has expired",
+    source: "RFC 8628, section 3.3",
+};
 
 /// The pending request with the code that a person typed. A wrong code counts as a failed attempt:
 /// codes are short, so nobody may try many.
-pub fn find(
-    store: &Store,
-    throttle: &Throttle,
+pub fn find<'a>(
+    known: &Known<'a>,
     typed: &str,
-    address: IpAddr,
-    now: Timestamp,
+    origin: Origin,
+    outcome: &mut Outcome<'a>,
 ) -> Result<(UserCode, PendingDevice), OAuthError> {
-    throttle.check(Subject::UserCode, address, now)?;
-    let found = UserCode::parse(typed)
-        .and_then(|code| store.pending_device(&code, now).map(|device| (code, device)));
-    found.ok_or_else(|| {
-        throttle.failed(Subject::UserCode, address, now);
-        OAuthError::new(
-            ErrorCode::InvalidGrant,
-            "the user code is unknown or has expired",
-            "RFC 8628, section 3.3",
-        )
-    })
+    known.throttle.check(Subject::UserCode, origin)?;
+    let found = UserCode::parse(typed).and_then(|code| {
+        known.store.pending_device(&code, origin.now).map(|device| (code, device))
+    });
+    let Some((code, device)) = found else {
+        known.throttle.failed(Subject::UserCode, origin);
+        return Err(UNKNOWN.error());
+    };
+    outcome.client = known.registry.client(&device.client);
+    Ok((code, device))
 }
 
 /// What follows from a person's `allow`.
@@ -113,30 +116,21 @@ pub enum Allowed {
     NothingToGive,
 }
 
-/// Lets a person allow the request of `code`.
-pub fn allow(
-    store: &Store,
-    registry: &Registry,
-    throttle: &Throttle,
+/// Lets a person allow the request of a device.
+pub fn allow<'a>(
+    known: &Known<'a>,
     (code, device): (&UserCode, &PendingDevice),
-    (name, password): (&str, &str),
-    address: IpAddr,
-    now: Timestamp,
+    entered: Entered,
+    (origin, outcome): (Origin, &mut Outcome<'a>),
 ) -> Result<Allowed, OAuthError> {
-    let user = sign_in(registry, throttle, (name, password), address, now)?;
-    let (decision, outcome) = match scope::for_user(device.scope.clone(), user) {
+    let user = sign_in(known, entered, origin, outcome)?;
+    let (decision, allowed) = match scope::for_user(device.scope.clone(), user) {
         Ok(scope) => (Decision::allowed(user, scope), Allowed::Done),
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
     };
-    match store.decide_device(code, decision, now) {
-        true => Ok(outcome),
-        // Someone else was faster.
-        false => Err(OAuthError::new(
-            ErrorCode::InvalidGrant,
-            "the user code is unknown or has expired",
-            "RFC 8628, section 3.3",
-        )),
-    }
+    // Someone else may have been faster.
+    UNKNOWN.must(known.store.decide_device(code, decision, origin.now))?;
+    Ok(allowed)
 }
 
 #[cfg(test)]

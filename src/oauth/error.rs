@@ -3,46 +3,82 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-/// The `error` of an answer: each is defined where its comment says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCode {
-    // RFC 6749, section 5.2
-    InvalidRequest,
-    InvalidClient,
-    InvalidGrant,
-    UnauthorizedClient,
-    UnsupportedGrantType,
-    InvalidScope,
-    // RFC 6749, section 4.1.2.1
-    AccessDenied,
-    UnsupportedResponseType,
-    TemporarilyUnavailable,
-    // RFC 8628, section 3.5
-    AuthorizationPending,
-    SlowDown,
-    ExpiredToken,
-    // RFC 6750, section 3.1
-    InvalidToken,
-    InsufficientScope,
+/// Declares the codes once: the enum, its list and its words cannot disagree.
+macro_rules! error_codes {
+    ($($(#[$where:meta])* $code:ident = $word:literal),* $(,)?) => {
+        /// The `error` of an answer: each is defined where its comment says.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[$where])* $code),*
+        }
+
+        impl ErrorCode {
+            /// In the order in which they are declared.
+            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$code),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(ErrorCode::$code => $word),*
+                }
+            }
+        }
+    };
 }
 
-impl ErrorCode {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ErrorCode::InvalidRequest => "invalid_request",
-            ErrorCode::InvalidClient => "invalid_client",
-            ErrorCode::InvalidGrant => "invalid_grant",
-            ErrorCode::UnauthorizedClient => "unauthorized_client",
-            ErrorCode::UnsupportedGrantType => "unsupported_grant_type",
-            ErrorCode::InvalidScope => "invalid_scope",
-            ErrorCode::AccessDenied => "access_denied",
-            ErrorCode::UnsupportedResponseType => "unsupported_response_type",
-            ErrorCode::TemporarilyUnavailable => "temporarily_unavailable",
-            ErrorCode::AuthorizationPending => "authorization_pending",
-            ErrorCode::SlowDown => "slow_down",
-            ErrorCode::ExpiredToken => "expired_token",
-            ErrorCode::InvalidToken => "invalid_token",
-            ErrorCode::InsufficientScope => "insufficient_scope",
+error_codes! {
+    /// (RFC 6749, section 5.2)
+    InvalidRequest = "invalid_request",
+    /// (RFC 6749, section 5.2)
+    InvalidClient = "invalid_client",
+    /// (RFC 6749, section 5.2)
+    InvalidGrant = "invalid_grant",
+    /// (RFC 6749, section 5.2)
+    UnauthorizedClient = "unauthorized_client",
+    /// (RFC 6749, section 5.2)
+    UnsupportedGrantType = "unsupported_grant_type",
+    /// (RFC 6749, section 5.2)
+    InvalidScope = "invalid_scope",
+    /// (RFC 6749, section 4.1.2.1)
+    AccessDenied = "access_denied",
+    /// (RFC 6749, section 4.1.2.1)
+    UnsupportedResponseType = "unsupported_response_type",
+    /// (RFC 6749, section 4.1.2.1)
+    TemporarilyUnavailable = "temporarily_unavailable",
+    /// (RFC 8628, section 3.5)
+    AuthorizationPending = "authorization_pending",
+    /// (RFC 8628, section 3.5)
+    SlowDown = "slow_down",
+    /// (RFC 8628, section 3.5)
+    ExpiredToken = "expired_token",
+    /// (RFC 6750, section 3.1)
+    InvalidToken = "invalid_token",
+    /// (RFC 6750, section 3.1)
+    InsufficientScope = "insufficient_scope",
+}
+
+/// A rule of the protocol, as those who break it hear of it: one text for the answer, the log and
+/// the reader of the code.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    pub code: ErrorCode,
+    /// ASCII, without `"` and `\`, and never a word of the request (RFC 6749, section 5.2).
+    pub broken: &'static str,
+    /// Where the rule stands, such as `RFC 6749, section 5.2`.
+    pub source: &'static str,
+}
+
+impl Rule {
+    /// The refusal of a request that breaks this rule.
+    #[cold]
+    pub fn error(&self) -> OAuthError {
+        OAuthError::new(self.code, self.broken, self.source)
+    }
+
+    /// Refuses where the rule does not hold.
+    pub fn must(&self, holds: bool) -> Result<(), OAuthError> {
+        match holds {
+            true => Ok(()),
+            false => Err(self.error()),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod device;
 pub mod error;
 pub mod grants;
 pub mod introspect;
+pub mod outcome;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod registry;
@@ -21,10 +22,32 @@ pub mod sign_in;
 pub mod throttle;
 pub mod token;
 
-pub use error::{ErrorCode, OAuthError};
+pub use error::{ErrorCode, OAuthError, Rule};
+pub use outcome::Outcome;
 pub use registry::{Client, GrantType, Registry, User};
 pub use scope::Scope;
+pub use throttle::Throttle;
 pub use token::{Timestamp, Token};
+
+use std::net::IpAddr;
+
+use crate::store::Store;
+
+/// What is known to the server: who there is, what was given out, who has failed too often.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    pub registry: &'a Registry,
+    pub store: &'a Store,
+    pub throttle: &'a Throttle,
+}
+
+/// Where a request comes from, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The client's own, as far as proxies can be believed.
+    pub address: IpAddr,
+    pub now: Timestamp,
+}
 
 /// The `Authorization` fields of a request, of which there may be one.
 #[derive(Clone, Copy, Debug)]

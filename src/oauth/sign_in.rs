@@ -1,32 +1,38 @@
 //! A person's name and password, at the token endpoint and on the pages alike.
 
-use std::net::IpAddr;
+use super::throttle::Subject;
+use super::{ErrorCode, Known, OAuthError, Origin, Outcome, Rule, User};
 
-use super::throttle::{Subject, Throttle};
-use super::{ErrorCode, OAuthError, Registry, Timestamp, User};
+/// In the same words whether the name or the password is wrong: nobody learns which names exist.
+const WRONG: Rule = Rule {
+    code: ErrorCode::InvalidGrant,
+    broken: "the user name or the password is wrong",
+    source: "RFC 6749, section 5.2",
+};
 
-/// The user of this name and password. `invalid_grant` where there is none, in the same time and
-/// the same words whether the name or the password is wrong (RFC 6749, section 5.2).
+/// What a person has entered.
+#[derive(Clone, Copy)]
+pub struct Entered<'a> {
+    pub name: &'a str,
+    pub password: &'a str,
+}
+
+/// The user of this name and password; `invalid_grant` where there is none, in the same time
+/// whether the name or the password is wrong.
 pub fn sign_in<'a>(
-    registry: &'a Registry,
-    throttle: &Throttle,
-    (name, password): (&str, &str),
-    address: IpAddr,
-    now: Timestamp,
+    known: &Known<'a>,
+    entered: Entered,
+    origin: Origin,
+    outcome: &mut Outcome<'a>,
 ) -> Result<&'a User, OAuthError> {
-    let user = registry.user(name);
-    let secret = user.map_or(registry.decoy_password(), |user| &user.password);
-    let right = throttle.attempt(Subject::User(name), address, secret, &[password], now)?;
+    let user = known.registry.user(entered.name);
+    outcome.user = user;
+    let secret = user.map_or(known.registry.decoy_password(), |user| &user.password);
+    let subject = Subject::User(entered.name);
+    let right = known.throttle.attempt(subject, origin, secret, &[entered.password])?;
     match user {
         Some(user) if right => Ok(user),
-        _ => Err(OAuthError::new(
-            ErrorCode::InvalidGrant,
-            "the user name or the password is wrong",
-            "RFC 6749, section 5.2",
-        )
-        .logged_as(match user {
-            Some(_) => "the password is wrong",
-            None => "there is no such user",
-        })),
+        Some(_) => Err(WRONG.error().logged_as("the password is wrong")),
+        None => Err(WRONG.error().logged_as("there is no such user")),
     }
 }

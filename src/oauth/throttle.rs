@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::secret::{Gate, StoredSecret};
-use super::{ErrorCode, OAuthError, Timestamp};
+use super::{ErrorCode, OAuthError, Origin};
 
 /// So many failures within [`WINDOW`] are too many. Two windows can meet in a minute, so this is
 /// half of the 20 that a minute may have.
@@ -72,37 +72,32 @@ impl Throttle {
     pub fn attempt(
         &self,
         subject: Subject,
-        address: IpAddr,
+        origin: Origin,
         secret: &StoredSecret,
         presented: &[&str],
-        now: Timestamp,
     ) -> Result<bool, OAuthError> {
-        self.check(subject, address, now)?;
+        self.check(subject, origin)?;
         let turn = match secret.cost() {
             0 | 1 => None,
             _ => {
                 let turn = self.gate.enter(PATIENCE).ok_or_else(|| self.too_busy())?;
-                self.check(subject, address, now)?;
+                self.check(subject, origin)?;
                 Some(turn)
             }
         };
         let right = presented.iter().any(|presented| secret.matches(presented));
         drop(turn);
         if right {
-            self.check(subject, address, now)?;
+            self.check(subject, origin)?;
         } else {
-            self.failed(subject, address, now);
+            self.failed(subject, origin);
         }
         Ok(right)
     }
 
     /// An error where this address has had too many failures with this subject.
-    pub fn check(
-        &self,
-        subject: Subject,
-        address: IpAddr,
-        now: Timestamp,
-    ) -> Result<(), OAuthError> {
+    pub fn check(&self, subject: Subject, origin: Origin) -> Result<(), OAuthError> {
+        let Origin { address, now } = origin;
         if self.quiet_from.load(Ordering::SeqCst) <= now.0 {
             return Ok(());
         }
@@ -120,7 +115,8 @@ impl Throttle {
     }
 
     /// Counts a failure.
-    pub fn failed(&self, subject: Subject, address: IpAddr, now: Timestamp) {
+    pub fn failed(&self, subject: Subject, origin: Origin) {
+        let Origin { address, now } = origin;
         let key = self.key(subject, address);
         let end = now.plus_seconds(WINDOW).0;
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,13 +180,14 @@ fn too_many(seconds: u64) -> OAuthError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::Timestamp;
     use crate::oauth::secret::Secret;
 
     const NOW: Timestamp = Timestamp(1_000_000_000);
     const USER: Subject = Subject::User("user");
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([10, 0, 0, last])
+    fn origin(last: u8, now: Timestamp) -> Origin {
+        Origin { address: IpAddr::from([10, 0, 0, last]), now }
     }
 
     fn attempt(
@@ -201,7 +198,7 @@ mod tests {
         now: Timestamp,
     ) -> Option<bool> {
         let secret = StoredSecret::Plain(Secret::new("right"));
-        throttle.attempt(subject, address(last), &secret, &[presented], now).ok()
+        throttle.attempt(subject, origin(last, now), &secret, &[presented]).ok()
     }
 
     #[test]
@@ -211,7 +208,7 @@ mod tests {
             assert_eq!(attempt(&throttle, USER, 1, "wrong", NOW), Some(false));
         }
         assert_eq!(attempt(&throttle, USER, 1, "right", NOW), None);
-        assert_eq!(throttle.check(USER, address(1), NOW).unwrap_err().retry_after, Some(60));
+        assert_eq!(throttle.check(USER, origin(1, NOW)).unwrap_err().retry_after, Some(60));
         // Others are not: another address, user, or a client of the same name.
         assert_eq!(attempt(&throttle, USER, 2, "right", NOW), Some(true));
         assert_eq!(attempt(&throttle, Subject::User("other"), 1, "right", NOW), Some(true));
@@ -237,12 +234,12 @@ mod tests {
     fn made_up_names_do_not_push_out_the_one_under_attack() {
         let throttle = Throttle::new(1);
         for _ in 0..FAILURES {
-            throttle.failed(USER, address(1), NOW);
+            throttle.failed(USER, origin(1, NOW));
         }
         for made_up in 0..200_000 {
-            throttle.failed(Subject::User(&made_up.to_string()), address(1), NOW);
+            throttle.failed(Subject::User(&made_up.to_string()), origin(1, NOW));
         }
-        assert!(throttle.check(USER, address(1), NOW).is_err());
+        assert!(throttle.check(USER, origin(1, NOW)).is_err());
         assert_eq!(throttle.counters.lock().unwrap().len(), GROUPS * GROUP);
     }
 }

@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::oauth::device::{Decision, UserCode};
 use crate::oauth::registry::Registry;
 use crate::oauth::{
-    Client, ErrorCode, GrantType, OAuthError, Scope, Timestamp, Token, User, pkce, scope,
+    Client, ErrorCode, GrantType, Known, OAuthError, Outcome, Scope, Timestamp, Token, User, pkce,
+    scope,
 };
 use shelf::Shelf;
 use smooth_map::SmoothMap;
@@ -104,6 +105,14 @@ pub struct TokenInfo {
     pub scope: Scope,
     pub issued_at: Timestamp,
     pub expires: Timestamp,
+}
+
+impl TokenInfo {
+    /// Says whose token a request is about.
+    pub fn tell<'a>(&self, known: &Known<'a>, outcome: &mut Outcome<'a>) {
+        outcome.client = known.registry.client(&self.client);
+        outcome.user = self.user.as_ref().and_then(|user| known.registry.user(user));
+    }
 }
 
 /// A device that waits for a person.

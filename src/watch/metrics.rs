@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::oauth::{ErrorCode, GrantType};
+use crate::oauth::{ErrorCode, GrantType, Outcome};
 use crate::store::Counts;
 
 /// Upper bounds of the histogram, in microseconds.
@@ -16,28 +16,11 @@ const BUCKETS: [u64; 13] = [
 const STATUSES: [u16; 16] =
     [200, 204, 303, 400, 401, 403, 404, 405, 408, 413, 414, 417, 429, 431, 500, 503];
 
-const ERRORS: [ErrorCode; 14] = [
-    ErrorCode::InvalidRequest,
-    ErrorCode::InvalidClient,
-    ErrorCode::InvalidGrant,
-    ErrorCode::UnauthorizedClient,
-    ErrorCode::UnsupportedGrantType,
-    ErrorCode::InvalidScope,
-    ErrorCode::AccessDenied,
-    ErrorCode::UnsupportedResponseType,
-    ErrorCode::TemporarilyUnavailable,
-    ErrorCode::AuthorizationPending,
-    ErrorCode::SlowDown,
-    ErrorCode::ExpiredToken,
-    ErrorCode::InvalidToken,
-    ErrorCode::InsufficientScope,
-];
-
 pub struct Metrics {
     /// The last one is for whatever is none of the others.
     endpoints: Vec<Endpoint>,
     issued: [AtomicU64; GrantType::ALL.len()],
-    refused: [AtomicU64; ERRORS.len()],
+    refused: [AtomicU64; ErrorCode::ALL.len()],
 }
 
 /// The counters of one endpoint. Those of a usual answer, short and with status 200, are the
@@ -84,15 +67,13 @@ impl Metrics {
         add(&endpoint.total_duration, nanos);
     }
 
-    pub fn issued(&self, grant: GrantType) {
-        if let Some(at) = GrantType::ALL.iter().position(|&known| known == grant) {
-            add(&self.issued[at], 1);
+    /// Counts what a request came to.
+    pub fn outcome(&self, outcome: &Outcome) {
+        if let Some(grant) = outcome.issued {
+            add(&self.issued[grant as usize], 1);
         }
-    }
-
-    pub fn refused(&self, error: ErrorCode) {
-        if let Some(at) = ERRORS.iter().position(|&known| known == error) {
-            add(&self.refused[at], 1);
+        if let Some(refusal) = &outcome.refusal {
+            add(&self.refused[refusal.code as usize], 1);
         }
     }
 
@@ -115,7 +96,7 @@ impl Metrics {
             text.sample("tokens_issued_total", &format!("{{grant=\"{grant}\"}}"), read(counter));
         }
         text.head("refusals_total", "counter", "Refused requests, by OAuth error.");
-        for (error, counter) in ERRORS.iter().zip(&self.refused) {
+        for (error, counter) in ErrorCode::ALL.iter().zip(&self.refused) {
             let labels = format!("{{error=\"{}\"}}", error.as_str());
             text.sample("refusals_total", &labels, read(counter));
         }

@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::reply;
 use crate::crypto::sha256;
 use crate::encode::form::Form;
 use crate::encode::html::escape;
-use crate::endpoints::reply::{self, Reply};
+use crate::http::Response;
 use crate::oauth::authorize::{self, AuthorizationRequest};
 use crate::oauth::device::UserCode;
-use crate::oauth::{ErrorCode, OAuthError, Scope, redirect_uri};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, Scope, redirect_uri};
 use crate::store::PendingDevice;
 
 const STYLE: &str = include_str!("page.css");
@@ -20,56 +21,56 @@ const STYLE: &str = include_str!("page.css");
 static STYLE_POLICY: LazyLock<String> =
     LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(sha256::digest(STYLE.as_bytes()))));
 
-/// What went wrong with what a person entered.
+/// What went wrong with what a person entered: what they read, and what the log is told.
 pub struct Problem {
     text: String,
     /// The field to mend, which gets the focus.
     field: &'static str,
+    status: u16,
+    error: OAuthError,
 }
 
 impl Problem {
-    pub fn wrong_password() -> Problem {
-        Problem {
-            text: "The user name or the password is wrong. Please try again.".into(),
-            field: "password",
-        }
+    pub fn wrong_password(error: OAuthError) -> Problem {
+        let text = "The user name or the password is wrong. Please try again.";
+        Problem::of(error, 403, text, "password")
     }
 
-    pub fn wrong_code() -> Problem {
-        Problem {
-            text: "This code is unknown or has expired. Compare it with the one that your device \
-                   shows."
-                .into(),
-            field: "user_code",
-        }
+    pub fn wrong_code(error: OAuthError) -> Problem {
+        Problem::of(error, 403, UNKNOWN_CODE, "user_code")
     }
 
-    pub fn no_decision() -> Problem {
-        Problem { text: "Please choose Allow or Deny.".into(), field: "username" }
+    /// The same for a code that a link has brought: asking for the page was no mistake.
+    pub fn stale_link(error: OAuthError) -> Problem {
+        Problem::of(error, 200, UNKNOWN_CODE, "user_code")
     }
 
-    /// What to say of a failed attempt: `otherwise`, unless there were too many of them.
-    pub fn of(error: &OAuthError, otherwise: Problem) -> Problem {
+    pub fn no_decision(error: OAuthError) -> Problem {
+        Problem::of(error, 400, "Please choose Allow or Deny.", "username")
+    }
+
+    /// This status and text, unless there were too many attempts.
+    fn of(error: OAuthError, status: u16, text: &str, field: &'static str) -> Problem {
         if error.code != ErrorCode::TemporarilyUnavailable {
-            return otherwise;
+            return Problem { text: text.into(), field, status, error };
         }
         let seconds = error.retry_after.unwrap_or(60);
-        Problem {
-            text: format!(
-                "Too many failed attempts. Please wait {seconds} seconds, then try again."
-            ),
-            field: "password",
-        }
+        let text =
+            format!("Too many failed attempts. Please wait {seconds} seconds, then try again.");
+        Problem { text, field: "password", status: 429, error }
     }
 }
 
+const UNKNOWN_CODE: &str = "This code is unknown or has expired. Compare it with the one that your \
+    device shows.";
+
 /// Sign-in and consent for an authorization request, which the form carries along.
 pub fn authorize(
-    status: u16,
     request: &AuthorizationRequest,
     form: &Form,
     problem: Option<Problem>,
-) -> Reply {
+    outcome: &mut Outcome,
+) -> Response {
     let mut hidden = String::new();
     for (name, value) in form.pairs() {
         if authorize::PARAMETERS.contains(&name) {
@@ -78,7 +79,7 @@ pub fn authorize(
                 .push_str(&format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n"));
         }
     }
-    let destination = escape(redirect_uri::destination(request.back.redirect_uri));
+    let destination = escape(redirect_uri::destination(request.target.redirect_uri));
     let after = format!("Afterwards you return to <strong>{destination}</strong>.");
     let body = format!(
         "{who}\n{problem}<form method=\"post\" action=\"authorize\">\n{hidden}{fields}{buttons}</form>\n\
@@ -88,16 +89,16 @@ pub fn authorize(
         fields = sign_in_fields(form, problem.as_ref(), true),
         buttons = BUTTONS,
     );
-    show(status, "Sign in", &body)
+    show_with("Sign in", &body, problem, outcome)
 }
 
 /// The device's page: the code, and who asks where the code is known.
 pub fn device(
-    status: u16,
     known: Option<(&UserCode, &PendingDevice)>,
     form: &Form,
     problem: Option<Problem>,
-) -> Reply {
+    outcome: &mut Outcome,
+) -> Response {
     let (intro, code) = match known {
         Some((code, device)) => (
             format!(
@@ -128,10 +129,10 @@ pub fn device(
         fields = sign_in_fields(form, problem.as_ref(), !focus),
         buttons = BUTTONS,
     );
-    show(status, "Connect a device", &body)
+    show_with("Connect a device", &body, problem, outcome)
 }
 
-pub fn device_allowed(device: &PendingDevice) -> Reply {
+pub fn device_allowed(device: &PendingDevice) -> Response {
     let client = escape(&device.client);
     let text = format!(
         "<strong>{client}</strong> is connected. You can close this page and go back to your device."
@@ -139,13 +140,13 @@ pub fn device_allowed(device: &PendingDevice) -> Reply {
     outcome(200, "Device connected", &text)
 }
 
-pub fn device_denied(device: &PendingDevice) -> Reply {
+pub fn device_denied(device: &PendingDevice) -> Response {
     let client = escape(&device.client);
     let text = format!("<strong>{client}</strong> got no access. You can close this page.");
     outcome(200, "Access denied", &text)
 }
 
-pub fn device_nothing_to_give(device: &PendingDevice) -> Reply {
+pub fn device_nothing_to_give(device: &PendingDevice) -> Response {
     let client = escape(&device.client);
     let text = format!(
         "Nothing of what <strong>{client}</strong> asks for is yours to give, so it got no access."
@@ -154,22 +155,31 @@ pub fn device_nothing_to_give(device: &PendingDevice) -> Reply {
 }
 
 /// For a request that cannot go on and has nowhere to go back to.
-pub fn dead_end(error: OAuthError) -> Reply {
+pub fn dead_end(error: OAuthError, outcome: &mut Outcome) -> Response {
     let text = format!(
         "The application that sent you here made a mistake: {}. Please tell its maker; there is \
          nothing that you can do here.",
         escape(&error.description)
     );
     let body = format!("<h1>This link does not work</h1>\n<p role=\"alert\">{text}</p>\n");
-    show(400, "This link does not work", &body).refused(error)
+    let response = show(400, "This link does not work", &body);
+    reply::refused(response, error, outcome)
 }
 
-fn outcome(status: u16, title: &str, text: &str) -> Reply {
+fn outcome(status: u16, title: &str, text: &str) -> Response {
     show(status, title, &format!("<h1>{title}</h1>\n<p role=\"status\">{text}</p>\n"))
 }
 
-fn show(status: u16, title: &str, body: &str) -> Reply {
-    reply::page(status, layout(title, body), &STYLE_POLICY).into()
+fn show(status: u16, title: &str, body: &str) -> Response {
+    reply::page(status, layout(title, body), &STYLE_POLICY)
+}
+
+/// The page as it is, or with what went wrong and the status of that.
+fn show_with(title: &str, body: &str, problem: Option<Problem>, outcome: &mut Outcome) -> Response {
+    match problem {
+        None => show(200, title, body),
+        Some(problem) => reply::refused(show(problem.status, title, body), problem.error, outcome),
+    }
 }
 
 /// Who asks, and for what.

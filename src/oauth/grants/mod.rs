@@ -6,12 +6,8 @@ mod device_code;
 mod password;
 mod refresh_token;
 
-use std::net::IpAddr;
-
-use super::throttle::Throttle;
-use super::{Client, ErrorCode, GrantType, OAuthError, Registry, Timestamp};
+use super::{Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule};
 use crate::encode::form::Form;
-use crate::store::Store;
 use crate::store::TokenResponse;
 
 /// What the token endpoint knows by name.
@@ -30,51 +26,57 @@ pub const PARAMETERS: [&str; 11] = [
 ];
 
 /// A token request whose client is known.
-pub struct TokenRequest<'a> {
-    pub registry: &'a Registry,
-    pub store: &'a Store,
-    pub throttle: &'a Throttle,
-    pub client: &'a Client,
-    pub form: &'a Form<'a>,
-    pub address: IpAddr,
-    pub now: Timestamp,
+pub struct TokenRequest<'k, 'r> {
+    pub known: Known<'k>,
+    pub client: &'k Client,
+    pub form: &'r Form<'r>,
+    pub origin: Origin,
 }
 
-impl<'a> TokenRequest<'a> {
+impl<'r> TokenRequest<'_, 'r> {
     /// A parameter that this grant cannot do without.
-    fn required(&self, name: &'static str, source: &'static str) -> Result<&'a str, OAuthError> {
+    fn required(&self, name: &'static str, source: &'static str) -> Result<&'r str, OAuthError> {
         self.form.get(name).ok_or_else(|| OAuthError::missing(name, source))
     }
 }
 
-/// Gives a token, by the grant that the request names.
-pub fn grant(request: &TokenRequest) -> Result<(GrantType, TokenResponse), OAuthError> {
-    let named = request.required("grant_type", "RFC 6749, section 5.2")?;
-    let grant_type = GrantType::parse(named).ok_or_else(|| {
-        OAuthError::new(
-            ErrorCode::UnsupportedGrantType,
-            "the grant_type is not one that this server knows",
-            "RFC 6749, section 5.2",
-        )
-    })?;
-    if !request.client.may(grant_type) {
-        return Err(not_allowed());
+/// A grant: one file for each, whose first lines show the request.
+type Grant =
+    for<'k> fn(&TokenRequest<'k, '_>, &mut Outcome<'k>) -> Result<TokenResponse, OAuthError>;
+
+fn of_type(grant_type: GrantType) -> Grant {
+    match grant_type {
+        GrantType::AuthorizationCode => authorization_code::grant,
+        GrantType::ClientCredentials => client_credentials::grant,
+        GrantType::DeviceCode => device_code::grant,
+        GrantType::Password => password::grant,
+        GrantType::RefreshToken => refresh_token::grant,
     }
-    let issued = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::grant(request),
-        GrantType::ClientCredentials => client_credentials::grant(request),
-        GrantType::DeviceCode => device_code::grant(request),
-        GrantType::Password => password::grant(request),
-        GrantType::RefreshToken => refresh_token::grant(request),
-    }?;
-    Ok((grant_type, issued))
 }
 
-/// The client is known, but this grant is not for it.
-pub fn not_allowed() -> OAuthError {
-    OAuthError::new(
-        ErrorCode::UnauthorizedClient,
-        "the client may not use this grant",
-        "RFC 6749, section 5.2",
-    )
+const KNOWN_TYPE: Rule = Rule {
+    code: ErrorCode::UnsupportedGrantType,
+    broken: "the grant_type is not one that this server knows",
+    source: "RFC 6749, section 5.2",
+};
+
+/// "Not authorized to use this authorization grant type."
+pub const ALLOWED: Rule = Rule {
+    code: ErrorCode::UnauthorizedClient,
+    broken: "the client may not use this grant",
+    source: "RFC 6749, section 5.2",
+};
+
+/// Gives a token, by the grant that the request names.
+pub fn grant<'k>(
+    request: &TokenRequest<'k, '_>,
+    outcome: &mut Outcome<'k>,
+) -> Result<TokenResponse, OAuthError> {
+    let named = request.required("grant_type", "RFC 6749, section 5.2")?;
+    let grant_type = GrantType::parse(named).ok_or_else(|| KNOWN_TYPE.error())?;
+    ALLOWED.must(request.client.may(grant_type))?;
+    let response = of_type(grant_type)(request, outcome)?;
+    outcome.issued = Some(grant_type);
+    outcome.user = response.user.as_ref().and_then(|user| request.known.registry.user(user));
+    Ok(response)
 }

@@ -4,19 +4,20 @@
 //! because the demo is built on it, and each client has to be given it by name.
 
 use super::TokenRequest;
-use crate::oauth::sign_in::sign_in;
-use crate::oauth::{OAuthError, scope};
+use crate::oauth::sign_in::{Entered, sign_in};
+use crate::oauth::{OAuthError, Outcome, scope};
 use crate::store::TokenResponse;
 
-#[inline(never)] // see answer() in endpoints/mod.rs
-pub fn grant(request: &TokenRequest) -> Result<TokenResponse, OAuthError> {
+pub fn grant<'k>(
+    request: &TokenRequest<'k, '_>,
+    outcome: &mut Outcome<'k>,
+) -> Result<TokenResponse, OAuthError> {
     const SOURCE: &str = "RFC 6749, section 4.3.2";
     let name = request.required("username", SOURCE)?;
     let password = request.required("password", SOURCE)?;
-    let who = (name, password);
-    let user = sign_in(request.registry, request.throttle, who, request.address, request.now)?;
+    let user = sign_in(&request.known, Entered { name, password }, request.origin, outcome)?;
     let scope = scope::for_client(request.client, request.form.get("scope"))?;
     let scope = scope::for_user(scope, user)?;
-    let (registry, client) = (request.registry, request.client);
-    Ok(request.store.issue_for_user(registry, client, &user.name, scope, request.now))
+    let (known, client) = (&request.known, request.client);
+    Ok(known.store.issue_for_user(known.registry, client, &user.name, scope, request.origin.now))
 }
