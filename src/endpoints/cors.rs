@@ -5,7 +5,7 @@
 
 use super::Call;
 use super::route::{self, Readers, Route};
-use crate::http::Response;
+use crate::http::{Response, Status};
 
 /// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before
 /// the real request.
@@ -18,7 +18,7 @@ pub fn preflight(call: &Call, route: Option<&Route>) -> Option<Response> {
     if !is_preflight || readers == Readers::Nobody {
         return None;
     }
-    let mut response = Response::new(204);
+    let mut response = Response::new(Status::NoContent);
     if allowed_origin(call, readers).is_some() {
         let methods = route.map_or("GET, HEAD".into(), |route| route.methods.join(", "));
         response = response

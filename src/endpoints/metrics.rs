@@ -27,7 +27,7 @@ impl Service for MetricsService {
                 });
                 reply::metrics(text)
             }
-            ("/metrics", _) => reply::methods(405, "GET, HEAD"),
+            ("/metrics", _) => reply::method_not_allowed("GET, HEAD"),
             _ => reply::not_found(),
         }
     }

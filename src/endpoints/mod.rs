@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::LogFormat;
 use crate::encode::form::Form;
-use crate::http::{self, Head, Request, Response, Service};
+use crate::http::{self, Head, Request, Response, Service, Status};
 use crate::oauth::client_auth::{self, Credentials};
 use crate::oauth::{
     Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome, Throttle, Timestamp,
@@ -81,7 +81,7 @@ impl App {
     }
 
     /// Counts and logs an answer.
-    fn record(&self, call: &Call, route: Option<usize>, status: u16, outcome: &Outcome) {
+    fn record(&self, call: &Call, route: Option<usize>, status: Status, outcome: &Outcome) {
         let duration = call.request.arrived.elapsed();
         self.metrics.answered(route, status, duration);
         self.metrics.outcome(outcome);
@@ -109,10 +109,10 @@ impl App {
 fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>) -> Response {
     let head = &call.request.head;
     if head.path == "*" {
-        return reply::methods(204, "GET, HEAD, POST, OPTIONS");
+        return reply::options("GET, HEAD, POST, OPTIONS");
     }
     if head.method == "CONNECT" {
-        return reply::methods(405, "GET, HEAD, POST, OPTIONS");
+        return reply::method_not_allowed("GET, HEAD, POST, OPTIONS");
     }
     if head.method == "OPTIONS"
         && let Some(response) = cors::preflight(call, route)
@@ -122,7 +122,7 @@ fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>)
     match route {
         None => reply::not_found(),
         Some(route) if !route.knows_method(head.method) => {
-            reply::methods(405, &route.methods.join(", "))
+            reply::method_not_allowed(&route.methods.join(", "))
         }
         Some(route) => (route.endpoint)(call, outcome),
     }
@@ -170,7 +170,7 @@ impl Service for App {
             duration: Duration::ZERO,
             client: None,
             user: None,
-            reason: Some(refusal.words().1),
+            reason: Some(&refusal.reason()),
         };
         self.log.request(self.settings.get().log_format, &line);
     }

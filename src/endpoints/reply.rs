@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Call;
 use crate::encode::json::Object;
-use crate::http::Response;
+use crate::http::{Response, Status};
 use crate::oauth::bearer::Challenge;
 use crate::oauth::{ErrorCode, OAuthError, Outcome};
 
@@ -18,37 +18,39 @@ const PRIVATE_TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\nCache-Con
 const DOCUMENT: &str = "Cache-Control: max-age=300\r\nContent-Type: application/json\r\n";
 
 pub fn text(body: &'static str) -> Response {
-    Response::with_fields(200, TEXT).body(body)
+    Response::with_fields(Status::Ok, TEXT).body(body)
 }
 
 pub fn private_text(body: &'static str) -> Response {
-    Response::with_fields(200, PRIVATE_TEXT).body(body)
+    Response::with_fields(Status::Ok, PRIVATE_TEXT).body(body)
 }
 
 pub fn document(json: &str) -> Response {
-    Response::with_fields(200, DOCUMENT).body(String::from(json))
+    Response::with_fields(Status::Ok, DOCUMENT).body(String::from(json))
 }
 
 pub fn private_json(json: String) -> Response {
-    Response::with_fields(200, PRIVATE_JSON).body(json)
+    Response::with_fields(Status::Ok, PRIVATE_JSON).body(json)
 }
 
 pub fn not_found() -> Response {
-    plain_error(404, "not_found", "there is nothing at this path")
-}
-
-/// `status` with the methods that would do.
-#[cold]
-pub fn methods(status: u16, methods: &str) -> Response {
-    let response = match status {
-        405 => plain_error(405, "method_not_allowed", "this path knows other methods"),
-        other => Response::new(other),
-    };
-    response.field("Allow", methods)
+    plain_error(Status::NotFound, "not_found", "there is nothing at this path")
 }
 
 #[cold]
-fn plain_error(status: u16, error: &str, description: &str) -> Response {
+pub fn method_not_allowed(methods: &str) -> Response {
+    let description = "this path knows other methods";
+    plain_error(Status::MethodNotAllowed, "method_not_allowed", description).field("Allow", methods)
+}
+
+/// The methods that the server as a whole knows (RFC 9110, section 9.3.7).
+#[cold]
+pub fn options(methods: &str) -> Response {
+    Response::new(Status::NoContent).field("Allow", methods)
+}
+
+#[cold]
+fn plain_error(status: Status, error: &str, description: &str) -> Response {
     Response::with_fields(status, JSON).body(error_body(error, description))
 }
 
@@ -69,13 +71,13 @@ pub fn refused(mut response: Response, error: OAuthError, outcome: &mut Outcome)
 #[cold]
 pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
     let status = match error.code {
-        ErrorCode::InvalidClient => 401,
-        ErrorCode::TemporarilyUnavailable => 429,
-        _ => 400,
+        ErrorCode::InvalidClient => Status::Unauthorized,
+        ErrorCode::TemporarilyUnavailable => Status::TooManyRequests,
+        _ => Status::BadRequest,
     };
     let body = error_body(error.code.as_str(), &error.description);
     let mut response = Response::with_fields(status, PRIVATE_JSON).body(body);
-    if status == 401 {
+    if status == Status::Unauthorized {
         response = response.field("WWW-Authenticate", "Basic realm=\"oauth2d\"");
     }
     refused(response, error, outcome)
@@ -85,9 +87,9 @@ pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
 #[cold]
 pub fn challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Response {
     let status = match challenge.code() {
-        Some(ErrorCode::InvalidRequest) => 400,
-        Some(ErrorCode::InsufficientScope) => 403,
-        _ => 401,
+        Some(ErrorCode::InvalidRequest) => Status::BadRequest,
+        Some(ErrorCode::InsufficientScope) => Status::Forbidden,
+        _ => Status::Unauthorized,
     };
     challenge_with(status, call, challenge, outcome)
 }
@@ -96,8 +98,8 @@ pub fn challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Re
 #[cold]
 pub fn proxy_challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Response {
     let status = match challenge.code() {
-        Some(ErrorCode::InsufficientScope) => 403,
-        _ => 401,
+        Some(ErrorCode::InsufficientScope) => Status::Forbidden,
+        _ => Status::Unauthorized,
     };
     challenge_with(status, call, challenge, outcome)
 }
@@ -105,7 +107,7 @@ pub fn proxy_challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome)
 /// The challenge that tells the client what is missing (RFC 6750, section 3; RFC 9728,
 /// section 5.1).
 fn challenge_with(
-    status: u16,
+    status: Status,
     call: &Call,
     challenge: Challenge,
     outcome: &mut Outcome,
@@ -130,7 +132,7 @@ fn challenge_with(
 
 /// What a proxy hands on to the service behind it.
 pub fn authenticated(fields: &[(&str, String)]) -> Response {
-    let mut response = Response::with_fields(200, "Cache-Control: no-store\r\n");
+    let mut response = Response::with_fields(Status::Ok, "Cache-Control: no-store\r\n");
     for (name, value) in fields {
         response.add(name, value);
     }
@@ -140,7 +142,7 @@ pub fn authenticated(fields: &[(&str, String)]) -> Response {
 /// What a scraper reads, in Prometheus' text format.
 pub fn metrics(text: String) -> Response {
     const FIELDS: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
-    Response::with_fields(200, FIELDS).body(text)
+    Response::with_fields(Status::Ok, FIELDS).body(text)
 }
 
 const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
@@ -148,7 +150,7 @@ const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
     Content-Type: text/html; charset=utf-8\r\n";
 
 /// A page for a person, with what keeps it from being framed, cached or extended by others.
-pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str) -> Response {
+pub fn page(status: Status, html: impl Into<Cow<'static, str>>, style_policy: &str) -> Response {
     let policy = format!(
         "default-src 'none'; style-src {style_policy}; base-uri 'none'; frame-ancestors 'none'"
     );
@@ -159,5 +161,5 @@ pub fn page(status: u16, html: impl Into<Cow<'static, str>>, style_policy: &str)
 /// (RFC 9700, section 4.12).
 pub fn redirect(location: &str) -> Response {
     const FIELDS: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n";
-    Response::with_fields(303, FIELDS).field("Location", location)
+    Response::with_fields(Status::SeeOther, FIELDS).field("Location", location)
 }

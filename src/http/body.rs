@@ -1,7 +1,7 @@
 //! Where a body ends (RFC 9112, sections 6 and 7).
 
-use super::request::{Framing, Refusal};
-use super::{FIELDS, Limits};
+use super::request::Framing;
+use super::{FIELDS, Limits, Refusal};
 
 /// A chunk's size line: hexadecimal digits and the extensions that nobody uses.
 const SIZE_LINE: usize = 1024;
@@ -111,7 +111,10 @@ impl Body {
                 }
                 State::ChunkEnd => {
                     if !b"\r\n".starts_with(&rest[..rest.len().min(2)]) {
-                        return Err(Refusal::Malformed("a chunk is longer than its size"));
+                        return Err(Refusal::Malformed(
+                            "a chunk is longer than its size",
+                            "RFC 9112, section 7.1",
+                        ));
                     }
                     if rest.len() < 2 {
                         return Ok(false);
@@ -132,7 +135,7 @@ impl Body {
 
 /// The line at the start of `bytes` without its CRLF; `None` where it is not whole yet.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
-    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed");
+    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed", "RFC 9112, section 7.1");
     let end = bytes.iter().take(SIZE_LINE).position(|b| b"\r\n".contains(b));
     match end.map(|end| (end, &bytes[end..])) {
         Some((end, [b'\r', b'\n', ..])) => Ok(Some(&bytes[..end])),
@@ -144,7 +147,7 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
 
 /// `1*HEXDIG` and extensions, which are skipped (RFC 9112, section 7.1.1).
 fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
-    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed");
+    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed", "RFC 9112, section 7.1");
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let extension = line[digits..].trim_ascii_start();
     if digits == 0 || !(line.len() == digits || extension.starts_with(b";")) {
@@ -174,14 +177,18 @@ fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Refusal> {
                 .split_inclusive(|&b| b == b'\n')
                 .any(|line| !line.ends_with(b"\r\n"));
             match bare {
-                true => Err(Refusal::Malformed("a line ends in a bare LF")),
+                true => {
+                    Err(Refusal::Malformed("a line ends in a bare LF", "RFC 9112, section 2.2"))
+                }
                 false => Ok(Some(length)),
             }
         }
         Ok(httparse::Status::Partial) if bytes.len() > limits.head => Err(Refusal::HeadTooLarge),
         Ok(httparse::Status::Partial) => Ok(None),
         Err(httparse::Error::TooManyHeaders) => Err(Refusal::HeadTooLarge),
-        Err(_) => Err(Refusal::Malformed("a trailer field is malformed")),
+        Err(_) => {
+            Err(Refusal::Malformed("a trailer field is malformed", "RFC 9112, section 7.1.2"))
+        }
     }
 }
 
@@ -237,7 +244,7 @@ mod tests {
             "0\r\n X: y\r\n\r\n",
             "5;a\u{1}\r\nhello\r\n",
         ] {
-            assert!(matches!(decode(text.as_bytes(), 1), Err(Refusal::Malformed(_))), "{text:?}");
+            assert!(matches!(decode(text.as_bytes(), 1), Err(Refusal::Malformed(..))), "{text:?}");
         }
         for text in ["10001\r\n", "ffffffffffffffffffff\r\n"] {
             assert_eq!(decode(text.as_bytes(), 1), Err(Refusal::BodyTooLarge));

@@ -12,9 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::body::Body;
-use super::request::{self, Framing, Refusal, Request, Slots, Version};
+use super::request::{self, Framing, Request, Slots, Version};
 use super::response::{Delivery, Response};
-use super::{Limits, Service};
+use super::{Limits, Refusal, Service};
 
 /// The input buffer of a connection at rest. Small, since thousands of them rest at once; it holds
 /// the requests that OAuth clients send.
@@ -292,7 +292,10 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
         match arrived {
             Ok(0) if wait == Wait::Request => Err(End::Silent),
-            Ok(0) => Err(self.refuse(Refusal::Malformed("the request ends in its middle"))),
+            Ok(0) => Err(self.refuse(Refusal::Malformed(
+                "the request ends in its middle",
+                "RFC 9112, section 8",
+            ))),
             Ok(_) => {
                 self.arrived = now;
                 if wait == Wait::Request {
@@ -449,7 +452,7 @@ fn answer<S: Service>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Head;
+    use crate::http::{Head, Status};
     use proptest::prelude::*;
     use std::cell::{Cell, RefCell};
     use std::collections::VecDeque;
@@ -508,7 +511,7 @@ mod tests {
             assert!(request.head.path != "/panic");
             let body = String::from_utf8_lossy(request.body);
             let text = format!("[{} {} {body}]", request.head.method, request.head.path);
-            Response::new(200).body(text)
+            Response::new(Status::Ok).body(text)
         }
         fn refused(&self, _: IpAddr, _: Refusal) {}
         fn notice(&self, _: &str) {}

@@ -1,20 +1,24 @@
 //! HTTP/1.1 over TCP (RFC 9110, RFC 9112). Nothing here knows OAuth.
 //!
-//! Read [`request`] (bytes to a request), [`body`] (where a body ends), [`response`] (a response
-//! to bytes), [`connection`] (one connection's life) and [`server`] (listeners, threads, the cap
+//! Read [`request`] (bytes to a request), [`body`] (where a body ends), [`refusal`] (what is said
+//! to other bytes), [`response`] (a response and its [`status`] to bytes), [`connection`] (one connection's life) and [`server`] (listeners, threads, the cap
 //! and the drain).
 
 pub mod body;
 pub mod connection;
+pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod server;
+pub mod status;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use request::{Head, Refusal, Request};
+pub use refusal::Refusal;
+pub use request::{Head, Request};
 pub use response::Response;
+pub use status::Status;
 
 /// What a server does with requests.
 pub trait Service: Send + Sync + 'static {

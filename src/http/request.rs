@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
-use super::{FIELDS, Limits};
+use super::{FIELDS, Limits, Refusal};
 
 /// A request's line and fields, borrowed from the connection's buffer.
 #[derive(Debug)]
@@ -70,56 +70,6 @@ impl<'b> Fields<'b> {
     }
 }
 
-/// Why bytes are not a request that can be served.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Refusal {
-    /// It breaks the grammar, or its end is ambiguous; the text says how.
-    Malformed(&'static str),
-    HeadTooLarge,
-    TargetTooLong,
-    BodyTooLarge,
-    /// The head or the body did not arrive in time.
-    Timeout,
-    /// An `Expect` other than `100-continue`.
-    Expectation,
-    /// No room for another connection.
-    Full,
-    /// The service panicked.
-    Panic,
-}
-
-impl Refusal {
-    pub fn status(self) -> u16 {
-        match self {
-            Refusal::Malformed(_) => 400,
-            Refusal::Timeout => 408,
-            Refusal::BodyTooLarge => 413,
-            Refusal::TargetTooLong => 414,
-            Refusal::Expectation => 417,
-            Refusal::HeadTooLarge => 431,
-            Refusal::Panic => 500,
-            Refusal::Full => 503,
-        }
-    }
-
-    /// The error's name and a sentence about it, for the answer and the log.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Refusal::Malformed(what) => ("bad_request", what),
-            Refusal::Timeout => ("request_timeout", "the request took too long to arrive"),
-            Refusal::BodyTooLarge => ("content_too_large", "the body is too large"),
-            Refusal::TargetTooLong => ("uri_too_long", "the request target is too long"),
-            Refusal::Expectation => ("expectation_failed", "only 100-continue can be expected"),
-            Refusal::HeadTooLarge => (
-                "request_header_fields_too_large",
-                "the request has too many or too large header fields",
-            ),
-            Refusal::Panic => ("internal_error", "the server has a fault"),
-            Refusal::Full => ("temporarily_unavailable", "too many connections, try again"),
-        }
-    }
-}
-
 /// Room for the fields of a request. A connection's stack holds what usual requests have; room for
 /// all that are allowed, on the heap, is for the others alone. That is a page less of memory for
 /// every open connection.
@@ -160,11 +110,11 @@ pub fn parse<'b>(
         return Err(too_large(bytes, limits));
     }
     if has_bare_line_feed(&bytes[..length]) {
-        return Err(Refusal::Malformed("a line ends in a bare LF"));
+        return Err(Refusal::Malformed("a line ends in a bare LF", "RFC 9112, section 2.2"));
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
-        return Err(Refusal::Malformed("the request line is malformed"));
+        return Err(Refusal::Malformed("the request line is malformed", "RFC 9112, section 3"));
     };
     let version = match minor {
         0 => Version::Http10,
@@ -195,14 +145,17 @@ fn too_large(bytes: &[u8], limits: &Limits) -> Refusal {
 }
 
 fn malformed(error: httparse::Error) -> Refusal {
-    Refusal::Malformed(match error {
+    let (what, source) = match error {
         httparse::Error::TooManyHeaders => return Refusal::HeadTooLarge,
-        httparse::Error::HeaderName => "a field name is malformed",
-        httparse::Error::HeaderValue => "a field value is malformed",
-        httparse::Error::Version => "the version is not HTTP/1.0 or HTTP/1.1",
-        httparse::Error::NewLine => "a line end is malformed",
-        _ => "the request line is malformed",
-    })
+        httparse::Error::HeaderName => ("a field name is malformed", "RFC 9112, section 5.1"),
+        httparse::Error::HeaderValue => ("a field value is malformed", "RFC 9110, section 5.5"),
+        httparse::Error::Version => {
+            ("the version is not HTTP/1.0 or HTTP/1.1", "RFC 9112, section 2.3")
+        }
+        httparse::Error::NewLine => ("a line end is malformed", "RFC 9112, section 2.2"),
+        _ => ("the request line is malformed", "RFC 9112, section 3"),
+    };
+    Refusal::Malformed(what, source)
 }
 
 /// A LF without CR before it ends a line for some readers and not for others.
@@ -216,7 +169,8 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
 
 /// The target's four forms (RFC 9112, section 3.2).
 fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'b str>), Refusal> {
-    const BAD: Refusal = Refusal::Malformed("the request target is malformed");
+    const BAD: Refusal =
+        Refusal::Malformed("the request target is malformed", "RFC 9112, section 3.2");
     if target.bytes().any(|b| !b.is_ascii_graphic() || b == b'#') {
         return Err(BAD);
     }
@@ -263,7 +217,10 @@ fn apply_fields(head: &mut Head) -> Result<(), Refusal> {
             4 if field.name.eq_ignore_ascii_case("host") => {
                 hosts += 1;
                 if !valid_host(field.value) {
-                    return Err(Refusal::Malformed("the Host field is malformed"));
+                    return Err(Refusal::Malformed(
+                        "the Host field is malformed",
+                        "RFC 9112, section 3.2",
+                    ));
                 }
             }
             // HTTP/1.0 has no such field (RFC 9110, section 10.1.1).
@@ -281,13 +238,19 @@ fn apply_fields(head: &mut Head) -> Result<(), Refusal> {
             }
             14 if field.name.eq_ignore_ascii_case("content-length") => {
                 if length.is_some() {
-                    return Err(Refusal::Malformed("Content-Length is there twice"));
+                    return Err(Refusal::Malformed(
+                        "Content-Length is there twice",
+                        "RFC 9112, section 6.3",
+                    ));
                 }
                 length = Some(content_length(field.value)?);
             }
             17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
                 if chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Refusal::Malformed("only the coding chunked is understood"));
+                    return Err(Refusal::Malformed(
+                        "only the coding chunked is understood",
+                        "RFC 9112, section 6.1",
+                    ));
                 }
                 chunked = true;
             }
@@ -295,17 +258,21 @@ fn apply_fields(head: &mut Head) -> Result<(), Refusal> {
         }
     }
     if hosts > 1 || (hosts == 0 && head.version == Version::Http11) {
-        return Err(Refusal::Malformed("there must be one Host field"));
+        return Err(Refusal::Malformed("there must be one Host field", "RFC 9112, section 3.2"));
     }
     head.keep_alive = !close && (head.keep_alive || keep);
     head.framing = match (chunked, length) {
         (true, Some(_)) => {
             return Err(Refusal::Malformed(
                 "Transfer-Encoding and Content-Length exclude each other",
+                "RFC 9112, section 6.3",
             ));
         }
         (true, None) if head.version == Version::Http10 => {
-            return Err(Refusal::Malformed("HTTP/1.0 has no Transfer-Encoding"));
+            return Err(Refusal::Malformed(
+                "HTTP/1.0 has no Transfer-Encoding",
+                "RFC 9112, section 6.1",
+            ));
         }
         (true, None) => Framing::Chunked,
         (false, length) => Framing::Length(length.unwrap_or(0)),
@@ -316,7 +283,7 @@ fn apply_fields(head: &mut Head) -> Result<(), Refusal> {
 /// Digits only: `+5`, `0x5`, `5, 5` and nothing at all are read differently by different programs.
 fn content_length(value: &[u8]) -> Result<usize, Refusal> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::Malformed("Content-Length is malformed"));
+        return Err(Refusal::Malformed("Content-Length is malformed", "RFC 9112, section 6.3"));
     }
     // A length that no machine can count is past every limit, like any other of that kind.
     let longer = |length: usize, digit: &u8| {
@@ -354,7 +321,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> u16 {
-        parsed(text.as_bytes()).expect_err(text).status()
+        parsed(text.as_bytes()).expect_err(text).status().code()
     }
 
     #[test]

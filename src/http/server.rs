@@ -9,9 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Phase};
-use super::request::Refusal;
 use super::response::{Response, write_at_once};
-use super::{Limits, Service};
+use super::{Limits, Refusal, Service};
 
 /// Of a connection's thread. What it touches of it is a few pages; the rest is only an address
 /// range, and generous.

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::LogFormat;
-use crate::encode::{decimal, json};
-use crate::http::response::{Civil, put_time_of_day};
+use crate::encode::{date, decimal, json};
+use crate::http::Status;
 use crate::oauth::Timestamp;
 
 /// Bytes that wait to be written: some thousands of lines.
@@ -27,7 +27,7 @@ pub struct Line<'a> {
     pub address: IpAddr,
     pub method: &'a str,
     pub path: &'a str,
-    pub status: u16,
+    pub status: Status,
     pub duration: Duration,
     pub client: Option<&'a str>,
     pub user: Option<&'a str>,
@@ -139,7 +139,7 @@ impl Line<'_> {
         text.push(' ');
         push_word(&mut text, self.short_path());
         text.push(' ');
-        decimal::push(&mut text, self.status.into());
+        decimal::push(&mut text, self.status.code().into());
         text.push(' ');
         push_milliseconds(&mut text, self.duration);
         for (name, value) in self.facts() {
@@ -163,7 +163,7 @@ impl Line<'_> {
             .string("address", &self.address.to_string())
             .string("method", self.method)
             .string("path", self.short_path())
-            .number("status", self.status.into())
+            .number("status", self.status.code().into())
             .number("duration_us", self.duration.as_micros() as u64);
         for (name, value) in self.facts() {
             object = object.string(name, value);
@@ -193,17 +193,8 @@ fn push_word(text: &mut String, value: &str) {
     }
 }
 
-/// RFC 3339, in UTC, to the millisecond.
 fn push_time(text: &mut String, time: Timestamp) {
-    let seconds = time.seconds();
-    let Civil { year, month, day } = Civil::from_unix(seconds);
-    let mut digits = *b"1970-01-01T00:00:00.000Z";
-    decimal::put(&mut digits[0..4], year);
-    decimal::put(&mut digits[5..7], month);
-    decimal::put(&mut digits[8..10], day);
-    put_time_of_day(&mut digits[11..19], seconds);
-    decimal::put(&mut digits[20..23], time.0 % 1000);
-    text.push_str(std::str::from_utf8(&digits).expect("digits are ASCII"));
+    text.push_str(std::str::from_utf8(&date::rfc3339(time.0)).expect("digits are ASCII"));
 }
 
 fn push_address(text: &mut String, address: IpAddr) {
@@ -236,7 +227,7 @@ mod tests {
             address: IpAddr::from([127, 0, 0, 1]),
             method: "POST",
             path,
-            status: 400,
+            status: Status::BadRequest,
             duration: Duration::from_micros(1234),
             client: Some("application"),
             user,

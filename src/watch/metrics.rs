@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::http::Status;
 use crate::oauth::{ErrorCode, GrantType, Outcome};
 use crate::store::Counts;
 
@@ -11,10 +12,6 @@ use crate::store::Counts;
 const BUCKETS: [u64; 13] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 10_000_000,
 ];
-
-/// The statuses that are answered, so that each has its counter.
-const STATUSES: [u16; 16] =
-    [200, 204, 303, 400, 401, 403, 404, 405, 408, 413, 414, 417, 429, 431, 500, 503];
 
 pub struct Metrics {
     /// The last one is for whatever is none of the others.
@@ -33,7 +30,7 @@ struct Endpoint {
     durations: [AtomicU64; BUCKETS.len() + 1],
     /// Nanoseconds.
     total_duration: AtomicU64,
-    statuses: [AtomicU64; STATUSES.len()],
+    statuses: [AtomicU64; Status::ALL.len()],
     name: &'static str,
 }
 
@@ -56,9 +53,9 @@ impl Metrics {
     }
 
     /// Counts an answer of the endpoint at this place among the names; `None` for everything else.
-    pub fn answered(&self, endpoint: Option<usize>, status: u16, duration: Duration) {
+    pub fn answered(&self, endpoint: Option<usize>, status: Status, duration: Duration) {
         let endpoint = &self.endpoints[endpoint.unwrap_or(self.endpoints.len() - 1)];
-        if let Some(status) = STATUSES.iter().position(|&known| known == status) {
+        if let Some(status) = Status::ALL.iter().position(|&known| known == status) {
             add(&endpoint.statuses[status], 1);
         }
         let nanos = duration.as_nanos() as u64;
@@ -82,11 +79,12 @@ impl Metrics {
         let mut text = Text(String::with_capacity(4096));
         text.head("requests_total", "counter", "Answers, by endpoint and status.");
         for endpoint in &self.endpoints {
-            for (status, counter) in STATUSES.iter().zip(&endpoint.statuses) {
+            for (status, counter) in Status::ALL.iter().zip(&endpoint.statuses) {
                 let count = read(counter);
                 if count > 0 {
                     let name = endpoint.name;
-                    let labels = format!("{{endpoint=\"{name}\",status=\"{status}\"}}");
+                    let code = status.code();
+                    let labels = format!("{{endpoint=\"{name}\",status=\"{code}\"}}");
                     text.sample("requests_total", &labels, count);
                 }
             }

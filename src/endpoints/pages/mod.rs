@@ -9,7 +9,7 @@ use super::reply;
 use crate::crypto::sha256;
 use crate::encode::form::Form;
 use crate::encode::html::escape;
-use crate::http::Response;
+use crate::http::{Response, Status};
 use crate::oauth::authorize::{self, AuthorizationRequest};
 use crate::oauth::device::UserCode;
 use crate::oauth::{ErrorCode, OAuthError, Outcome, Scope, redirect_uri};
@@ -26,38 +26,38 @@ pub struct Problem {
     text: String,
     /// The field to mend, which gets the focus.
     field: &'static str,
-    status: u16,
+    status: Status,
     error: OAuthError,
 }
 
 impl Problem {
     pub fn wrong_password(error: OAuthError) -> Problem {
         let text = "The user name or the password is wrong. Please try again.";
-        Problem::of(error, 403, text, "password")
+        Problem::of(error, Status::Forbidden, text, "password")
     }
 
     pub fn wrong_code(error: OAuthError) -> Problem {
-        Problem::of(error, 403, UNKNOWN_CODE, "user_code")
+        Problem::of(error, Status::Forbidden, UNKNOWN_CODE, "user_code")
     }
 
     /// The same for a code that a link has brought: asking for the page was no mistake.
     pub fn stale_link(error: OAuthError) -> Problem {
-        Problem::of(error, 200, UNKNOWN_CODE, "user_code")
+        Problem::of(error, Status::Ok, UNKNOWN_CODE, "user_code")
     }
 
     pub fn no_decision(error: OAuthError) -> Problem {
-        Problem::of(error, 400, "Please choose Allow or Deny.", "username")
+        Problem::of(error, Status::BadRequest, "Please choose Allow or Deny.", "username")
     }
 
     /// This status and text, unless there were too many attempts.
-    fn of(error: OAuthError, status: u16, text: &str, field: &'static str) -> Problem {
+    fn of(error: OAuthError, status: Status, text: &str, field: &'static str) -> Problem {
         if error.code != ErrorCode::TemporarilyUnavailable {
             return Problem { text: text.into(), field, status, error };
         }
         let seconds = error.retry_after.unwrap_or(60);
         let text =
             format!("Too many failed attempts. Please wait {seconds} seconds, then try again.");
-        Problem { text, field: "password", status: 429, error }
+        Problem { text, field: "password", status: Status::TooManyRequests, error }
     }
 }
 
@@ -137,13 +137,13 @@ pub fn device_allowed(device: &PendingDevice) -> Response {
     let text = format!(
         "<strong>{client}</strong> is connected. You can close this page and go back to your device."
     );
-    outcome(200, "Device connected", &text)
+    outcome(Status::Ok, "Device connected", &text)
 }
 
 pub fn device_denied(device: &PendingDevice) -> Response {
     let client = escape(&device.client);
     let text = format!("<strong>{client}</strong> got no access. You can close this page.");
-    outcome(200, "Access denied", &text)
+    outcome(Status::Ok, "Access denied", &text)
 }
 
 pub fn device_nothing_to_give(device: &PendingDevice) -> Response {
@@ -151,7 +151,7 @@ pub fn device_nothing_to_give(device: &PendingDevice) -> Response {
     let text = format!(
         "Nothing of what <strong>{client}</strong> asks for is yours to give, so it got no access."
     );
-    outcome(403, "Nothing to allow", &text)
+    outcome(Status::Forbidden, "Nothing to allow", &text)
 }
 
 /// For a request that cannot go on and has nowhere to go back to.
@@ -162,22 +162,22 @@ pub fn dead_end(error: OAuthError, outcome: &mut Outcome) -> Response {
         escape(&error.description)
     );
     let body = format!("<h1>This link does not work</h1>\n<p role=\"alert\">{text}</p>\n");
-    let response = show(400, "This link does not work", &body);
+    let response = show(Status::BadRequest, "This link does not work", &body);
     reply::refused(response, error, outcome)
 }
 
-fn outcome(status: u16, title: &str, text: &str) -> Response {
+fn outcome(status: Status, title: &str, text: &str) -> Response {
     show(status, title, &format!("<h1>{title}</h1>\n<p role=\"status\">{text}</p>\n"))
 }
 
-fn show(status: u16, title: &str, body: &str) -> Response {
+fn show(status: Status, title: &str, body: &str) -> Response {
     reply::page(status, layout(title, body), &STYLE_POLICY)
 }
 
 /// The page as it is, or with what went wrong and the status of that.
 fn show_with(title: &str, body: &str, problem: Option<Problem>, outcome: &mut Outcome) -> Response {
     match problem {
-        None => show(200, title, body),
+        None => show(Status::Ok, title, body),
         Some(problem) => reply::refused(show(problem.status, title, body), problem.error, outcome),
     }
 }

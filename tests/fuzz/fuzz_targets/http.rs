@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use http::connection::{Connection, Phase, Transport};
-use http::{Head, Limits, Request, Response, Service};
+use http::{Head, Limits, Request, Response, Service, Status};
 use libfuzzer_sys::fuzz_target;
 
 struct Client<'a> {
@@ -67,7 +67,7 @@ impl Service for Echo {
     fn answer(&self, request: &Request) -> Response {
         let head = &request.head;
         let text = format!("{} {} {:?} {:?}", head.method, head.path, head.query, request.body);
-        Response::new(200).body(text)
+        Response::new(Status::Ok).body(text)
     }
     fn refused(&self, _: IpAddr, refusal: http::Refusal) {
         assert!(refusal != http::Refusal::Panic);
