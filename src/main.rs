@@ -48,9 +48,6 @@ const FAILED: u8 = 1;
 /// How long requests in hand may take to finish at a stop: a little less than the ten seconds
 /// after which supervisors lose patience.
 const DRAIN: Duration = Duration::from_millis(9_300);
-/// How long a request may be in hand: it waits for its turn at a slow hash, then for its client to
-/// take the answer.
-const SLOWEST_REQUEST: Duration = Duration::from_secs(60);
 /// File descriptors beside those of connections: listeners, standard streams, and some air.
 const OTHER_FILES: u64 = 32;
 /// Connections of the metrics' listener: a few scrapers.
@@ -273,20 +270,9 @@ fn reload(options: &Options, started: &Fixed, server: &Arc<Server<App>>) {
             app.log.notice(&format!("{key} has changed in the file; that needs a restart"));
         }
     }
-    app.settings.replace(Settings::new(config, issuer));
-    app.end_unknown();
-    // Requests that began with the old settings may give out one more token. The slow ones are
-    // waited for elsewhere, since the next signal may be the one to stop.
-    let all_answered = server.await_requests_in_hand(Duration::from_millis(500));
-    app.end_unknown();
-    if !all_answered {
-        let server = Arc::clone(server);
-        let _ = thread::Builder::new().spawn(move || {
-            server.await_requests_in_hand(SLOWEST_REQUEST);
-            server.service().end_unknown();
-        });
-    }
+    app.replace_settings(Settings::new(config, issuer));
     app.log.notice("the configuration was read again");
+    app.free_unknown();
 }
 
 /// The addresses that `place` stands for, each once.

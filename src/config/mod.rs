@@ -11,6 +11,7 @@ use crate::http::Limits;
 use crate::oauth::registry::Lifetimes;
 use crate::oauth::secret::{Secret, StoredSecret};
 use crate::oauth::{Client, GrantType, Registry, Scope, User, redirect_uri};
+use crate::store::Number;
 
 #[derive(Debug)]
 pub struct Config {
@@ -533,6 +534,7 @@ impl Reader<'_> {
         let has_secret = CLIENT_KEYS[..4].iter().any(|key| section.get(key).is_some());
         let client = Client {
             id: Arc::from(section.name),
+            number: Number::default(),
             secret,
             grants: self.grants(section),
             scopes: self.scopes(section, "scopes").unwrap_or_default(),
@@ -569,6 +571,7 @@ impl Reader<'_> {
         }
         Some(User {
             name: Arc::from(section.name),
+            number: Number::default(),
             password: password?,
             scopes: self.scopes(section, "scopes"),
         })

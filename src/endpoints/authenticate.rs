@@ -16,13 +16,13 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
         .and_then(|token| bearer::check(&call.known, token, &requirements, call.origin.now));
     match checked {
         Ok(info) => {
-            let user = info.user.as_deref().unwrap_or("");
+            info.tell(outcome);
+            let user = info.user.map_or("", |user| &user.name);
             let fields = [
-                ("X-Auth-Client", escaped(&info.client, false)),
+                ("X-Auth-Client", escaped(&info.client.id, false)),
                 ("X-Auth-User", escaped(user, false)),
-                ("X-Auth-Scope", escaped(info.scope.as_str(), true)),
+                ("X-Auth-Scope", escaped(info.scope().as_str(), true)),
             ];
-            info.tell(&call.known, outcome);
             reply::authenticated(&fields)
         }
         Err(challenge) => reply::proxy_challenge(call, challenge, outcome),

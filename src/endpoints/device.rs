@@ -5,9 +5,8 @@ use super::authorize::entered;
 use super::pages::{self, Problem};
 use crate::encode::form::Form;
 use crate::http::Response;
-use crate::oauth::device::{self, Allowed, Decision, UserCode};
+use crate::oauth::device::{self, Allowed, Found};
 use crate::oauth::{OAuthError, Outcome};
-use crate::store::PendingDevice;
 
 const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
 
@@ -34,7 +33,7 @@ fn show<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Response
         return pages::device(None, form, None, outcome);
     };
     match device::find(&call.known, typed, call.origin, outcome) {
-        Ok((code, device)) => pages::device(Some((&code, &device)), form, None, outcome),
+        Ok(found) => pages::device(Some(&found), form, None, outcome),
         // Who follows a link has not typed the code: the page is as it should be.
         Err(error) => pages::device(None, form, Some(Problem::stale_link(error)), outcome),
     }
@@ -46,33 +45,28 @@ fn decide<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Respon
     let found = device::find(&call.known, typed, call.origin, outcome);
     match (decision, found) {
         (None, found) => {
-            let found = found.as_ref().map(|(code, device)| (code, device)).ok();
             let error = OAuthError::missing("decision", "RFC 8628, section 3.3");
-            pages::device(found, form, Some(Problem::no_decision(error)), outcome)
+            let problem = Some(Problem::no_decision(error));
+            pages::device(found.as_ref().ok(), form, problem, outcome)
         }
         (Some(_), Err(error)) => {
             pages::device(None, form, Some(Problem::wrong_code(error)), outcome)
         }
-        (Some("deny"), Ok((code, device))) => {
-            call.known.store.decide_device(&code, Decision::Denied, call.origin.now);
-            pages::device_denied(&device)
+        (Some("deny"), Ok(found)) => {
+            device::deny(&call.known, &found);
+            pages::device_denied(&found)
         }
-        (Some(_), Ok((code, device))) => allow(call, form, (&code, &device), outcome),
+        (Some(_), Ok(found)) => allow(call, form, &found, outcome),
     }
 }
 
-fn allow<'a>(
-    call: &Call<'a>,
-    form: &Form,
-    request: (&UserCode, &PendingDevice),
-    outcome: &mut Outcome<'a>,
-) -> Response {
-    match device::allow(&call.known, request, entered(form), (call.origin, outcome)) {
-        Ok(Allowed::Done) => pages::device_allowed(request.1),
-        Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(request.1),
+fn allow<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome<'a>) -> Response {
+    match device::allow(&call.known, found, entered(form), (call.origin, outcome)) {
+        Ok(Allowed::Done) => pages::device_allowed(found),
+        Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(found),
         Err(error) => {
             let problem = Problem::wrong_password(error);
-            pages::device(Some(request), form, Some(problem), outcome)
+            pages::device(Some(found), form, Some(problem), outcome)
         }
     }
 }

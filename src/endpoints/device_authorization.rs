@@ -3,8 +3,8 @@
 use super::{Call, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
-use crate::oauth::device::{self, UserCode};
-use crate::oauth::{OAuthError, Outcome, Token};
+use crate::oauth::device;
+use crate::oauth::{OAuthError, Outcome, Token, UserCode};
 
 const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "scope"];
 

@@ -3,20 +3,22 @@
 use super::{Call, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
-use crate::oauth::{OAuthError, Outcome, client_auth, introspect};
-use crate::store::TokenInfo;
+use crate::oauth::{OAuthError, Outcome, TokenInfo, client_auth, introspect};
 
 const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match asked(call, outcome) {
-        Ok(Some(facts)) => reply::private_json(active(call, &facts)),
+        Ok(Some(info)) => reply::private_json(active(call, &info)),
         Ok(None) => reply::private_json(Object::new().boolean("active", false).finish()),
         Err(error) => reply::oauth_error(error, outcome),
     }
 }
 
-fn asked<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<Option<TokenInfo>, OAuthError> {
+fn asked<'a>(
+    call: &Call<'a>,
+    outcome: &mut Outcome<'a>,
+) -> Result<Option<TokenInfo<'a>>, OAuthError> {
     let form = call.strict_form(&PARAMETERS)?;
     let client = call.client(&form, outcome)?;
     client_auth::require_secret(client)?;
@@ -27,23 +29,24 @@ fn asked<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<Option<TokenI
 
 /// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it
 /// for an access token.
-fn active(call: &Call, facts: &TokenInfo) -> String {
+fn active(call: &Call, info: &TokenInfo) -> String {
+    let scope = info.scope();
     let mut object = Object::new().boolean("active", true);
-    if !facts.scope.is_empty() {
-        object = object.string("scope", facts.scope.as_str());
+    if !scope.is_empty() {
+        object = object.string("scope", scope.as_str());
     }
-    object = object.string("client_id", &facts.client);
-    if let Some(user) = &facts.user {
-        object = object.string("username", user);
+    object = object.string("client_id", &info.client.id);
+    if let Some(user) = info.user {
+        object = object.string("username", &user.name);
     }
-    object = match facts.is_refresh_token {
+    object = match info.is_refresh_token {
         true => object.string("token_use", "refresh_token"),
         false => object.string("token_type", "bearer"),
     };
     object
-        .number("exp", facts.expires.seconds())
-        .number("iat", facts.issued_at.seconds())
-        .string("sub", facts.user.as_ref().unwrap_or(&facts.client))
+        .number("exp", info.expires.seconds())
+        .number("iat", info.issued_at.seconds())
+        .string("sub", info.user.map_or(&info.client.id, |user| &user.name))
         .string("iss", &call.settings.issuer)
         .finish()
 }

@@ -58,26 +58,32 @@ struct Call<'a> {
 
 impl App {
     /// `slow_hashes` is how many password hashes may run at once.
-    pub fn new(settings: Settings, log: Arc<Log>, slow_hashes: usize) -> App {
+    pub fn new(mut settings: Settings, log: Arc<Log>, slow_hashes: usize) -> App {
+        let store = Store::new();
+        store.enrol(&mut settings.registry);
         App {
             settings: Current::new(settings),
-            store: Store::new(),
+            store,
             throttle: Throttle::new(slow_hashes),
             log,
             metrics: Metrics::new(ROUTES.iter().map(|route| route.path)),
         }
     }
 
-    /// Frees what has expired, in pieces between which requests go on.
-    pub fn sweep(&self) {
-        while self.store.sweep(timestamp(SystemTime::now())) {
-            std::thread::sleep(Duration::from_micros(100));
-        }
+    /// Puts other settings into force. Requests in hand go on with those that they began with.
+    pub fn replace_settings(&self, mut settings: Settings) {
+        self.store.enrol(&mut settings.registry);
+        self.settings.replace(settings);
     }
 
-    /// Ends what belongs to clients and users that the settings in force do not name.
-    pub fn end_unknown(&self) {
-        self.store.end_unknown(&self.settings.get().registry);
+    /// Frees what has expired, and what belongs to nobody in force.
+    pub fn sweep(&self) {
+        self.store.sweep(timestamp(SystemTime::now()));
+    }
+
+    /// Frees what belongs to clients and users that the settings in force do not name.
+    pub fn free_unknown(&self) {
+        self.store.free_unknown(&self.settings.get().registry);
     }
 
     /// Counts and logs an answer.

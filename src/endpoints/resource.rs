@@ -26,5 +26,5 @@ fn check<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), Challenge
     let in_query = form.as_ref().and_then(|form| form.get("access_token"));
     let token = bearer::presented(call.authorization(), in_query)?;
     bearer::check(&call.known, token, &Requirements::default(), call.origin.now)
-        .map(|info| info.tell(&call.known, outcome))
+        .map(|info| info.tell(outcome))
 }

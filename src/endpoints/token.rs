@@ -3,9 +3,8 @@
 use super::{Call, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
-use crate::oauth::grants::{self, TokenRequest};
+use crate::oauth::grants::{self, TokenRequest, TokenResponse};
 use crate::oauth::{OAuthError, Outcome};
-use crate::store::TokenResponse;
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match grant(call, outcome) {

@@ -145,23 +145,6 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Waits until the requests that are being answered now have been, and their answers taken;
-    /// false where `patience` was over before that.
-    pub fn await_requests_in_hand(&self, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
-        let state = |slot: &Slot| slot.state.load(Ordering::SeqCst);
-        let mut in_hand: Vec<(Arc<Slot>, u64)> =
-            self.lock().open.values().map(|slot| (Arc::clone(slot), state(slot))).collect();
-        in_hand.retain(|(_, state)| state & STATE == BUSY);
-        while in_hand.iter().any(|(slot, then)| state(slot) == *then) {
-            if Instant::now() > deadline {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        true
-    }
-
     /// Gives the connection a thread, where there is room.
     fn take(self: &Arc<Self>, stream: TcpStream, address: IpAddr) {
         let slot =

@@ -1,17 +1,14 @@
 //! The authorization request (RFC 6749, section 4.1.1), checked in full each time it passes by:
 //! when its page is asked for and when the page is sent in.
 
-use std::sync::Arc;
-
-use super::grants::ALLOWED;
 use super::redirect_uri::{matches, with_parameters};
 use super::sign_in::{Entered, sign_in};
 use super::{
-    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Registry, Rule, Scope, Token,
-    pkce, scope,
+    Client, ErrorCode, FamilyName, FamilyToken, GrantType, Known, OAuthError, Origin, Outcome,
+    Registry, Rule, Scope, pkce, scope,
 };
 use crate::encode::form::Form;
-use crate::store::NewCode;
+use crate::store::{Change, Code, OnlyIf};
 
 /// What an authorization request may say; the page carries it along.
 pub const PARAMETERS: [&str; 8] = [
@@ -24,6 +21,13 @@ pub const PARAMETERS: [&str; 8] = [
     "code_challenge_method",
     "response_mode",
 ];
+
+/// "Not authorized to request an authorization code using this method."
+const MAY_USE: Rule = Rule {
+    code: ErrorCode::UnauthorizedClient,
+    broken: "the client may not use this grant",
+    source: "RFC 6749, section 4.1.2.1",
+};
 
 /// A request that can be granted if its user agrees.
 pub struct AuthorizationRequest<'k, 'r> {
@@ -56,7 +60,7 @@ impl RedirectTarget<'_> {
         with_parameters(self.redirect_uri, &parameters)
     }
 
-    pub fn with_code(&self, code: &Token, issuer: &str) -> String {
+    pub fn with_code(&self, code: &FamilyToken, issuer: &str) -> String {
         self.with(&[("code", &code.reveal())], issuer)
     }
 
@@ -124,7 +128,7 @@ fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a 
         let text = "the only response_mode is query";
         return Err(OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE));
     }
-    ALLOWED.must(client.may(GrantType::AuthorizationCode))?;
+    MAY_USE.must(client.may(GrantType::AuthorizationCode))?;
     let challenge = challenge(client, form)?;
     Ok((scope::for_client(client, form.get("scope"))?, challenge))
 }
@@ -158,20 +162,26 @@ pub fn allow<'a>(
         Ok(scope) => scope,
         Err(error) => return Ok(Allowed::NothingToGive(error)),
     };
-    let code = NewCode {
-        user: Arc::clone(&user.name),
+    let code = FamilyToken::of(FamilyName::random());
+    let lifetime = known.registry.lifetimes.authorization_code;
+    let row = Code {
+        key: code.key(),
+        client: request.client.number,
+        user: user.number,
         scope,
         redirect_uri: request.target.redirect_uri.into(),
         redirect_uri_sent: request.redirect_uri_sent,
         challenge: request.challenge.map(String::from),
+        // "A maximum authorization code lifetime of 10 minutes is RECOMMENDED."
+        expires: origin.now.plus_seconds(lifetime),
     };
-    let (registry, client) = (known.registry, request.client);
-    Ok(Allowed::Code(known.store.create_code(registry, client, code, origin.now)))
+    let _ = known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)]);
+    Ok(Allowed::Code(code))
 }
 
 /// What follows from a person's `allow`.
 pub enum Allowed {
-    Code(Token),
+    Code(FamilyToken),
     /// Nothing of what the client asked for is this user's to give.
     NothingToGive(OAuthError),
 }

@@ -1,7 +1,8 @@
 //! Bearer tokens (RFC 6750): how one arrives and what it must have.
 
-use super::{Authorization, ErrorCode, Known, OAuthError, Scope, Timestamp};
-use crate::store::TokenInfo;
+use std::borrow::Cow;
+
+use super::{Authorization, ErrorCode, Known, OAuthError, Rule, Scope, Timestamp, TokenInfo};
 
 /// Why a request is not let through.
 #[derive(Debug, PartialEq)]
@@ -29,8 +30,8 @@ impl Challenge {
 #[derive(Debug, Default)]
 pub struct Requirements<'a> {
     pub scopes: Vec<Scope>,
-    pub clients: Vec<std::borrow::Cow<'a, str>>,
-    pub users: Vec<std::borrow::Cow<'a, str>>,
+    pub clients: Vec<Cow<'a, str>>,
+    pub users: Vec<Cow<'a, str>>,
     /// Something that nothing satisfies was asked for.
     pub impossible: bool,
 }
@@ -77,40 +78,54 @@ fn bearer(value: &[u8]) -> Option<Option<&str>> {
     })
 }
 
+const GOOD: Rule = Rule {
+    code: ErrorCode::InvalidToken,
+    broken: "the token is unknown, expired or revoked",
+    source: "RFC 6750, section 3.1",
+};
+
+/// A refusal of a token that is good, but not for this.
+const fn insufficient(broken: &'static str) -> Rule {
+    Rule { code: ErrorCode::InsufficientScope, broken, source: "RFC 6750, section 3.1" }
+}
+
+const POSSIBLE: Rule = insufficient("the requirement is malformed, so no token meets it");
+const HAS_SCOPE: Rule = insufficient("the token lacks a scope");
+const CLIENT_LISTED: Rule = insufficient("the token's client is not on the list");
+const USER_LISTED: Rule = insufficient("the token's user is not on the list");
+
 /// What the token is, if it is good and meets the requirements.
-pub fn check(
-    known: &Known,
+pub fn check<'k>(
+    known: &Known<'k>,
     token: &str,
     requirements: &Requirements,
     now: Timestamp,
-) -> Result<TokenInfo, Challenge> {
-    let Some(facts) = known.store.access_token(token, now) else {
-        let text = "the token is unknown, expired or revoked";
-        let error = OAuthError::new(ErrorCode::InvalidToken, text, "RFC 6750, section 3.1");
-        return Err(Challenge::Error { error, scope: None });
+) -> Result<TokenInfo<'k>, Challenge> {
+    let info = TokenInfo::of_access_token(known, token, now).ok_or_else(|| refusal(&GOOD, None))?;
+    let must = |rule: &Rule, holds| match holds {
+        true => Ok(()),
+        false => Err(refusal(rule, None)),
     };
-    let insufficient = |text: &'static str, scope| {
-        let source = "RFC 6750, section 3.1";
-        let error = OAuthError::new(ErrorCode::InsufficientScope, text, source);
-        Err(Challenge::Error { error, scope })
-    };
-    if requirements.impossible {
-        return insufficient("what is asked for is malformed, so no token has it", None);
+    must(&POSSIBLE, !requirements.impossible)?;
+    if let Some(first) = requirements.scopes.first() {
+        let own = info.scope();
+        if !requirements.scopes.iter().any(|scope| own.covers(scope)) {
+            return Err(refusal(&HAS_SCOPE, Some(first.clone())));
+        }
     }
-    let scopes = &requirements.scopes;
-    if !scopes.is_empty() && !scopes.iter().any(|scope| facts.scope.covers(scope)) {
-        return insufficient("the token lacks a scope", scopes.first().cloned());
-    }
-    let is_one_of = |names: &[std::borrow::Cow<str>], name: &str| {
-        names.is_empty() || names.iter().any(|allowed| !name.is_empty() && allowed == name)
-    };
-    if !is_one_of(&requirements.clients, &facts.client) {
-        return insufficient("the token's client is not on the list", None);
-    }
-    if !is_one_of(&requirements.users, facts.user.as_deref().unwrap_or("")) {
-        return insufficient("the token's user is not on the list", None);
-    }
-    Ok(facts)
+    must(&CLIENT_LISTED, is_one_of(&requirements.clients, &info.client.id))?;
+    let user = info.user.map_or("", |user| &user.name);
+    must(&USER_LISTED, is_one_of(&requirements.users, user))?;
+    Ok(info)
+}
+
+fn is_one_of(names: &[Cow<str>], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|listed| !name.is_empty() && listed == name)
+}
+
+#[cold]
+fn refusal(rule: &Rule, scope: Option<Scope>) -> Challenge {
+    Challenge::Error { error: rule.error(), scope }
 }
 
 #[cfg(test)]

@@ -1,74 +1,19 @@
-//! Signing in on another screen (RFC 8628): the codes, and the person's decision about them.
+//! Signing in on another screen (RFC 8628): the device's request, and the person's decision about
+//! it. How the device comes to its token stands in `grants/device_code.rs`.
 
-use std::fmt;
-use std::sync::Arc;
-
-use super::grants::ALLOWED;
 use super::sign_in::{Entered, sign_in};
 use super::throttle::Subject;
-use super::token::random_bytes;
 use super::{
-    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule, Scope, Token, scope,
+    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule, Token, UserCode, scope,
 };
-use crate::store::PendingDevice;
+use crate::store::{Change, Decision, Device, Key, OnlyIf};
 
-/// Twenty consonants: no words can form, and none looks like another (RFC 8628, section 6.1).
-const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-
-/// What a person types: eight letters, some 34 bits, which is enough because wrong ones are
-/// counted (RFC 8628, section 5.1).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct UserCode([u8; 8]);
-
-/// What a person says about a device's request.
-#[derive(Clone)]
-pub enum Decision {
-    Denied,
-    Allowed { user: Arc<str>, scope: Scope },
-}
-
-impl UserCode {
-    pub fn random() -> UserCode {
-        let mut letters = [0; 8];
-        let mut filled = 0;
-        while filled < letters.len() {
-            // Bytes from 240 on would make some letters likelier than others.
-            for byte in random_bytes::<16>().into_iter().filter(|&byte| byte < 240) {
-                if filled < letters.len() {
-                    letters[filled] = ALPHABET[usize::from(byte % 20)];
-                    filled += 1;
-                }
-            }
-        }
-        UserCode(letters)
-    }
-
-    /// Reads what a person typed: case, blanks and hyphens do not matter (RFC 8628, section 6.1).
-    pub fn parse(text: &str) -> Option<UserCode> {
-        let mut letters = text
-            .chars()
-            .filter(|c| !c.is_whitespace() && *c != '-')
-            .map(|c| c.to_ascii_uppercase());
-        let mut code = [0; 8];
-        for letter in &mut code {
-            *letter = u8::try_from(letters.next()?).ok().filter(|c| ALPHABET.contains(c))?;
-        }
-        letters.next().is_none().then_some(UserCode(code))
-    }
-
-    /// The form in which it is shown, `WDJB-MJHT`.
-    pub fn reveal(&self) -> String {
-        let letters = self.0.map(char::from);
-        let (first, second) = letters.split_at(4);
-        first.iter().chain(&['-']).chain(second).collect()
-    }
-}
-
-impl fmt::Debug for UserCode {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("UserCode")
-    }
-}
+/// "The client is not authorized to use this grant", as far as it is this one.
+const MAY_USE: Rule = Rule {
+    code: ErrorCode::UnauthorizedClient,
+    broken: "the client may not use this grant",
+    source: "RFC 8628, section 3.1",
+};
 
 /// Starts a device's request (RFC 8628, section 3.1): a device code and a user code.
 pub fn start(
@@ -77,10 +22,39 @@ pub fn start(
     requested: Option<&str>,
     origin: Origin,
 ) -> Result<(Token, UserCode), OAuthError> {
-    ALLOWED.must(client.may(GrantType::DeviceCode))?;
+    MAY_USE.must(client.may(GrantType::DeviceCode))?;
     let scope = scope::for_client(client, requested)?;
-    Ok(known.store.start_device(known.registry, client, scope, origin.now))
+    let lifetimes = &known.registry.lifetimes;
+    let code = Token::random();
+    loop {
+        let device = Device {
+            client: client.number,
+            user_code: UserCode::random(),
+            scope: scope.clone(),
+            interval: lifetimes.device_interval,
+            polled: None,
+            expires: origin.now.plus_seconds(lifetimes.device_code),
+            decision: None,
+        };
+        let user_code = device.user_code;
+        let room = OnlyIf::RoomForDevice(client.number, PENDING, user_code);
+        if known.store.apply(room, [Change::PutDevice(code.key(), device)]).is_ok() {
+            return Ok((code, user_code));
+        }
+        // Otherwise another device shows this very code, and the next one will do.
+        ROOM.must(known.store.devices_of(client.number) < PENDING)?;
+    }
 }
+
+/// The most devices of one client that wait at once.
+const PENDING: usize = 10_000;
+
+/// None is dropped for a new one: a person may be typing its code.
+const ROOM: Rule = Rule {
+    code: ErrorCode::TemporarilyUnavailable,
+    broken: "too many devices of this client wait already, try again later",
+    source: "RFC 8628, section 5.2",
+};
 
 /// A code that no device shows, or none that still waits.
 const UNKNOWN: Rule = Rule {
@@ -89,24 +63,34 @@ const UNKNOWN: Rule = Rule {
     source: "RFC 8628, section 3.3",
 };
 
+/// A device's request that a person has found by its user code.
+pub struct Found<'k> {
+    pub user_code: UserCode,
+    pub client: &'k Client,
+    pub device: Device,
+    key: Key,
+}
+
 /// The pending request with the code that a person typed. A wrong code counts as a failed attempt:
-/// codes are short, so nobody may try many.
-pub fn find<'a>(
-    known: &Known<'a>,
+/// codes are short, so nobody may try many (RFC 8628, section 5.1).
+pub fn find<'k>(
+    known: &Known<'k>,
     typed: &str,
     origin: Origin,
-    outcome: &mut Outcome<'a>,
-) -> Result<(UserCode, PendingDevice), OAuthError> {
+    outcome: &mut Outcome<'k>,
+) -> Result<Found<'k>, OAuthError> {
     known.throttle.check(Subject::UserCode, origin)?;
-    let found = UserCode::parse(typed).and_then(|code| {
-        known.store.pending_device(&code, origin.now).map(|device| (code, device))
+    let found = UserCode::parse(typed).and_then(|user_code| {
+        let (key, device) = known.store.device_showing(&user_code, origin.now)?;
+        let client = known.registry.client_numbered(device.client)?;
+        Some(Found { user_code, client, device, key })
     });
-    let Some((code, device)) = found else {
+    let Some(found) = found else {
         known.throttle.failed(Subject::UserCode, origin);
         return Err(UNKNOWN.error());
     };
-    outcome.client = known.registry.client(&device.client);
-    Ok((code, device))
+    outcome.client = Some(found.client);
+    Ok(found)
 }
 
 /// What follows from a person's `allow`.
@@ -117,41 +101,79 @@ pub enum Allowed {
 }
 
 /// Lets a person allow the request of a device.
-pub fn allow<'a>(
-    known: &Known<'a>,
-    (code, device): (&UserCode, &PendingDevice),
+pub fn allow<'k>(
+    known: &Known<'k>,
+    found: &Found,
     entered: Entered,
-    (origin, outcome): (Origin, &mut Outcome<'a>),
+    (origin, outcome): (Origin, &mut Outcome<'k>),
 ) -> Result<Allowed, OAuthError> {
     let user = sign_in(known, entered, origin, outcome)?;
-    let (decision, allowed) = match scope::for_user(device.scope.clone(), user) {
-        Ok(scope) => (Decision::allowed(user, scope), Allowed::Done),
+    let (decision, allowed) = match scope::for_user(found.device.scope.clone(), user) {
+        Ok(scope) => (Decision::Allowed { user: user.number, scope }, Allowed::Done),
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
     };
     // Someone else may have been faster.
-    UNKNOWN.must(known.store.decide_device(code, decision, origin.now))?;
+    UNKNOWN.must(decide(known, found, decision))?;
     Ok(allowed)
+}
+
+/// Lets a person deny the request of a device, which needs no password: who has the code may.
+pub fn deny(known: &Known, found: &Found) {
+    decide(known, found, Decision::Denied);
+}
+
+/// False where somebody has decided already.
+fn decide(known: &Known, found: &Found, decision: Decision) -> bool {
+    let change = Change::Decide(found.key, decision);
+    known.store.apply(OnlyIf::Undecided(found.key), [change]).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::grants::samples::{NOW, World, origin};
 
     #[test]
-    fn a_user_code_is_easy_to_type() {
-        let code = UserCode::random();
-        let shown = code.reveal();
-        assert_eq!((shown.len(), &shown[4..5]), (9, "-"));
-        for typed in [
-            shown.to_lowercase(),
-            shown.replace('-', ""),
-            format!(" {} ", shown.replace('-', " - ")),
-        ] {
-            assert_eq!(UserCode::parse(&typed), Some(code));
+    fn a_full_house_refuses_and_drops_nobody() {
+        let world = World::new();
+        let known = world.known();
+        let client = world.registry.client("a").unwrap();
+        let (_, first) = world.device("a");
+        for _ in 1..PENDING {
+            world.device("a");
         }
-        for wrong in ["", "WDJB", "WDJB-MJHA", "WDJB-MJHTT", "WDJB-MJH\u{17f}", "WDJB_MJHT"] {
-            assert_eq!(UserCode::parse(wrong), None, "{wrong}");
-        }
-        assert_eq!(format!("{code:?}"), "UserCode");
+        let error = start(&known, client, None, origin(NOW)).unwrap_err();
+        assert_eq!((error.code, &*error.description), (ROOM.code, ROOM.broken));
+        assert!(world.store.device_showing(&first, NOW).is_some());
+        world.device("b");
+        world.store.sweep(NOW.plus_seconds(700));
+        assert!(start(&known, client, None, origin(NOW)).is_ok());
+    }
+
+    #[test]
+    fn a_decision_is_made_once() {
+        let world = World::new();
+        let (known, mut outcome) = (world.known(), Outcome::default());
+        let (_, code) = world.device("a");
+        let found = find(&known, &code.reveal(), origin(NOW), &mut outcome).unwrap();
+        assert_eq!(outcome.client.map(|client| &*client.id), Some("a"));
+        deny(&known, &found);
+        let entered = Entered { name: "user", password: "password" };
+        let late = allow(&known, &found, entered, (origin(NOW), &mut outcome));
+        assert_eq!(late.err().unwrap().description, UNKNOWN.broken);
+        assert!(find(&known, &code.reveal(), origin(NOW), &mut outcome).is_err());
+    }
+
+    #[test]
+    fn what_no_user_may_give_is_denied() {
+        let mut world = World::new();
+        world.narrow("a", "write read");
+        let (known, mut outcome) = (world.known(), Outcome::default());
+        let client = world.registry.client("a").unwrap();
+        let (_, code) = start(&known, client, Some("write"), origin(NOW)).unwrap();
+        let found = find(&known, &code.reveal(), origin(NOW), &mut outcome).unwrap();
+        let entered = Entered { name: "reader", password: "password" };
+        let allowed = allow(&known, &found, entered, (origin(NOW), &mut outcome)).unwrap();
+        assert!(matches!(allowed, Allowed::NothingToGive));
     }
 }

@@ -1,17 +1,47 @@
 //! What a token is, for those who have to know (RFC 7662).
 
-use super::{Client, Known, Timestamp};
-use crate::store::TokenInfo;
+use super::{Client, Known, Timestamp, TokenInfo};
 
 /// What `client` is told of a token: everything of a live access token, whoever's it is, since an
 /// API has to check its callers' tokens; of a refresh token only its own client hears. `None` is
 /// "not active", whatever the reason (RFC 7662, section 2.2).
-pub fn introspect(
-    known: &Known,
+pub fn introspect<'k>(
+    known: &Known<'k>,
     token: &str,
     client: &Client,
     now: Timestamp,
-) -> Option<TokenInfo> {
-    let facts = known.store.token(token, now)?;
-    (!facts.is_refresh_token || facts.client == client.id).then_some(facts)
+) -> Option<TokenInfo<'k>> {
+    TokenInfo::of_access_token(known, token, now).or_else(|| {
+        TokenInfo::of_refresh_token(known, token, now).filter(|info| info.client.id == client.id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::grants::samples::{NOW, World};
+
+    #[test]
+    fn an_access_token_is_told_to_all_and_a_refresh_token_to_its_client() {
+        let world = World::new();
+        let [a, b] = ["a", "b"].map(|id| world.registry.client(id).unwrap());
+        let response = world.issue(NOW);
+        let known = world.known();
+        let ask = |token: &str, client, seconds| {
+            introspect(&known, token, client, NOW.plus_seconds(seconds))
+        };
+        let access = response.access_token.reveal();
+        let info = ask(&access, b, 3599).unwrap();
+        assert_eq!((&*info.client.id, &*info.user.unwrap().name), ("a", "user"));
+        assert_eq!((info.scope().as_str(), info.is_refresh_token), ("read write", false));
+        assert_eq!((info.issued_at, info.expires), (NOW, NOW.plus_seconds(3600)));
+        assert!(ask(&access, a, 3600).is_none());
+        let refresh = response.refresh_token.unwrap().reveal();
+        assert!(ask(&refresh, b, 0).is_none());
+        let info = ask(&refresh, a, 1_209_599).unwrap();
+        assert_eq!((info.expires, info.is_refresh_token), (NOW.plus_seconds(1_209_600), true));
+        assert!(ask(&refresh, a, 1_209_600).is_none());
+        let other = format!("{}{}", &refresh[..24], "0".repeat(40));
+        assert!(ask(&other, a, 0).is_none());
+    }
 }

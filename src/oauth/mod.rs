@@ -9,6 +9,7 @@ pub mod bearer;
 pub mod client_auth;
 pub mod device;
 pub mod error;
+pub mod family;
 pub mod grants;
 pub mod introspect;
 pub mod outcome;
@@ -21,13 +22,17 @@ pub mod secret;
 pub mod sign_in;
 pub mod throttle;
 pub mod token;
+mod token_info;
+mod user_code;
 
 pub use error::{ErrorCode, OAuthError, Rule};
 pub use outcome::Outcome;
 pub use registry::{Client, GrantType, Registry, User};
 pub use scope::Scope;
 pub use throttle::Throttle;
-pub use token::{Timestamp, Token};
+pub use token::{FamilyName, FamilyToken, Timestamp, Token};
+pub use token_info::TokenInfo;
+pub use user_code::UserCode;
 
 use std::net::IpAddr;
 

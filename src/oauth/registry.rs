@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Scope;
 use super::secret::StoredSecret;
-use crate::store::fold::Fold;
+use crate::store::{Number, fold::Fold};
 
 /// A `grant_type` of the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +53,18 @@ impl GrantType {
     }
 }
 
-/// A program that asks for tokens (RFC 6749, section 2).
+/// A program that asks for tokens (RFC 6749, section 1.1).
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: Arc<str>,
+    /// The store's, once the configuration is in force.
+    pub number: Number,
     /// `None` for a public client, which cannot keep one (RFC 6749, section 2.1).
     pub secret: Option<StoredSecret>,
     pub grants: Vec<GrantType>,
     /// The most that it may ask for.
     pub scopes: Scope,
-    /// What it gets when it asks for nothing.
+    /// What it gets when it asks for nothing (RFC 6749, section 3.3).
     pub default_scopes: Scope,
     pub redirect_uris: Vec<String>,
     /// Seconds.
@@ -81,10 +84,12 @@ impl Client {
     }
 }
 
-/// A person who can sign in: OAuth's resource owner.
+/// A person who can sign in: OAuth's resource owner (RFC 6749, section 1.1).
 #[derive(Clone, Debug)]
 pub struct User {
     pub name: Arc<str>,
+    /// The store's, once the configuration is in force.
+    pub number: Number,
     pub password: StoredSecret,
     /// The most that any client gets for this user; `None` for no such limit.
     pub scopes: Option<Scope>,
@@ -104,8 +109,12 @@ pub struct Lifetimes {
 /// Everyone who is known, and what holds for all.
 #[derive(Clone, Debug)]
 pub struct Registry {
-    clients: HashMap<Arc<str>, Client, Fold>,
-    users: HashMap<Arc<str>, User, Fold>,
+    clients: Vec<Client>,
+    users: Vec<User>,
+    client_names: HashMap<Arc<str>, usize, Fold>,
+    user_names: HashMap<Arc<str>, usize, Fold>,
+    client_numbers: HashMap<Number, usize, Fold>,
+    user_numbers: HashMap<Number, usize, Fold>,
     pub lifetimes: Lifetimes,
     /// The most live access tokens of one client, and the most refresh tokens.
     pub max_tokens_per_client: usize,
@@ -120,51 +129,81 @@ impl Registry {
         lifetimes: Lifetimes,
         max_tokens_per_client: usize,
     ) -> Registry {
-        let dearest = |secrets: &mut dyn Iterator<Item = &StoredSecret>| {
+        let costliest = |secrets: &mut dyn Iterator<Item = &StoredSecret>| {
             let nobody = StoredSecret::Sha256([0; 32]);
             secrets.max_by_key(|secret| secret.cost()).cloned().unwrap_or(nobody)
         };
         let decoys = [
-            dearest(&mut clients.iter().filter_map(|client| client.secret.as_ref())),
-            dearest(&mut users.iter().map(|user| &user.password)),
+            costliest(&mut clients.iter().filter_map(|client| client.secret.as_ref())),
+            costliest(&mut users.iter().map(|user| &user.password)),
         ];
-        let mut registry = Registry {
-            clients: HashMap::with_hasher(Fold::random()),
-            users: HashMap::with_hasher(Fold::random()),
+        Registry {
+            client_names: indexed(clients.iter().map(|client| Arc::clone(&client.id))),
+            user_names: indexed(users.iter().map(|user| Arc::clone(&user.name))),
+            client_numbers: HashMap::with_hasher(Fold::random()),
+            user_numbers: HashMap::with_hasher(Fold::random()),
+            clients,
+            users,
             lifetimes,
             max_tokens_per_client,
             decoys,
-        };
-        registry.clients.extend(clients.into_iter().map(|c| (Arc::clone(&c.id), c)));
-        registry.users.extend(users.into_iter().map(|u| (Arc::clone(&u.name), u)));
-        registry
+        }
     }
 
     pub fn client(&self, id: &str) -> Option<&Client> {
-        self.clients.get(id)
+        Some(&self.clients[*self.client_names.get(id)?])
     }
 
     pub fn user(&self, name: &str) -> Option<&User> {
-        self.users.get(name)
+        Some(&self.users[*self.user_names.get(name)?])
     }
 
-    /// A secret as dear as the dearest client's.
+    /// The client of this number, if it is in force.
+    pub fn client_numbered(&self, number: Number) -> Option<&Client> {
+        Some(&self.clients[*self.client_numbers.get(&number)?])
+    }
+
+    /// The user of this number, if it is in force.
+    pub fn user_numbered(&self, number: Number) -> Option<&User> {
+        Some(&self.users[*self.user_numbers.get(&number)?])
+    }
+
+    /// Every name, with the place for its number.
+    pub fn everyone(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Number)> {
+        let clients = self.clients.iter_mut().map(|client| (&client.id, &mut client.number));
+        clients.chain(self.users.iter_mut().map(|user| (&user.name, &mut user.number)))
+    }
+
+    /// Makes everyone known by number, once each has one.
+    pub fn index_numbers(&mut self) {
+        self.client_numbers = indexed(self.clients.iter().map(|client| client.number));
+        self.user_numbers = indexed(self.users.iter().map(|user| user.number));
+    }
+
+    /// A secret that costs as much as the costliest client's.
     pub fn decoy_secret(&self) -> &StoredSecret {
         &self.decoys[0]
     }
 
-    /// A password as dear as the dearest user's.
+    /// A password that costs as much as the costliest user's.
     pub fn decoy_password(&self) -> &StoredSecret {
         &self.decoys[1]
     }
 
     /// Every scope that some client may ask for, in order.
     pub fn scopes(&self) -> Vec<&str> {
-        let mut scopes: Vec<_> = self.clients.values().flat_map(|c| c.scopes.tokens()).collect();
+        let mut scopes: Vec<_> = self.clients.iter().flat_map(|c| c.scopes.tokens()).collect();
         scopes.sort_unstable();
         scopes.dedup();
         scopes
     }
+}
+
+/// The place of each of these.
+fn indexed<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, usize, Fold> {
+    let mut places = HashMap::with_hasher(Fold::random());
+    places.extend(keys.enumerate().map(|(place, key)| (key, place)));
+    places
 }
 
 impl fmt::Display for GrantType {
@@ -183,6 +222,7 @@ pub mod samples {
     pub fn client(id: &str) -> Client {
         Client {
             id: id.into(),
+            number: Number::default(),
             secret: Some(StoredSecret::Plain(Secret::new("secret"))),
             grants: GrantType::ALL.to_vec(),
             scopes: Scope::parse("read write").unwrap(),
@@ -196,6 +236,7 @@ pub mod samples {
     pub fn user(name: &str) -> User {
         User {
             name: name.into(),
+            number: Number::default(),
             password: StoredSecret::Plain(Secret::new("password")),
             scopes: None,
         }

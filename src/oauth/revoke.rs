@@ -1,21 +1,87 @@
 //! Ending a token (RFC 7009).
+//!
+//!     POST /oauth/revoke                                    as a client
+//!     token=5e0c…9f
+//!
+//!     {}
 
-use super::{Client, ErrorCode, Known, OAuthError, Timestamp};
+use super::family::end_if_used;
+use super::{Client, ErrorCode, FamilyToken, Known, OAuthError, Rule, Timestamp, Token};
+use crate::store::{Change, OnlyIf};
 
-/// Ends the client's token; one that is not there has ended already. Another client's lives on:
-/// `unauthorized_client` (RFC 7009, section 2.1).
+const OWN: Rule = Rule {
+    code: ErrorCode::UnauthorizedClient,
+    broken: "the token was issued to another client",
+    source: "RFC 7009, section 2.1",
+};
+
+/// Ends the client's token; one that is not there has ended already, which is what was wanted
+/// (RFC 7009, section 2.2). Another client's lives on.
 pub fn revoke(
     known: &Known,
     token: &str,
     client: &Client,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    match known.store.revoke(token, client, now) {
-        true => Ok(()),
-        false => Err(OAuthError::new(
-            ErrorCode::UnauthorizedClient,
-            "the token was issued to another client",
-            "RFC 7009, section 2.1",
-        )),
+    if let Some(key) = Token::key_of(token)
+        && let Some(row) = known.store.access_token(&key, now)
+    {
+        // "Verifies whether the token was issued to the client making the revocation request."
+        OWN.must(row.client == client.number)?;
+        let _ = known.store.apply(OnlyIf::Always, [Change::TakeAccessToken(key)]);
+    }
+    if let Some(token) = FamilyToken::parse(token)
+        && let Some(family) = known.store.family(&token.family.key(), now)
+    {
+        OWN.must(family.client == client.number)?;
+        // "If the particular token is a refresh token [...] the authorization server SHOULD also
+        // invalidate all access tokens based on the same authorization grant." So does one that was
+        // used before: whoever has it may have the others.
+        end_if_used(known, &token, client, now);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::grants::samples::{NOW, World};
+
+    fn outcome(world: &World, token: &str, id: &str) -> Result<(), ErrorCode> {
+        let client = world.registry.client(id).unwrap();
+        revoke(&world.known(), token, client, NOW).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn an_access_token_ends_alone() {
+        let world = World::new();
+        let response = world.issue(NOW);
+        let token = response.access_token.reveal();
+        assert_eq!(outcome(&world, &token, "b"), Err(ErrorCode::UnauthorizedClient));
+        assert!(world.is_live(&response.access_token, NOW));
+        assert_eq!(outcome(&world, &token, "a"), Ok(()));
+        assert!(!world.is_live(&response.access_token, NOW));
+        assert_eq!(world.store.counts().refresh_tokens, 1);
+        assert_eq!(outcome(&world, &token, "b"), Ok(()));
+    }
+
+    #[test]
+    fn a_refresh_token_ends_with_its_family_a_used_one_too() {
+        let world = World::new();
+        let first = world.issue(NOW).refresh_token.unwrap().reveal();
+        assert_eq!(outcome(&world, &first, "b"), Err(ErrorCode::UnauthorizedClient));
+        let form = format!("grant_type=refresh_token&refresh_token={}", &*first);
+        let second = world.grant("a", &form, NOW).unwrap();
+        assert_eq!(outcome(&world, &first, "a"), Ok(()));
+        assert!(!world.is_live(&second.access_token, NOW));
+        assert_eq!(world.store.counts(), crate::store::Counts::default());
+    }
+
+    #[test]
+    fn what_is_no_token_has_ended() {
+        let world = World::new();
+        for token in ["", "unknown", &"0".repeat(40), &"0".repeat(64), &world.code(None)] {
+            assert_eq!(outcome(&world, token, "a"), Ok(()));
+        }
     }
 }

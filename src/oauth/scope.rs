@@ -1,9 +1,11 @@
 //! What a token may be used for (RFC 6749, section 3.3).
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use super::{Client, ErrorCode, OAuthError, User};
+use super::{Client, ErrorCode, OAuthError, Rule, User};
 
 /// A set of scope tokens, in the order in which they were named; the usual one, of nothing, costs
 /// nothing.
@@ -24,15 +26,15 @@ impl Scope {
         }
     }
 
+    /// The tokens that are no repetition of one before.
     pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Scope {
+        let named = tokens.into_iter().filter(|token| !token.is_empty());
         let mut joined = String::new();
-        for token in tokens {
-            if !token.is_empty() && !joined.split(' ').any(|seen| seen == token) {
-                if !joined.is_empty() {
-                    joined.push(' ');
-                }
-                joined.push_str(token);
+        for token in distinct(named) {
+            if !joined.is_empty() {
+                joined.push(' ');
             }
+            joined.push_str(token);
         }
         Scope((!joined.is_empty()).then(|| joined.into()))
     }
@@ -59,6 +61,15 @@ impl Scope {
         self.tokens().any(|own| own == token)
     }
 
+    /// The part of this that a client and a user may have.
+    pub fn left_to(&self, client: &Client, user: Option<&User>) -> Scope {
+        let left = self.within(&client.scopes);
+        match user.and_then(|user| user.scopes.as_ref()) {
+            Some(limit) => left.within(limit),
+            None => left,
+        }
+    }
+
     /// Those of these tokens that `other` has too.
     pub fn within(&self, other: &Scope) -> Scope {
         if other.covers(self) {
@@ -68,54 +79,77 @@ impl Scope {
     }
 }
 
+/// So many are compared one by one; more are looked up, since a stranger may send thousands.
+const FEW: usize = 8;
+
+/// The items that are no repetition of one before, at a cost in proportion to their number.
+fn distinct<T: Copy + Eq + Hash>(items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let mut first = Vec::new();
+    let mut more = HashSet::new();
+    items.filter(move |&item| match first.len() < FEW {
+        true => {
+            let is_new = !first.contains(&item);
+            first.extend(is_new.then_some(item));
+            is_new
+        }
+        false => !first.contains(&item) && more.insert(item),
+    })
+}
+
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         self.as_str().fmt(f)
     }
 }
 
+const WELL_FORMED: Rule = Rule {
+    code: ErrorCode::InvalidScope,
+    broken: "the scope has a character that no scope can have",
+    source: "RFC 6749, section 3.3",
+};
+
+const CLIENT_MAY_ASK: Rule = Rule {
+    code: ErrorCode::InvalidScope,
+    broken: "the client may not ask for this scope",
+    source: "RFC 6749, section 3.3",
+};
+
+const SOMETHING_TO_GIVE: Rule = Rule {
+    code: ErrorCode::InvalidScope,
+    broken: "the user may give nothing of this scope",
+    source: "RFC 6749, section 3.3",
+};
+
 /// What a client that asks for `requested` may have: all of it or an error, and its default where
-/// it asks for nothing.
+/// it asks for nothing (RFC 6749, section 3.3).
 pub fn for_client(client: &Client, requested: Option<&str>) -> Result<Scope, OAuthError> {
     let Some(requested) = requested else {
         return Ok(client.default_scopes.clone());
     };
-    let scope = Scope::parse(requested)
-        .map_err(|Malformed| invalid("the scope has a character that none can have"))?;
-    match client.scopes.covers(&scope) {
-        // The same text is the same allocation, however many tokens carry it.
-        true if scope == client.default_scopes => Ok(client.default_scopes.clone()),
-        true => Ok(scope),
-        false => Err(invalid("the client may not ask for this scope")),
-    }
+    let scope = Scope::parse(requested).map_err(|Malformed| WELL_FORMED.error())?;
+    CLIENT_MAY_ASK.must(client.scopes.covers(&scope))?;
+    // The same text is the same allocation, however many tokens carry it.
+    Ok(match scope == client.default_scopes {
+        true => client.default_scopes.clone(),
+        false => scope,
+    })
 }
 
 /// The part of `scope` that this user can give; an error where there was something and nothing is
 /// left.
 pub fn for_user(scope: Scope, user: &User) -> Result<Scope, OAuthError> {
-    match &user.scopes {
-        Some(most) => narrowed(scope, most),
-        None => Ok(scope),
-    }
-}
-
-/// The part of `scope` that is within `most`; an error where there was something and nothing is
-/// left.
-pub fn narrowed(scope: Scope, most: &Scope) -> Result<Scope, OAuthError> {
-    let left = scope.within(most);
-    match left.is_empty() && !scope.is_empty() {
-        true => Err(invalid("nothing of this scope can be given")),
-        false => Ok(left),
-    }
-}
-
-fn invalid(description: &'static str) -> OAuthError {
-    OAuthError::new(ErrorCode::InvalidScope, description, "RFC 6749, section 3.3")
+    let Some(limit) = &user.scopes else { return Ok(scope) };
+    let left = scope.within(limit);
+    SOMETHING_TO_GIVE.must(!left.is_empty() || scope.is_empty())?;
+    Ok(left)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::registry::samples;
+    use std::cell::Cell;
+    use std::hash::Hasher;
 
     fn scope(text: &str) -> Scope {
         Scope::parse(text).unwrap()
@@ -137,5 +171,51 @@ mod tests {
             assert_eq!(Scope::parse(text), Err(Malformed), "{text:?}");
         }
         assert!(Scope::parse("!#[]~ https://a/b?c").is_ok());
+    }
+
+    /// An item that counts how often it is looked at.
+    #[derive(Clone, Copy)]
+    struct Counted<'a>(usize, &'a Cell<usize>);
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted<'_> {}
+
+    impl Hash for Counted<'_> {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.1.set(self.1.get() + 1);
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn repetitions_are_found_at_a_cost_in_proportion() {
+        let looks = |items: usize| {
+            let looks = Cell::new(0);
+            let given = (0..items).chain(0..items).map(|item| Counted(item, &looks));
+            assert_eq!(distinct(given).count(), items);
+            looks.get()
+        };
+        let (few, many) = (looks(1_000), looks(30_000));
+        assert!(many < few * 40, "30 times as many items cost {many} in place of {few} looks");
+        assert!(many < 30_000 * 2 * 16, "{many}");
+    }
+
+    #[test]
+    fn what_is_left_is_what_both_may_have() {
+        let mut client = samples::client("a");
+        let mut user = samples::user("u");
+        let granted = scope("write read admin");
+        assert_eq!(granted.left_to(&client, Some(&user)), scope("write read"));
+        assert_eq!(granted.left_to(&client, None), scope("write read"));
+        user.scopes = Some(scope("read other"));
+        assert_eq!(granted.left_to(&client, Some(&user)), scope("read"));
+        client.scopes = scope("write");
+        assert_eq!(granted.left_to(&client, Some(&user)), Scope::default());
     }
 }

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use crate::encode::hex;
+use crate::store::Key;
 
-/// An access token, refresh token, authorization code or device code: 160 random bits, so many
+/// An access token or a device code: 160 random bits as 40 lowercase hexadecimal digits, so many
 /// that none can be guessed (RFC 6749, section 10.10).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Token([u8; 20]);
 
 impl Token {
@@ -17,14 +17,73 @@ impl Token {
         Token(random_bytes())
     }
 
-    /// Reads 40 lowercase hexadecimal digits; nothing else can be one of ours.
-    pub fn parse(text: &str) -> Option<Token> {
-        hex::decode(text.as_bytes()).map(Token)
+    /// What it is found by.
+    pub fn key(&self) -> Key {
+        Key::of(&self.reveal())
+    }
+
+    /// What a presented token would be found by; `None` where it cannot be one of ours.
+    pub fn key_of(presented: &str) -> Option<Key> {
+        hex::decode::<20>(presented.as_bytes()).map(|_| Key::of(presented))
     }
 
     /// The digits, for the answer that gives it out and for nothing else.
     pub fn reveal(&self) -> hex::Digits<20> {
         hex::encode(&self.0)
+    }
+}
+
+/// The name that an authorization code and all refresh tokens after it begin with: 24 digits, 96
+/// random bits.
+#[derive(Clone, Copy)]
+pub struct FamilyName([u8; 12]);
+
+impl FamilyName {
+    /// A fresh one from the operating system.
+    pub fn random() -> FamilyName {
+        FamilyName(random_bytes())
+    }
+
+    /// What the family is found by.
+    pub fn key(&self) -> Key {
+        Key::of(&hex::encode(&self.0))
+    }
+}
+
+/// An authorization code or a refresh token: the 24 digits of its family, which stay through every
+/// rotation, then 40 that are new each time.
+///
+/// Whoever comes with a living family's name and other digits than those that are good has a used
+/// one. So it is known for what it is without being remembered (RFC 9700, section 4.14.2).
+#[derive(Clone, Copy)]
+pub struct FamilyToken {
+    pub family: FamilyName,
+    secret: [u8; 20],
+}
+
+impl FamilyToken {
+    /// A fresh one of this family.
+    pub fn of(family: FamilyName) -> FamilyToken {
+        FamilyToken { family, secret: random_bytes() }
+    }
+
+    /// Reads 64 lowercase hexadecimal digits; nothing else can be one of ours.
+    pub fn parse(presented: &str) -> Option<FamilyToken> {
+        let (family, secret) = presented.as_bytes().split_at_checked(24)?;
+        Some(FamilyToken { family: FamilyName(hex::decode(family)?), secret: hex::decode(secret)? })
+    }
+
+    /// What tells it from the others of its family.
+    pub fn key(&self) -> Key {
+        Key::of(&hex::encode(&self.secret))
+    }
+
+    /// The digits, for the answer that gives it out and for nothing else.
+    pub fn reveal(&self) -> hex::Digits<32> {
+        let mut bytes = [0; 32];
+        bytes[..12].copy_from_slice(&self.family.0);
+        bytes[12..].copy_from_slice(&self.secret);
+        hex::encode(&bytes)
     }
 }
 
@@ -62,16 +121,15 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     })
 }
 
-impl Hash for Token {
-    /// Eight of its bytes say enough: they are random.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(u64::from_le_bytes(*self.0.first_chunk().expect("there are 20 bytes")));
-    }
-}
-
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("Token")
+    }
+}
+
+impl fmt::Debug for FamilyToken {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("FamilyToken")
     }
 }
 
@@ -99,10 +157,27 @@ mod tests {
         let token = Token::random();
         let text = token.reveal();
         assert_eq!(text.len(), 40);
-        assert_eq!(Token::parse(&text), Some(token));
-        assert_eq!(Token::parse(&text[1..]), None);
-        assert_eq!(Token::parse(&text.replace(|c: char| c.is_ascii_hexdigit(), "A")), None);
-        assert_ne!(token, Token::random());
+        assert_eq!(Token::key_of(&text), Some(token.key()));
+        for wrong in [&text[1..], &"A".repeat(40), &"g".repeat(40), &format!("{}0", &*text)] {
+            assert_eq!(Token::key_of(wrong), None);
+        }
+        assert_ne!(token.key(), Token::random().key());
         assert_eq!(format!("{token:?}"), "Token");
+    }
+
+    #[test]
+    fn a_familys_tokens_begin_alike() {
+        let family = FamilyName::random();
+        let [first, second] = [FamilyToken::of(family), FamilyToken::of(family)];
+        let (text, other) = (first.reveal(), second.reveal());
+        assert_eq!((text.len(), &text[..24]), (64, &other[..24]));
+        assert_ne!(text[24..], other[24..]);
+        let read = FamilyToken::parse(&text).unwrap();
+        assert_eq!((read.family.key(), read.key()), (family.key(), first.key()));
+        assert_ne!(first.key(), second.key());
+        for wrong in ["", &text[1..], &"A".repeat(64), &format!("{}0", &*text), &"é".repeat(32)] {
+            assert!(FamilyToken::parse(wrong).is_none());
+        }
+        assert_eq!(format!("{first:?}"), "FamilyToken");
     }
 }

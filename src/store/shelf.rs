@@ -1,38 +1,45 @@
-//! Where tokens of one kind stand: found by value, ended by age, swept out by expiry. Each of
-//! these costs the same with ten tokens and with a million.
+//! Where rows of one kind stand: found by key, ended by age, swept out by expiry. Each of these
+//! costs the same with ten rows and with a million.
 //!
-//! Every token has a row. Two chains run through the rows: one for each client in the order of
-//! issue, so that its oldest token is at hand, and one for each [`SPAN`] of time in which tokens
-//! expire, so that a sweep touches nothing that is alive.
+//! Two chains run through the rows: one for each client in the order of issue, so that its oldest
+//! is at hand, and one for each [`SPAN`] of time in which rows expire, so that a sweep touches
+//! nothing that is alive.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use super::fold::Fold;
+use super::key::Key;
+use super::rows::Number;
 use super::smooth_map::SmoothMap;
-use crate::oauth::{Timestamp, Token};
+use crate::oauth::Timestamp;
 
-/// Milliseconds of expiry that are swept together: the longest that an expired token stays.
+/// Milliseconds of expiry that are swept together: the longest that an expired row stays.
 const SPAN: u64 = 16_000;
 /// Rows that are allocated together. Growth never moves a row.
 const BLOCK: usize = 1024;
 const NONE: u32 = u32::MAX;
 
+/// What a shelf has to know of a row.
+pub trait Kept {
+    fn client(&self) -> Number;
+    /// The resource owner, where there is one.
+    fn user(&self) -> Option<Number>;
+    /// From when on no look-up finds it.
+    fn gone(&self) -> Timestamp;
+}
+
 pub struct Shelf<T> {
-    index: SmoothMap<Token, u32>,
+    index: SmoothMap<Key, u32>,
     /// Full blocks and a last one that may not be, so that row `i` is at `i / BLOCK, i % BLOCK`.
     blocks: Vec<Vec<Row<T>>>,
+    /// By number.
     clients: Vec<Line>,
-    client_numbers: HashMap<Arc<str>, u32, Fold>,
     due: BTreeMap<u64, Chain>,
 }
 
 struct Row<T> {
-    token: Token,
-    client: u32,
+    key: Key,
     /// Neighbours in the chains [`AGE`] and [`DUE`].
     links: [Link; 2],
-    expires: Timestamp,
     value: T,
 }
 
@@ -51,28 +58,21 @@ struct Chain {
     last: u32,
 }
 
+/// The rows of one client.
+#[derive(Clone, Copy)]
 struct Line {
-    client: Arc<str>,
     chain: Chain,
     length: usize,
 }
 
-/// A token on the shelf.
-pub struct Entry<'a, T> {
-    pub client: &'a Arc<str>,
-    pub expires: Timestamp,
-    pub value: &'a T,
-}
-
 const EMPTY: Chain = Chain { first: NONE, last: NONE };
 
-impl<T> Shelf<T> {
+impl<T: Kept> Shelf<T> {
     pub fn new() -> Shelf<T> {
         Shelf {
             index: SmoothMap::new(),
             blocks: Vec::new(),
             clients: Vec::new(),
-            client_numbers: HashMap::with_hasher(Fold::random()),
             due: BTreeMap::new(),
         }
     }
@@ -84,77 +84,62 @@ impl<T> Shelf<T> {
         }
     }
 
-    /// Adds a token. Where its client has `most` already, which is one at least, the oldest of them
-    /// goes and is given back; the new one stands in its row, so that no other has to move.
-    pub fn insert(
-        &mut self,
-        token: Token,
-        client: &Arc<str>,
-        expires: Timestamp,
-        value: T,
-        most: usize,
-    ) -> Option<(Token, T)> {
-        let client = self.client_number(client);
+    /// How many rows this client has.
+    pub fn len_of(&self, client: Number) -> usize {
+        self.clients.get(client.0 as usize).map_or(0, |line| line.length)
+    }
+
+    /// Adds a row whose key is not there yet. Where its client has `limit` already, which is one at
+    /// least, the oldest of them goes and is given back; the new one stands in its place, so that
+    /// no other has to move.
+    pub fn insert(&mut self, key: Key, value: T, limit: usize) -> Option<(Key, T)> {
+        let client = value.client();
         let link = Link { before: NONE, after: NONE };
-        let row = Row { token, client, links: [link; 2], expires, value };
-        let line = &self.clients[client as usize];
-        let (at, oldest) = match line.length < most {
+        let row = Row { key, links: [link; 2], value };
+        let (at, oldest) = match self.len_of(client) < limit {
             true => (self.push(row), None),
             false => {
-                let at = line.chain.first;
+                let at = self.line(client).chain.first;
                 self.detach(at);
                 let oldest = std::mem::replace(self.row_mut(at), row);
-                (at, Some((oldest.token, oldest.value)))
+                (at, Some((oldest.key, oldest.value)))
             }
         };
-        self.index.insert(token, at);
+        self.index.insert(key, at);
         self.append(AGE, at);
         self.append(DUE, at);
-        self.clients[client as usize].length += 1;
+        self.line(client).length += 1;
         oldest
     }
 
-    /// A token that has not expired.
-    pub fn get(&self, token: &Token, now: Timestamp) -> Option<Entry<'_, T>> {
-        let row = self.row(*self.index.get(token)?);
-        (now < row.expires).then(|| Entry {
-            client: &self.clients[row.client as usize].client,
-            expires: row.expires,
-            value: &row.value,
-        })
+    /// A row that is not gone.
+    pub fn get(&self, key: &Key, now: Timestamp) -> Option<&T> {
+        let value = &self.row(*self.index.get(key)?).value;
+        (now < value.gone()).then_some(value)
     }
 
-    /// The value of a token, expired or not.
-    pub fn get_mut(&mut self, token: &Token) -> Option<&mut T> {
-        let at = *self.index.get(token)?;
+    /// The row of a key, gone or not. Who changes it leaves its client and its end as they are.
+    pub fn get_mut(&mut self, key: &Key) -> Option<&mut T> {
+        let at = *self.index.get(key)?;
         Some(&mut self.row_mut(at).value)
     }
 
-    /// Takes a token out, expired or not.
-    pub fn remove(&mut self, token: &Token) -> Option<T> {
-        let at = *self.index.get(token)?;
+    /// Takes a row out, gone or not.
+    pub fn remove(&mut self, key: &Key) -> Option<T> {
+        let at = *self.index.get(key)?;
         Some(self.remove_at(at).1)
     }
 
-    /// Takes out one token that has been expired for up to [`SPAN`] or longer, if there is one.
-    pub fn pop_expired(&mut self, now: Timestamp) -> Option<(Token, T)> {
+    /// Takes out one row that has been gone for up to [`SPAN`] or longer, if there is one.
+    pub fn pop_gone(&mut self, now: Timestamp) -> Option<(Key, T)> {
         let (&span, chain) = self.due.first_key_value()?;
         let at = chain.first;
         ((span + 1) * SPAN <= now.0).then(|| self.remove_at(at))
     }
 
-    /// Takes out the row at `at` if it is there and `unwanted`, which is told its client and value.
-    pub fn remove_row_if(
-        &mut self,
-        at: usize,
-        unwanted: impl FnOnce(&str, &T) -> bool,
-    ) -> Option<(Token, T)> {
-        if at >= self.len() {
-            return None;
-        }
-        let row = self.row(at as u32);
-        let client = &self.clients[row.client as usize].client;
-        unwanted(client, &row.value).then(|| self.remove_at(at as u32))
+    /// The key and the row at this place, from 0 to the length.
+    pub fn at(&self, at: usize) -> Option<(Key, &T)> {
+        (at < self.len()).then(|| self.row(at as u32)).map(|row| (row.key, &row.value))
     }
 
     fn row(&self, at: u32) -> &Row<T> {
@@ -165,14 +150,12 @@ impl<T> Shelf<T> {
         &mut self.blocks[at as usize / BLOCK][at as usize % BLOCK]
     }
 
-    fn client_number(&mut self, client: &Arc<str>) -> u32 {
-        if let Some(&number) = self.client_numbers.get(client) {
-            return number;
+    fn line(&mut self, client: Number) -> &mut Line {
+        let at = client.0 as usize;
+        if self.clients.len() <= at {
+            self.clients.resize(at + 1, Line { chain: EMPTY, length: 0 });
         }
-        let number = self.clients.len() as u32;
-        self.client_numbers.insert(Arc::clone(client), number);
-        self.clients.push(Line { client: Arc::clone(client), chain: EMPTY, length: 0 });
-        number
+        &mut self.clients[at]
     }
 
     /// Puts a row behind the last one, and says where that is.
@@ -190,7 +173,7 @@ impl<T> Shelf<T> {
     }
 
     /// Takes the row at `at` out of everything; the last row moves into its place.
-    fn remove_at(&mut self, at: u32) -> (Token, T) {
+    fn remove_at(&mut self, at: u32) -> (Key, T) {
         self.detach(at);
         let block = self.blocks.last_mut().expect("there is a row");
         let last = block.pop().expect("a block is never empty");
@@ -198,26 +181,26 @@ impl<T> Shelf<T> {
             self.blocks.pop();
         }
         if self.len() as u32 == at {
-            return (last.token, last.value);
+            return (last.key, last.value);
         }
         let removed = std::mem::replace(self.row_mut(at), last);
         self.moved_to(at);
-        (removed.token, removed.value)
+        (removed.key, removed.value)
     }
 
     /// Takes the row at `at` out of the chains and the index; it still stands there.
     fn detach(&mut self, at: u32) {
         self.unlink(AGE, at);
         self.unlink(DUE, at);
-        let (token, client) = (self.row(at).token, self.row(at).client);
-        self.clients[client as usize].length -= 1;
-        self.index.remove(&token);
+        let (key, client) = (self.row(at).key, self.row(at).value.client());
+        self.line(client).length -= 1;
+        self.index.remove(&key);
     }
 
     /// Tells its neighbours and the index that a row now stands at `at`.
     fn moved_to(&mut self, at: u32) {
-        let (token, links) = (self.row(at).token, self.row(at).links);
-        if let Some(place) = self.index.get_mut(&token) {
+        let (key, links) = (self.row(at).key, self.row(at).links);
+        if let Some(place) = self.index.get_mut(&key) {
             *place = at;
         }
         for (which, link) in links.into_iter().enumerate() {
@@ -234,10 +217,10 @@ impl<T> Shelf<T> {
 
     /// The chain to which the row at `at` belongs.
     fn chain_of(&mut self, which: usize, at: u32) -> &mut Chain {
-        let (client, expires) = (self.row(at).client, self.row(at).expires);
+        let (client, gone) = (self.row(at).value.client(), self.row(at).value.gone());
         match which {
-            AGE => &mut self.clients[client as usize].chain,
-            _ => self.due.entry(expires.0 / SPAN).or_insert(EMPTY),
+            AGE => &mut self.line(client).chain,
+            _ => self.due.entry(gone.0 / SPAN).or_insert(EMPTY),
         }
     }
 
@@ -264,7 +247,7 @@ impl<T> Shelf<T> {
             after => self.row_mut(after).links[which].before = before,
         }
         if which == DUE && before == NONE && after == NONE {
-            let span = self.row(at).expires.0 / SPAN;
+            let span = self.row(at).value.gone().0 / SPAN;
             self.due.remove(&span);
         }
     }
@@ -277,33 +260,46 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000_000);
 
+    #[derive(Clone, Debug, PartialEq)]
+    struct Sample(u32, Timestamp);
+
+    impl Kept for Sample {
+        fn client(&self) -> Number {
+            Number(self.0)
+        }
+        fn user(&self) -> Option<Number> {
+            None
+        }
+        fn gone(&self) -> Timestamp {
+            self.1
+        }
+    }
+
+    fn key(number: usize) -> Key {
+        Key::of(&number.to_string())
+    }
+
     #[test]
-    fn a_token_is_there_until_it_expires() {
+    fn a_row_is_there_until_it_is_gone() {
         let mut shelf = Shelf::new();
-        let (token, client) = (Token::random(), "c".into());
-        assert!(shelf.insert(token, &client, NOW.plus_seconds(60), 'v', 9).is_none());
-        let entry = shelf.get(&token, NOW.plus_seconds(59)).unwrap();
-        assert_eq!(
-            (&**entry.client, entry.expires, *entry.value),
-            ("c", NOW.plus_seconds(60), 'v')
-        );
-        assert!(shelf.get(&token, NOW.plus_seconds(60)).is_none());
-        assert!(shelf.pop_expired(NOW.plus_seconds(59)).is_none());
-        assert_eq!(shelf.pop_expired(NOW.plus_seconds(60 + 16)), Some((token, 'v')));
-        assert_eq!(shelf.len(), 0);
+        let row = Sample(1, NOW.plus_seconds(60));
+        assert!(shelf.insert(key(1), row.clone(), 9).is_none());
+        assert_eq!(shelf.get(&key(1), NOW.plus_seconds(59)), Some(&row));
+        assert!(shelf.get(&key(1), NOW.plus_seconds(60)).is_none());
+        assert!(shelf.pop_gone(NOW.plus_seconds(59)).is_none());
+        assert_eq!(shelf.pop_gone(NOW.plus_seconds(60 + 16)), Some((key(1), row)));
+        assert_eq!((shelf.len(), shelf.len_of(Number(1))), (0, 0));
     }
 
     #[test]
     fn each_client_loses_its_own_oldest() {
         let mut shelf = Shelf::new();
-        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let tokens: Vec<_> = (0..4).map(|_| Token::random()).collect();
-        for (i, token) in tokens.iter().enumerate() {
-            let client = if i == 1 { &b } else { &a };
-            let gone = shelf.insert(*token, client, NOW.plus_seconds(1), i, 2);
-            assert_eq!(gone, (i == 3).then_some((tokens[0], 0)));
+        for i in 0..4 {
+            let row = Sample(u32::from(i == 1), NOW.plus_seconds(1));
+            let gone = shelf.insert(key(i), row, 2).map(|(key, _)| key);
+            assert_eq!(gone, (i == 3).then_some(key(0)));
         }
-        assert_eq!(shelf.len(), 3);
+        assert_eq!((shelf.len(), shelf.len_of(Number(0)), shelf.len_of(Number(1))), (3, 2, 1));
     }
 
     #[derive(Clone, Debug)]
@@ -326,39 +322,38 @@ mod tests {
         /// Whatever is done to it, a shelf tells the same as a plain list.
         #[test]
         fn agrees_with_a_list(steps in proptest::collection::vec(step(), 0..400)) {
-            const MOST: usize = 40;
-            let names: Vec<Arc<str>> = ["a", "b", "c"].map(Arc::from).to_vec();
+            const LIMIT: usize = 40;
             let mut shelf = Shelf::new();
-            let mut list: Vec<(Token, u8, Timestamp)> = Vec::new();
-            for step in steps {
+            let mut list: Vec<(Key, Sample)> = Vec::new();
+            for (number, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Insert { client, seconds } => {
-                        let (token, expires) = (Token::random(), NOW.plus_seconds(seconds.into()));
-                        let gone = shelf.insert(token, &names[usize::from(client)], expires, client, MOST);
-                        list.push((token, client, expires));
-                        let own: Vec<_> = list.iter().filter(|row| row.1 == client).collect();
-                        let oldest = (own.len() > MOST).then(|| own[0].0);
-                        prop_assert_eq!(gone.map(|(token, _)| token), oldest);
-                        list.retain(|row| Some(row.0) != oldest);
+                        let row = Sample(client.into(), NOW.plus_seconds(seconds.into()));
+                        let gone = shelf.insert(key(number), row.clone(), LIMIT);
+                        list.push((key(number), row.clone()));
+                        let own: Vec<_> = list.iter().filter(|(_, own)| own.0 == row.0).collect();
+                        let oldest = (own.len() > LIMIT).then(|| own[0].0);
+                        prop_assert_eq!(gone.map(|(key, _)| key), oldest);
+                        list.retain(|(key, _)| Some(*key) != oldest);
                     }
                     Step::Remove(which) if !list.is_empty() => {
-                        let (token, client, _) = list.remove(usize::from(which) % list.len());
-                        prop_assert_eq!(shelf.remove(&token), Some(client));
+                        let (key, row) = list.remove(usize::from(which) % list.len());
+                        prop_assert_eq!(shelf.remove(&key), Some(row));
                     }
                     Step::Remove(_) => {}
                     Step::Expire(seconds) => {
                         let now = NOW.plus_seconds(seconds.into());
-                        while let Some((token, _)) = shelf.pop_expired(now) {
-                            let at = list.iter().position(|row| row.0 == token).unwrap();
-                            prop_assert!(list.remove(at).2 <= now);
+                        while let Some((key, _)) = shelf.pop_gone(now) {
+                            let at = list.iter().position(|row| row.0 == key).unwrap();
+                            prop_assert!(list.remove(at).1.1 <= now);
                         }
-                        let late = |row: &&(Token, u8, Timestamp)| row.2.plus_seconds(16) <= now;
-                        prop_assert_eq!(list.iter().filter(late).count(), 0);
+                        let late = list.iter().any(|(_, row)| row.1.plus_seconds(16) <= now);
+                        prop_assert!(!late);
                     }
                 }
                 prop_assert_eq!(shelf.len(), list.len());
-                for (token, client, _) in &list {
-                    prop_assert_eq!(shelf.get(token, Timestamp(0)).map(|entry| *entry.value), Some(*client));
+                for (key, row) in &list {
+                    prop_assert_eq!(shelf.get(key, Timestamp(0)), Some(row));
                 }
             }
         }

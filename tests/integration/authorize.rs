@@ -120,7 +120,7 @@ fn allow_gives_a_code_and_the_code_a_token() {
     );
     assert_eq!(
         (answer.status, answer.field("Cache-Control"), code.len()),
-        (303, Some("no-store"), 40)
+        (303, Some("no-store"), 64)
     );
     let token = redeem(&server, &code, &format!("&{CB}&code_verifier={VERIFIER}"));
     assert_eq!(

@@ -9,6 +9,7 @@ mod clients;
 mod configuration;
 mod cors;
 mod device;
+mod families;
 mod http;
 mod introspection;
 mod layers;

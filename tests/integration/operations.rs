@@ -41,7 +41,7 @@ fn every_request_is_one_line_with_its_reason() {
         [
             "127.0.0.1 POST /oauth/token 200 client=app user=ann",
             "127.0.0.1 POST /oauth/token 200 client=app user=ann",
-            "127.0.0.1 POST /oauth/token 400 client=app reason=\"refresh token used twice: 2 tokens ended (RFC 9700, section 4.14)\"",
+            "127.0.0.1 POST /oauth/token 400 client=app reason=\"refresh token reused: 2 tokens revoked (RFC 9700, section 4.14.2)\"",
             "127.0.0.1 POST /oauth/token 401 reason=\"there is no such client (RFC 6749, section 5.2)\"",
             "192.0.2.1 GET /nothing 404",
             "127.0.0.1 - - 400 reason=\"the request line is malformed (RFC 9112, section 3)\"",

@@ -397,7 +397,7 @@ pub fn eventually(mut holds: impl FnMut() -> bool, what: &str) {
     }
 }
 
-/// The text with every 40 digits as `TOKEN`.
+/// The text with every 40 or 64 digits as `TOKEN`.
 pub fn without_tokens(text: &str) -> String {
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let mut out = String::new();
@@ -405,7 +405,7 @@ pub fn without_tokens(text: &str) -> String {
         if i > 0 {
             out.push('"');
         }
-        let is_token = piece.len() == 40 && piece.chars().all(is_digit);
+        let is_token = matches!(piece.len(), 40 | 64) && piece.chars().all(is_digit);
         out.push_str(if is_token { "TOKEN" } else { piece });
     }
     out

@@ -11,9 +11,8 @@ use crate::encode::form::Form;
 use crate::encode::html::escape;
 use crate::http::{Response, Status};
 use crate::oauth::authorize::{self, AuthorizationRequest};
-use crate::oauth::device::UserCode;
+use crate::oauth::device::Found;
 use crate::oauth::{ErrorCode, OAuthError, Outcome, Scope, redirect_uri};
-use crate::store::PendingDevice;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -94,20 +93,20 @@ pub fn authorize(
 
 /// The device's page: the code, and who asks where the code is known.
 pub fn device(
-    known: Option<(&UserCode, &PendingDevice)>,
+    known: Option<&Found>,
     form: &Form,
     problem: Option<Problem>,
     outcome: &mut Outcome,
 ) -> Response {
     let (intro, code) = match known {
-        Some((code, device)) => (
+        Some(found) => (
             format!(
                 "{}\n<p class=\"note\">Allow this only if your device shows the code \
                  <strong>{}</strong>.</p>\n",
-                who(&device.client, &device.scope),
-                code.reveal()
+                who(&found.client.id, &found.device.scope),
+                found.user_code.reveal()
             ),
-            code.reveal(),
+            found.user_code.reveal(),
         ),
         None => (
             "<h1>Connect a device</h1>\n<p>Enter the code that your device shows.</p>\n".into(),
@@ -132,22 +131,22 @@ pub fn device(
     show_with("Connect a device", &body, problem, outcome)
 }
 
-pub fn device_allowed(device: &PendingDevice) -> Response {
-    let client = escape(&device.client);
+pub fn device_allowed(found: &Found) -> Response {
+    let client = escape(&found.client.id);
     let text = format!(
         "<strong>{client}</strong> is connected. You can close this page and go back to your device."
     );
     outcome(Status::Ok, "Device connected", &text)
 }
 
-pub fn device_denied(device: &PendingDevice) -> Response {
-    let client = escape(&device.client);
+pub fn device_denied(found: &Found) -> Response {
+    let client = escape(&found.client.id);
     let text = format!("<strong>{client}</strong> got no access. You can close this page.");
     outcome(Status::Ok, "Access denied", &text)
 }
 
-pub fn device_nothing_to_give(device: &PendingDevice) -> Response {
-    let client = escape(&device.client);
+pub fn device_nothing_to_give(found: &Found) -> Response {
+    let client = escape(&found.client.id);
     let text = format!(
         "Nothing of what <strong>{client}</strong> asks for is yours to give, so it got no access."
     );

@@ -1,16 +1,31 @@
-//! `grant_type=client_credentials` (RFC 6749, section 4.4).
+//! `grant_type=client_credentials` (RFC 6749, section 4.4): the client acts for itself.
+//!
+//!     client ──── its own id and secret ────> token endpoint
+//!            <─── access token ──────────────
+//!
+//!     POST /oauth/token
+//!     Authorization: Basic Y29uZmlkZW50aWFsQXBwbGljYXRpb246dG9wU2VjcmV0
+//!
+//!     grant_type=client_credentials&scope=read
+//!
+//!     {"token_type":"bearer","access_token":"72ab…25","expires_in":3600,"scope":"read"}
 
-use super::TokenRequest;
+use super::issue::Granted;
+use super::{TokenRequest, TokenResponse};
 use crate::oauth::{OAuthError, Outcome, scope};
-use crate::store::TokenResponse;
+use crate::store::OnlyIf;
 
-/// The client acts for itself. The configuration gives this grant to no public client, since it
-/// would be anyone's (RFC 6749, section 4.4).
+/// An access token for the client alone.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     _: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
+    // "MUST only be used by confidential clients": the configuration gives this grant to no other,
+    // and a confidential client has shown its secret by now (RFC 6749, sections 4.4 and 4.4.2).
     let scope = scope::for_client(request.client, request.form.get("scope"))?;
-    let known = &request.known;
-    Ok(known.store.issue_for_client(known.registry, request.client, scope, request.origin.now))
+    // "A refresh token SHOULD NOT be included": the client can ask again (RFC 6749, section 4.4.3).
+    let granted = Granted { family: None, user: None, scope: scope.clone() };
+    let (changes, response) = request.fresh(&granted, scope).split();
+    let _ = request.known.store.apply(OnlyIf::Always, changes);
+    Ok(response)
 }

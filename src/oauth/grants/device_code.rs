@@ -1,15 +1,173 @@
-//! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628, section 3.4).
+//! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628, sections 3.4 and 3.5).
+//!
+//!     device ── device code ──> token endpoint         again and again, at the interval
+//!            <── authorization_pending ──
+//!     person ── user code, name, password, allow ──> /oauth/device
+//!     device ── device code ──> token endpoint
+//!            <── access token, refresh token ──
+//!
+//!     POST /oauth/token                                     as a client
+//!     grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=9a12…7c
+//!
+//!     {"error":"authorization_pending","error_description":"the person has not decided yet"}
 
-use super::TokenRequest;
-use crate::oauth::{OAuthError, Outcome};
-use crate::store::TokenResponse;
+use super::issue::Granted;
+use super::{TokenRequest, TokenResponse};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, Rule, Timestamp, Token};
+use crate::store::{Change, Decision, Device, OnlyIf};
+
+const SOURCE: &str = "RFC 8628, section 3.5";
+
+const GOOD: Rule = Rule {
+    code: ErrorCode::InvalidGrant,
+    broken: "the device code is unknown or already used",
+    source: SOURCE,
+};
+
+const ALIVE: Rule =
+    Rule { code: ErrorCode::ExpiredToken, broken: "the device code has expired", source: SOURCE };
+
+const NOT_DENIED: Rule = Rule {
+    code: ErrorCode::AccessDenied,
+    broken: "the person has denied the request",
+    source: SOURCE,
+};
+
+const AT_INTERVAL: Rule = Rule {
+    code: ErrorCode::SlowDown,
+    broken: "the device polls too often; wait 5 seconds longer",
+    source: SOURCE,
+};
+
+const DECIDED: Rule = Rule {
+    code: ErrorCode::AuthorizationPending,
+    broken: "the person has not decided yet",
+    source: SOURCE,
+};
+
+/// "The interval MUST be increased by 5 seconds."
+const SLOWER: u64 = 5;
 
 /// One poll: most of them hear that the person has not decided yet.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
-    _: &mut Outcome<'k>,
+    outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
-    let code = request.required("device_code", "RFC 8628, section 3.4")?;
-    let known = &request.known;
-    known.store.poll_device(known.registry, request.client, code, request.origin.now)
+    let presented = request.required("device_code", "RFC 8628, section 3.4")?;
+    let key = Token::key_of(presented).ok_or_else(|| GOOD.error())?;
+    let (store, now) = (request.known.store, request.origin.now);
+    let device = store.device(&key, now).ok_or_else(|| GOOD.error())?;
+    // "Verify that the device code was issued to the client": another's is as good as none.
+    GOOD.must(device.client == request.client.number)?;
+    ALIVE.must(now < device.expires)?;
+    let (user, scope) = match &device.decision {
+        None => return Err(wait(request, (key, &device))),
+        Some(Decision::Denied) => return Err(NOT_DENIED.error()),
+        Some(Decision::Allowed { user, scope }) => (*user, scope.clone()),
+    };
+    // Whoever was taken out of the configuration meanwhile gives nothing any more.
+    let known = request.known.registry.user_numbered(user).ok_or_else(|| GOOD.error())?;
+    outcome.user = Some(known);
+    let granted = Granted { family: request.family_name(), user: Some(user), scope };
+    let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
+    // Two polls at once: one gets the tokens.
+    let taken =
+        store.apply(OnlyIf::Allowed(key), [Change::TakeDevice(key)].into_iter().chain(fresh));
+    taken.map(|_| response).map_err(|_| GOOD.error())
+}
+
+/// What a device hears whose person has not decided yet; the next poll is measured from this one.
+fn wait(request: &TokenRequest, (key, device): (crate::store::Key, &Device)) -> OAuthError {
+    let now = request.origin.now;
+    let (error, interval) = match too_early(device, now) {
+        true => (AT_INTERVAL.error(), device.interval + SLOWER),
+        false => (DECIDED.error(), device.interval),
+    };
+    let _ = request.known.store.apply(OnlyIf::Undecided(key), [Change::Poll(key, now, interval)]);
+    error
+}
+
+/// "The client SHOULD wait between polling requests": at least the interval.
+fn too_early(device: &Device, now: Timestamp) -> bool {
+    device.polled.is_some_and(|polled| now < polled.plus_seconds(device.interval))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::grants::samples::{NOW, World};
+    use crate::oauth::{Scope, UserCode};
+
+    /// The code of the error with which the poll of `id` is answered after so many seconds.
+    fn poll(world: &World, id: &str, code: &Token, seconds: u64) -> Result<(), ErrorCode> {
+        let form = format!(
+            "grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code={}",
+            &*code.reveal()
+        );
+        let answer = world.grant(id, &form, NOW.plus_seconds(seconds));
+        answer.map(drop).map_err(|error| error.code)
+    }
+
+    fn decide(world: &World, code: &UserCode, decision: Decision) -> bool {
+        let (key, _) = world.store.device_showing(code, NOW).unwrap();
+        world.store.apply(OnlyIf::Undecided(key), [Change::Decide(key, decision)]).is_ok()
+    }
+
+    fn allowed(world: &World) -> Decision {
+        let user = world.registry.user("user").unwrap().number;
+        Decision::Allowed { user, scope: Scope::default() }
+    }
+
+    #[test]
+    fn a_device_polls_at_its_interval_and_gets_its_token_once() {
+        use ErrorCode::{AuthorizationPending, InvalidGrant, SlowDown};
+        let world = World::new();
+        let (code, user_code) = world.device("a");
+        for (seconds, expected) in [
+            (0, AuthorizationPending),
+            (5, AuthorizationPending),
+            (9, SlowDown),
+            (18, SlowDown),
+            (33, AuthorizationPending),
+        ] {
+            assert_eq!(poll(&world, "a", &code, seconds), Err(expected), "{seconds}");
+        }
+        assert!(decide(&world, &user_code, allowed(&world)));
+        assert!(world.store.device_showing(&user_code, NOW).is_none());
+        assert_eq!(poll(&world, "b", &code, 34), Err(InvalidGrant));
+        assert_eq!(poll(&world, "a", &code, 34), Ok(()));
+        assert_eq!(poll(&world, "a", &code, 35), Err(InvalidGrant));
+    }
+
+    #[test]
+    fn a_denied_device_hears_so() {
+        let world = World::new();
+        let (code, user_code) = world.device("a");
+        assert!(decide(&world, &user_code, Decision::Denied));
+        assert_eq!(poll(&world, "a", &code, 0), Err(ErrorCode::AccessDenied));
+    }
+
+    #[test]
+    fn a_device_hears_of_its_end_for_a_while() {
+        let world = World::new();
+        let (code, user_code) = world.device("a");
+        for (seconds, expected) in [
+            (600, ErrorCode::ExpiredToken),
+            (629, ErrorCode::ExpiredToken),
+            (630, ErrorCode::InvalidGrant),
+        ] {
+            assert_eq!(poll(&world, "a", &code, seconds), Err(expected), "{seconds}");
+        }
+        let showing = |seconds| world.store.device_showing(&user_code, NOW.plus_seconds(seconds));
+        assert!(showing(599).is_some() && showing(600).is_none());
+    }
+
+    #[test]
+    fn who_was_removed_gives_nothing_any_more() {
+        let mut world = World::new();
+        let (code, user_code) = world.device("a");
+        assert!(decide(&world, &user_code, allowed(&world)));
+        world.reload(&["a", "b"], &[]);
+        assert_eq!(poll(&world, "a", &code, 0), Err(ErrorCode::InvalidGrant));
+    }
 }

@@ -1,14 +1,19 @@
-//! The token endpoint's `grant_type`s, one file each (RFC 6749, section 4).
+//! The token endpoint's grants: one file for each `grant_type`, with the request and the answer at
+//! its top and every rule of its section in it.
+//!
+//! Each reads first and decides, and then makes one step of the store, which happens once or not
+//! at all.
 
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod issue;
 mod password;
 mod refresh_token;
 
 use super::{Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule};
+use super::{FamilyToken, Scope, Token};
 use crate::encode::form::Form;
-use crate::store::TokenResponse;
 
 /// What the token endpoint knows by name.
 pub const PARAMETERS: [&str; 11] = [
@@ -33,6 +38,16 @@ pub struct TokenRequest<'k, 'r> {
     pub origin: Origin,
 }
 
+/// What a successful token request gives (RFC 6749, section 5.1).
+#[derive(Debug)]
+pub struct TokenResponse {
+    pub access_token: Token,
+    /// Seconds.
+    pub expires_in: u64,
+    pub refresh_token: Option<FamilyToken>,
+    pub scope: Scope,
+}
+
 impl<'r> TokenRequest<'_, 'r> {
     /// A parameter that this grant cannot do without.
     fn required(&self, name: &'static str, source: &'static str) -> Result<&'r str, OAuthError> {
@@ -40,7 +55,7 @@ impl<'r> TokenRequest<'_, 'r> {
     }
 }
 
-/// A grant: one file for each, whose first lines show the request.
+/// One grant's rules.
 type Grant =
     for<'k> fn(&TokenRequest<'k, '_>, &mut Outcome<'k>) -> Result<TokenResponse, OAuthError>;
 
@@ -56,12 +71,12 @@ fn of_type(grant_type: GrantType) -> Grant {
 
 const KNOWN_TYPE: Rule = Rule {
     code: ErrorCode::UnsupportedGrantType,
-    broken: "the grant_type is not one that this server knows",
+    broken: "this server does not know the grant_type",
     source: "RFC 6749, section 5.2",
 };
 
-/// "Not authorized to use this authorization grant type."
-pub const ALLOWED: Rule = Rule {
+/// "Not authorized to use this authorization grant type", at the token endpoint.
+const MAY_USE: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
     broken: "the client may not use this grant",
     source: "RFC 6749, section 5.2",
@@ -74,9 +89,11 @@ pub fn grant<'k>(
 ) -> Result<TokenResponse, OAuthError> {
     let named = request.required("grant_type", "RFC 6749, section 5.2")?;
     let grant_type = GrantType::parse(named).ok_or_else(|| KNOWN_TYPE.error())?;
-    ALLOWED.must(request.client.may(grant_type))?;
+    MAY_USE.must(request.client.may(grant_type))?;
     let response = of_type(grant_type)(request, outcome)?;
     outcome.issued = Some(grant_type);
-    outcome.user = response.user.as_ref().and_then(|user| request.known.registry.user(user));
     Ok(response)
 }
+
+#[cfg(test)]
+pub mod samples;

@@ -1,21 +1,225 @@
 //! `grant_type=refresh_token` (RFC 6749, section 6).
+//!
+//!     client ── refresh token 1 ──> token endpoint
+//!            <── access token 2, refresh token 2 ──
+//!
+//!     POST /oauth/token                                     as a client, authenticated
+//!     grant_type=refresh_token&refresh_token=5e0c…e1&scope=read
+//!
+//!     {"token_type":"bearer","access_token":"72ab…25","expires_in":3600,
+//!      "refresh_token":"5e0c…9f","scope":"read"}
+//!
+//! A refresh token is replaced at every use. What comes of one that comes back is told in
+//! `oauth/family.rs`.
 
-use super::TokenRequest;
-use crate::oauth::{OAuthError, Outcome};
-use crate::store::TokenResponse;
+use super::issue::Granted;
+use super::{TokenRequest, TokenResponse};
+use crate::oauth::family::{self, end_if_used};
+use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, Scope};
+use crate::store::{Change, Family, OnlyIf};
 
-/// The refresh token is spent and replaced at every use, so that a stolen one shows
-/// (RFC 9700, section 4.14.2).
+const SOURCE: &str = "RFC 6749, section 6";
+
+const GOOD: Rule = Rule {
+    code: ErrorCode::InvalidGrant,
+    broken: "the refresh token is unknown, expired or revoked",
+    source: SOURCE,
+};
+
+const WITHIN_GRANT: Rule = Rule {
+    code: ErrorCode::InvalidScope,
+    broken: "the scope is malformed or wider than what was granted",
+    source: SOURCE,
+};
+
+const SOMETHING_LEFT: Rule = Rule {
+    code: ErrorCode::InvalidScope,
+    broken: "nothing is left of the scope that was granted",
+    source: "RFC 6749, section 3.3",
+};
+
+/// One rotation: checks first, then the one step that can happen only once.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
-    _: &mut Outcome<'k>,
+    outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
-    let token = request.required("refresh_token", "RFC 6749, section 6")?;
-    request.known.store.rotate_refresh_token(
-        request.known.registry,
-        request.client,
-        token,
-        request.form.get("scope"),
-        request.origin.now,
-    )
+    let presented = request.required("refresh_token", SOURCE)?;
+    let token = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
+    let (store, key) = (request.known.store, token.family.key());
+    let family = store.family(&key, request.origin.now).ok_or_else(|| not_good(request, &token))?;
+
+    // "The refresh token is bound to the client to which it was issued": another client's attempt
+    // does nothing.
+    if family.client != request.client.number {
+        return Err(GOOD.error().logged_as("the refresh token is another client's"));
+    }
+    // "Validate the refresh token."
+    if family.refresh_token != Some(token.key()) {
+        return Err(not_good(request, &token));
+    }
+    GOOD.must(request.origin.now < family.refresh_token_expires)?;
+    // Whoever was taken out of the configuration meanwhile gives nothing any more.
+    let user = request.known.registry.user_numbered(family.user).ok_or_else(|| GOOD.error())?;
+    outcome.user = Some(user);
+    // "MUST NOT include any scope not originally granted by the resource owner", nor any that
+    // client or user may not have any more.
+    let left = family.scope.left_to(request.client, Some(user));
+    SOMETHING_LEFT.must(!left.is_empty() || family.scope.is_empty())?;
+    let scope = narrowed(left, request.form.get("scope"))?;
+
+    // "The authorization server MAY issue a new refresh token", with the scope of the old one.
+    let Family { user, scope: whole, .. } = family;
+    let granted = Granted { family: Some(token.family), user: Some(user), scope: whole };
+    let (fresh, response) = request.fresh(&granted, scope).split();
+    // Whoever comes second finds another token to be the good one: a second use.
+    let once = OnlyIf::RefreshTokenIs(key, token.key());
+    let rotated = store.apply(once, [Change::TakeAccessTokensOf(key)].into_iter().chain(fresh));
+    rotated.map(|_| response).map_err(|_| not_good(request, &token))
+}
+
+/// The scope of the access token: the part that the client asks for, or the whole.
+fn narrowed(left: Scope, requested: Option<&str>) -> Result<Scope, OAuthError> {
+    match requested.map(Scope::parse) {
+        None => Ok(left),
+        Some(Ok(requested)) if left.covers(&requested) => Ok(requested),
+        Some(_) => Err(WITHIN_GRANT.error()),
+    }
+}
+
+#[cold]
+fn not_good(request: &TokenRequest, token: &FamilyToken) -> OAuthError {
+    let used = end_if_used(&request.known, token, request.client, request.origin.now);
+    family::not_good(used, "refresh token", "RFC 9700, section 4.14.2", &GOOD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::Timestamp;
+    use crate::oauth::grants::samples::{NOW, World};
+
+    fn refresh(
+        world: &World,
+        id: &str,
+        token: &FamilyToken,
+        now: Timestamp,
+    ) -> Result<TokenResponse, OAuthError> {
+        let form = format!("grant_type=refresh_token&refresh_token={}", &*token.reveal());
+        world.grant(id, &form, now)
+    }
+
+    fn refresh_for(
+        world: &World,
+        token: &FamilyToken,
+        scope: &str,
+    ) -> Result<TokenResponse, OAuthError> {
+        let token = token.reveal();
+        let form = format!("grant_type=refresh_token&refresh_token={}&scope={scope}", &*token);
+        world.grant("a", &form, NOW)
+    }
+
+    #[test]
+    fn rotation_replaces_both_tokens_and_reuse_revokes_the_new_ones() {
+        let world = World::new();
+        let first = world.issue(NOW);
+        let old = first.refresh_token.unwrap();
+        let second = refresh(&world, "a", &old, NOW).unwrap();
+        assert!(!world.is_live(&first.access_token, NOW));
+        assert!(world.is_live(&second.access_token, NOW));
+        let error = refresh(&world, "a", &old, NOW).unwrap_err();
+        let reason = "refresh token reused: 2 tokens revoked (RFC 9700, section 4.14.2)";
+        assert_eq!(error.reason(), reason);
+        assert!(!world.is_live(&second.access_token, NOW));
+        let error = refresh(&world, "a", &second.refresh_token.unwrap(), NOW).unwrap_err();
+        assert_eq!(error.reason(), format!("{} ({SOURCE})", GOOD.broken));
+        assert_eq!(world.store.counts(), crate::store::Counts::default());
+    }
+
+    #[test]
+    fn a_used_refresh_token_is_known_as_long_as_its_family_lives() {
+        let world = World::new();
+        let first = world.issue(NOW).refresh_token.unwrap();
+        let mut newest = first;
+        // Six times the lifetime of a refresh token.
+        for week in 1..=12 {
+            let now = NOW.plus_seconds(week * 604_800);
+            newest = refresh(&world, "a", &newest, now).unwrap().refresh_token.unwrap();
+        }
+        let now = NOW.plus_seconds(12 * 604_800);
+        assert!(refresh(&world, "a", &first, now).unwrap_err().reason().contains("reused"));
+        assert!(refresh(&world, "a", &newest, now).is_err());
+    }
+
+    #[test]
+    fn a_code_that_comes_as_a_refresh_token_is_refused() {
+        let world = World::new();
+        let code = FamilyToken::parse(&world.code(None)).unwrap();
+        assert_eq!(refresh(&world, "a", &code, NOW).unwrap_err().code, ErrorCode::InvalidGrant);
+        assert_eq!(refresh(&world, "b", &code, NOW).unwrap_err().code, ErrorCode::InvalidGrant);
+    }
+
+    #[test]
+    fn another_client_neither_uses_a_refresh_token_nor_ends_its_family() {
+        let world = World::new();
+        let token = world.issue(NOW).refresh_token.unwrap();
+        let error = refresh(&world, "b", &token, NOW).unwrap_err();
+        assert_eq!(error.reason(), format!("the refresh token is another client's ({SOURCE})"));
+        let second = refresh(&world, "a", &token, NOW).unwrap();
+        assert!(refresh(&world, "b", &token, NOW).is_err());
+        assert!(world.is_live(&second.access_token, NOW));
+    }
+
+    #[test]
+    fn a_refresh_token_lives_a_fortnight() {
+        let world = World::new();
+        let issue = || world.issue(NOW).refresh_token.unwrap();
+        assert!(refresh(&world, "a", &issue(), NOW.plus_seconds(1_209_599)).is_ok());
+        assert!(refresh(&world, "a", &issue(), NOW.plus_seconds(1_209_600)).is_err());
+    }
+
+    #[test]
+    fn a_narrower_scope_is_for_one_access_token_and_a_wider_one_costs_nothing() {
+        let world = World::new();
+        let first = world.issue(NOW).refresh_token.unwrap();
+        for scope in ["read+admin", "%22"] {
+            let error = refresh_for(&world, &first, scope).unwrap_err();
+            assert_eq!((error.code, &*error.description), (WITHIN_GRANT.code, WITHIN_GRANT.broken));
+        }
+        let second = refresh_for(&world, &first, "read").unwrap();
+        assert_eq!(second.scope.as_str(), "read");
+        let third = refresh(&world, "a", &second.refresh_token.unwrap(), NOW).unwrap();
+        assert_eq!(third.scope.as_str(), "read write");
+    }
+
+    #[test]
+    fn what_leaves_the_configuration_leaves_the_token_until_it_returns() {
+        let mut world = World::new();
+        let first = world.issue(NOW).refresh_token.unwrap();
+        world.narrow("a", "read");
+        let second = refresh(&world, "a", &first, NOW).unwrap();
+        assert_eq!(second.scope.as_str(), "read");
+        let token = second.refresh_token.unwrap();
+        world.narrow("a", "other");
+        let error = refresh(&world, "a", &token, NOW).unwrap_err();
+        assert_eq!(
+            (error.code, &*error.description),
+            (ErrorCode::InvalidScope, SOMETHING_LEFT.broken)
+        );
+        world.narrow("a", "read write");
+        assert_eq!(refresh(&world, "a", &token, NOW).unwrap().scope.as_str(), "read write");
+    }
+
+    #[test]
+    fn who_was_removed_and_comes_back_starts_anew() {
+        let mut world = World::new();
+        let token = world.issue(NOW).refresh_token.unwrap();
+        world.reload(&["a", "b"], &[]);
+        assert!(refresh(&world, "a", &token, NOW).is_err());
+        world.reload(&["a", "b"], &["user"]);
+        assert!(refresh(&world, "a", &token, NOW).is_err());
+        let token = world.issue(NOW).refresh_token.unwrap();
+        world.reload(&["b"], &["user"]);
+        world.reload(&["a", "b"], &["user"]);
+        assert!(refresh(&world, "a", &token, NOW).is_err());
+    }
 }

@@ -1,0 +1,80 @@
+//! Fresh tokens, for every grant alike: rows for the store and an answer for the client.
+
+use super::{TokenRequest, TokenResponse};
+use crate::oauth::{FamilyName, FamilyToken, GrantType, Scope, Token};
+use crate::store::{AccessToken, Change, Family, Number};
+
+/// What was granted.
+pub struct Granted {
+    /// The name of all that comes of it; `None` where only an access token does.
+    pub family: Option<FamilyName>,
+    /// The resource owner; `None` where the client acts for itself.
+    pub user: Option<Number>,
+    pub scope: Scope,
+}
+
+/// Tokens that nobody has yet: good once the store has made these changes.
+pub struct Fresh {
+    family: Option<Change>,
+    access_token: Change,
+    pub response: TokenResponse,
+}
+
+impl Fresh {
+    /// The changes that make the tokens good, and the response that gives them out.
+    pub fn split(self) -> (impl Iterator<Item = Change>, TokenResponse) {
+        (self.family.into_iter().chain([self.access_token]), self.response)
+    }
+}
+
+impl TokenRequest<'_, '_> {
+    /// A family's name where this client may refresh, since only then can anything follow.
+    pub fn family_name(&self) -> Option<FamilyName> {
+        self.client.may(GrantType::RefreshToken).then(FamilyName::random)
+    }
+
+    /// An access token for `scope`, and for a family the refresh token that is good from now on,
+    /// where the client may use one.
+    pub fn fresh(&self, granted: &Granted, scope: Scope) -> Fresh {
+        let (client, now) = (self.client, self.origin.now);
+        let access_token = Token::random();
+        let expires = now.plus_seconds(client.access_token_lifetime);
+        let family = granted.family.zip(granted.user).map(|(name, user)| {
+            let may_refresh = client.may(GrantType::RefreshToken);
+            let refresh_token = may_refresh.then(|| FamilyToken::of(name));
+            let lifetime = self.known.registry.lifetimes.refresh_token;
+            let refresh_token_expires = now.plus_seconds(lifetime);
+            let row = Family {
+                client: client.number,
+                user,
+                scope: granted.scope.clone(),
+                issued_at: now,
+                refresh_token: refresh_token.map(|token| token.key()),
+                refresh_token_expires,
+                expires: match may_refresh {
+                    true => expires.max(refresh_token_expires),
+                    false => expires,
+                },
+            };
+            (name.key(), row, refresh_token)
+        });
+        let row = AccessToken {
+            client: client.number,
+            user: granted.user,
+            scope: scope.clone(),
+            issued_at: now,
+            expires,
+            family: family.as_ref().map(|(key, ..)| *key),
+        };
+        Fresh {
+            access_token: Change::PutAccessToken(access_token.key(), row),
+            response: TokenResponse {
+                access_token,
+                expires_in: client.access_token_lifetime,
+                refresh_token: family.as_ref().and_then(|(.., token)| *token),
+                scope,
+            },
+            family: family.map(|(key, row, _)| Change::PutFamily(key, row)),
+        }
+    }
+}

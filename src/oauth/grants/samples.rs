@@ -1,0 +1,101 @@
+//! A small world for the tests of the grants: clients `a` and `b`, users `user` and `reader`.
+
+use super::{TokenRequest, TokenResponse, grant};
+use crate::encode::form::Form;
+use crate::oauth::registry::samples;
+use crate::oauth::{
+    Client, FamilyName, FamilyToken, Known, OAuthError, Origin, Outcome, Registry, Scope, Throttle,
+    Timestamp, Token, TokenInfo, UserCode, device,
+};
+use crate::store::{Change, Code, OnlyIf, Store};
+
+pub const NOW: Timestamp = Timestamp(1_000_000_000);
+
+pub struct World {
+    pub registry: Registry,
+    pub store: Store,
+    throttle: Throttle,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(|_| ())
+    }
+
+    /// With clients that are changed so.
+    pub fn with(change: impl Fn(&mut Client)) -> World {
+        let mut clients = vec![samples::client("a"), samples::client("b")];
+        clients.iter_mut().for_each(change);
+        let mut registry = samples::registry(clients);
+        let store = Store::new();
+        store.enrol(&mut registry);
+        World { registry, store, throttle: Throttle::new(1) }
+    }
+
+    /// Puts a configuration of these into force.
+    pub fn reload(&mut self, clients: &[&str], users: &[&str]) {
+        let clients = clients.iter().map(|id| samples::client(id)).collect();
+        let users = users.iter().map(|name| samples::user(name)).collect();
+        let (lifetimes, limit) = (self.registry.lifetimes.clone(), 1000);
+        self.registry = Registry::new(clients, users, lifetimes, limit);
+        self.store.enrol(&mut self.registry);
+    }
+
+    /// Gives `id` these scopes in place of its own.
+    pub fn narrow(&mut self, id: &str, scopes: &str) {
+        let mut clients = vec![samples::client("a"), samples::client("b")];
+        let client = clients.iter_mut().find(|client| &*client.id == id).unwrap();
+        client.scopes = Scope::parse(scopes).unwrap();
+        self.registry = samples::registry(clients);
+        self.store.enrol(&mut self.registry);
+    }
+
+    pub fn known(&self) -> Known<'_> {
+        Known { registry: &self.registry, store: &self.store, throttle: &self.throttle }
+    }
+
+    pub fn grant(&self, id: &str, form: &str, now: Timestamp) -> Result<TokenResponse, OAuthError> {
+        let form = Form::parse(form, &super::PARAMETERS).unwrap();
+        let client = self.registry.client(id).unwrap();
+        let origin = origin(now);
+        let request = TokenRequest { known: self.known(), client, form: &form, origin };
+        grant(&request, &mut Outcome::default())
+    }
+
+    /// Tokens for `user` through `a`, for everything.
+    pub fn issue(&self, now: Timestamp) -> TokenResponse {
+        let form = "grant_type=password&username=user&password=password&scope=read+write";
+        self.grant("a", form, now).unwrap()
+    }
+
+    /// A code for `user` through `a`.
+    pub fn code(&self, challenge: Option<&str>) -> String {
+        let code = FamilyToken::of(FamilyName::random());
+        let row = Code {
+            key: code.key(),
+            client: self.registry.client("a").unwrap().number,
+            user: self.registry.user("user").unwrap().number,
+            scope: Scope::default(),
+            redirect_uri: "https://app.example.com/cb".into(),
+            redirect_uri_sent: true,
+            challenge: challenge.map(String::from),
+            expires: NOW.plus_seconds(60),
+        };
+        self.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)]).unwrap();
+        code.reveal().to_string()
+    }
+
+    /// A device of this client that waits.
+    pub fn device(&self, id: &str) -> (Token, UserCode) {
+        let client = self.registry.client(id).unwrap();
+        device::start(&self.known(), client, None, origin(NOW)).unwrap()
+    }
+
+    pub fn is_live(&self, token: &Token, now: Timestamp) -> bool {
+        TokenInfo::of_access_token(&self.known(), &token.reveal(), now).is_some()
+    }
+}
+
+pub fn origin(now: Timestamp) -> Origin {
+    Origin { address: [10, 0, 0, 1].into(), now }
+}

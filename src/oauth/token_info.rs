@@ -1,0 +1,61 @@
+//! What a live token is: for the bearer check and for introspection.
+
+use super::{Client, FamilyToken, Known, Outcome, Scope, Timestamp, Token, User};
+
+/// A live token, whose client and user are in force.
+#[derive(Clone, Debug)]
+pub struct TokenInfo<'k> {
+    pub is_refresh_token: bool,
+    pub client: &'k Client,
+    /// `None` where the client acts for itself.
+    pub user: Option<&'k User>,
+    granted: Scope,
+    pub issued_at: Timestamp,
+    pub expires: Timestamp,
+}
+
+impl<'k> TokenInfo<'k> {
+    /// The access token that was presented, if it is alive.
+    pub fn of_access_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Option<Self> {
+        let row = known.store.access_token(&Token::key_of(presented)?, now)?;
+        let user = match row.user {
+            Some(number) => Some(known.registry.user_numbered(number)?),
+            None => None,
+        };
+        Some(TokenInfo {
+            is_refresh_token: false,
+            client: known.registry.client_numbered(row.client)?,
+            user,
+            granted: row.scope,
+            issued_at: row.issued_at,
+            expires: row.expires,
+        })
+    }
+
+    /// The refresh token that was presented, if it is the one that is good now.
+    pub fn of_refresh_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Option<Self> {
+        let token = FamilyToken::parse(presented)?;
+        let row = known.store.family(&token.family.key(), now)?;
+        let is_good = row.refresh_token == Some(token.key()) && now < row.refresh_token_expires;
+        is_good.then_some(TokenInfo {
+            is_refresh_token: true,
+            client: known.registry.client_numbered(row.client)?,
+            user: Some(known.registry.user_numbered(row.user)?),
+            granted: row.scope,
+            issued_at: row.issued_at,
+            expires: row.refresh_token_expires,
+        })
+    }
+
+    /// What it may be used for now: of what was granted, the part that its client and its user may
+    /// still have. What returns to the configuration returns to the token.
+    pub fn scope(&self) -> Scope {
+        self.granted.left_to(self.client, self.user)
+    }
+
+    /// Says whose token a request is about.
+    pub fn tell(&self, outcome: &mut Outcome<'k>) {
+        outcome.client = Some(self.client);
+        outcome.user = self.user;
+    }
+}

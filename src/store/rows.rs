@@ -1,0 +1,161 @@
+//! What is kept, in plain rows, and the changes of which every step is made.
+//!
+//! A row names clients and users by their [`Number`], never by their name: who was removed from the
+//! configuration and comes back gets another number, and what was given out before stays gone.
+
+use super::key::Key;
+use super::shelf::Kept;
+use crate::oauth::{Scope, Timestamp, UserCode};
+
+/// Of a client or a user: given when its name first appears in a configuration that comes into
+/// force, and never to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Number(pub u32);
+
+/// An access token (RFC 6749, section 1.4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessToken {
+    pub client: Number,
+    /// The resource owner; `None` where the client acts for itself.
+    pub user: Option<Number>,
+    pub scope: Scope,
+    pub issued_at: Timestamp,
+    pub expires: Timestamp,
+    /// `None` where nothing can follow it.
+    pub family: Option<Key>,
+}
+
+/// An authorization code that has not been redeemed, and what was agreed on with it (RFC 6749,
+/// section 4.1.2). It stands under the key of the family that will come of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Code {
+    /// Of the code itself.
+    pub key: Key,
+    pub client: Number,
+    pub user: Number,
+    pub scope: Scope,
+    pub redirect_uri: String,
+    /// Whether the authorization request named the redirect URI.
+    pub redirect_uri_sent: bool,
+    pub challenge: Option<String>,
+    pub expires: Timestamp,
+}
+
+/// All that comes of one grant: its refresh tokens, one after another, and their access tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Family {
+    pub client: Number,
+    pub user: Number,
+    /// What was granted; a refresh may ask for less, never for more (RFC 6749, section 6).
+    pub scope: Scope,
+    /// Of the refresh token.
+    pub issued_at: Timestamp,
+    /// The one refresh token that is good now; `None` where the client may not refresh.
+    pub refresh_token: Option<Key>,
+    pub refresh_token_expires: Timestamp,
+    /// When the last of its tokens expires.
+    pub expires: Timestamp,
+}
+
+/// A device that waits for a person, or for the token that a person has allowed (RFC 8628).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    pub client: Number,
+    pub user_code: UserCode,
+    pub scope: Scope,
+    /// Seconds that have to pass between two polls.
+    pub interval: u64,
+    pub polled: Option<Timestamp>,
+    /// When its code expires; the row stays a little longer, so that the device can be told.
+    pub expires: Timestamp,
+    pub decision: Option<Decision>,
+}
+
+/// What a person has said about a device's request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    Denied,
+    Allowed { user: Number, scope: Scope },
+}
+
+/// One change of one row. Putting a row that is there replaces it, and taking out what is not there
+/// does nothing: the same changes made twice come to the same.
+#[derive(Clone, Debug)]
+pub enum Change {
+    PutAccessToken(Key, AccessToken),
+    TakeAccessToken(Key),
+    PutCode(Key, Code),
+    TakeCode(Key),
+    PutFamily(Key, Family),
+    /// Takes the access tokens of a family out and leaves the family.
+    TakeAccessTokensOf(Key),
+    /// Takes a family out, with its code and its access tokens.
+    TakeFamily(Key),
+    PutDevice(Key, Device),
+    Decide(Key, Decision),
+    /// The device has polled; its next poll is welcome after so many seconds.
+    Poll(Key, Timestamp, u64),
+    TakeDevice(Key),
+}
+
+/// What has to hold still, so that a step does what was decided.
+#[derive(Clone, Copy, Debug)]
+pub enum OnlyIf {
+    Always,
+    /// The first is a family's key, the second its code's.
+    CodeIs(Key, Key),
+    /// The first is a family's key, the second its refresh token's.
+    RefreshTokenIs(Key, Key),
+    /// The client has fewer devices than this, and none waits with this code.
+    RoomForDevice(Number, usize, UserCode),
+    /// Nobody has decided about this device yet.
+    Undecided(Key),
+    /// A person has allowed this device, and it has no token yet.
+    Allowed(Key),
+}
+
+/// The condition of a step did not hold any more, and nothing was changed.
+#[derive(Debug, PartialEq)]
+pub struct Unmet;
+
+/// Seconds for which an expired device code is remembered, so that its device can be told.
+const DEVICE_MEMORY: u64 = 30;
+
+impl Kept for AccessToken {
+    fn client(&self) -> Number {
+        self.client
+    }
+    fn user(&self) -> Option<Number> {
+        self.user
+    }
+    fn gone(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+impl Kept for Code {
+    fn client(&self) -> Number {
+        self.client
+    }
+    fn user(&self) -> Option<Number> {
+        Some(self.user)
+    }
+    fn gone(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+impl Kept for Device {
+    fn client(&self) -> Number {
+        self.client
+    }
+    fn user(&self) -> Option<Number> {
+        match self.decision {
+            Some(Decision::Allowed { user, .. }) => Some(user),
+            _ => None,
+        }
+    }
+    fn gone(&self) -> Timestamp {
+        self.expires.plus_seconds(DEVICE_MEMORY)
+    }
+}
