@@ -1,6 +1,8 @@
 //! What keeps secrets: hashes, and a comparison that tells nothing by its time. Pure functions of
-//! bytes, each checked against published vectors and a well-kept crate.
+//! bytes, each checked against published vectors and a well-kept crate; and the gate before those
+//! that are slow.
 
+pub mod gate;
 pub mod pbkdf2;
 pub mod sha256;
 

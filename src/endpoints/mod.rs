@@ -22,14 +22,16 @@ mod token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::LogFormat;
+use crate::crypto::gate::{Gate, Visitor};
 use crate::encode::form::Form;
 use crate::http::{self, Head, Request, Response, Service, Status};
 use crate::oauth::client_auth::{self, Credentials};
 use crate::oauth::{
     Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome, Throttle, Timestamp,
+    Uptime,
 };
 use crate::store::Store;
 use crate::watch::log::{Line, Log};
@@ -44,9 +46,14 @@ pub struct App {
     pub settings: Current,
     store: Store,
     throttle: Throttle,
+    gate: Gate,
     pub log: Arc<Log>,
     metrics: Metrics,
+    started: Instant,
 }
+
+/// How long a request may wait for its turn at a slow hash, from its last byte on.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A request on its way through an endpoint.
 struct Call<'a> {
@@ -64,9 +71,11 @@ impl App {
         App {
             settings: Current::new(settings),
             store,
-            throttle: Throttle::new(slow_hashes),
+            throttle: Throttle::new(),
+            gate: Gate::new(slow_hashes),
             log,
             metrics: Metrics::new(ROUTES.iter().map(|route| route.path)),
+            started: Instant::now(),
         }
     }
 
@@ -86,11 +95,36 @@ impl App {
         self.store.free_unknown(&self.settings.get().registry);
     }
 
+    fn origin(&self, request: &Request, settings: &Settings) -> Origin {
+        let uptime = request.arrived.saturating_duration_since(self.started);
+        Origin {
+            address: settings.client_address(request),
+            relays: settings.is_untrusted_proxy(request),
+            now: timestamp(request.time),
+            uptime: Uptime(uptime.as_millis() as u64),
+        }
+    }
+
+    /// Tells the operator of a proxy whose people all count as one.
+    #[cold]
+    fn tell_of_untrusted_proxy(&self) {
+        if let Some(address) = self.throttle.untrusted_proxy() {
+            self.log.notice(&format!(
+                "more than 100 users or clients failed from {address}, which sends \
+                 X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people \
+                 are refused together"
+            ));
+        }
+    }
+
     /// Counts and logs an answer.
     fn record(&self, call: &Call, route: Option<usize>, status: Status, outcome: &Outcome) {
         let duration = call.request.arrived.elapsed();
         self.metrics.answered(route, status, duration);
         self.metrics.outcome(outcome);
+        if call.origin.relays && outcome.refusal.is_some() {
+            self.tell_of_untrusted_proxy();
+        }
         let format = call.settings.log_format;
         if format == LogFormat::Off {
             return;
@@ -142,18 +176,25 @@ impl Service for App {
 
     fn answer(&self, request: &Request) -> Response {
         self.settings.with(|settings| {
+            let origin = self.origin(request, settings);
+            let in_turn = |work: &mut dyn FnMut()| {
+                let visitor = Visitor {
+                    address: origin.network(),
+                    patience_ends: request.arrived + PATIENCE,
+                    is_gone: request.is_gone,
+                };
+                self.gate.pass(&visitor, work)
+            };
             let call = Call {
                 settings,
                 known: Known {
                     registry: &settings.registry,
                     store: &self.store,
                     throttle: &self.throttle,
+                    in_turn: &in_turn,
                 },
                 request,
-                origin: Origin {
-                    address: settings.client_address(request),
-                    now: timestamp(request.time),
-                },
+                origin,
             };
             let found = route::find(request.head.path, &settings.issuer_path);
             let route = found.map(|at| &ROUTES[at]);

@@ -7,6 +7,9 @@ use crate::encode::json::Object;
 use crate::http::Request;
 use crate::oauth::{GrantType, Registry};
 
+/// Where a proxy names whom it asks for; later ones add themselves behind.
+const FORWARDED: &str = "x-forwarded-for";
+
 pub struct Settings {
     pub registry: Registry,
     /// The metadata's `issuer`, byte for byte.
@@ -56,21 +59,29 @@ impl Settings {
     /// last address in `X-Forwarded-For` that is not one. What stands before that could be made
     /// up.
     pub fn client_address(&self, request: &Request) -> IpAddr {
-        let trusted = |address| self.trusted_proxies.iter().any(|net| net.contains(address));
         let mut address = request.connection;
-        if !trusted(address) {
+        if !self.trusts(address) {
             return address;
         }
-        let lines = request.head.fields.all("x-forwarded-for").rev();
+        let lines = request.head.fields.all(FORWARDED).rev();
         for entry in lines.flat_map(|line| line.rsplit(|&b| b == b',')) {
             let named = std::str::from_utf8(entry.trim_ascii()).ok();
             let Some(named) = named.and_then(|text| text.parse::<IpAddr>().ok()) else { break };
             address = named.to_canonical();
-            if !trusted(address) {
+            if !self.trusts(address) {
                 break;
             }
         }
         address
+    }
+
+    /// Whether the request comes from what may be a proxy that nobody has named.
+    pub fn is_untrusted_proxy(&self, request: &Request) -> bool {
+        request.head.fields.first(FORWARDED).is_some() && !self.trusts(request.connection)
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 }
 

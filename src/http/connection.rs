@@ -40,6 +40,8 @@ pub trait Transport: Read + Write {
     /// Reads what is there already, and nothing where nothing is.
     fn read_waiting(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
     fn end_writing(&self) -> io::Result<()>;
+    /// Whether the client has ended its side, and nothing that it sent is left to be read.
+    fn is_gone(&self) -> bool;
 }
 
 impl Transport for &TcpStream {
@@ -63,6 +65,16 @@ impl Transport for &TcpStream {
 
     fn end_writing(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn is_gone(&self) -> bool {
+        let _ = self.set_nonblocking(true);
+        let waiting = self.peek(&mut [0]);
+        let _ = self.set_nonblocking(false);
+        match waiting {
+            Ok(bytes) => bytes == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
     }
 }
 
@@ -167,9 +179,14 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
     /// Answers every request that is whole, and says what is missing of the next.
     fn answer_all(&mut self) -> Result<Wait, End> {
         let mut at = 0;
+        let mut flushed = self.arrived;
         let wait = loop {
-            if self.output.len() > OUTPUT {
+            let another = at < self.input.len();
+            if self.output.len() > OUTPUT
+                || (another && flushed.elapsed() > self.limits.answer_wait)
+            {
                 self.flush()?;
+                flushed = Instant::now();
             }
             if let Some(wait) = self.answer_one(&mut at)? {
                 break wait;
@@ -228,12 +245,14 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             version: head.version,
             close: close || !head.keep_alive || self.phase.draining(),
         };
+        let transport = &self.transport;
         let request = Request {
             body: &self.input[body],
             head,
             connection: self.address,
             arrived: self.arrived,
             time: SystemTime::now(),
+            is_gone: &|| transport.is_gone(),
         };
         let close = answer(self.service, &request, delivery, &mut self.output);
         self.body = None;
@@ -498,6 +517,9 @@ mod tests {
         fn end_writing(&self) -> io::Result<()> {
             Ok(())
         }
+        fn is_gone(&self) -> bool {
+            self.pieces.is_empty()
+        }
     }
 
     /// Answers with what it was asked.
@@ -546,13 +568,19 @@ mod tests {
     }
 
     fn writes_among(among: &Among, pieces: &[&[u8]]) -> Vec<String> {
+        // However slow this machine is, answers wait for those behind them.
+        let limits = Limits { answer_wait: Duration::from_secs(3600), ..Limits::DEFAULT };
+        writes_within(&limits, among, pieces)
+    }
+
+    fn writes_within(limits: &Limits, among: &Among, pieces: &[&[u8]]) -> Vec<String> {
         let writes = std::rc::Rc::default();
         let script = Script {
             pieces: pieces.iter().map(|piece| piece.to_vec()).collect(),
             writes: std::rc::Rc::clone(&writes),
         };
         let address = IpAddr::from([127, 0, 0, 1]);
-        Connection::new(script, address, &Echo, among, &Limits::DEFAULT).run();
+        Connection::new(script, address, &Echo, among, limits).run();
         let writes = writes.borrow();
         writes.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
     }
@@ -573,6 +601,14 @@ mod tests {
         let writes = writes(&[&request]);
         assert_eq!(writes.len(), 1);
         assert_eq!(writes[0].matches("[GET /a ]").count(), 50);
+    }
+
+    #[test]
+    fn an_answer_waits_only_so_long_for_those_behind_it() {
+        let request = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n".repeat(50);
+        let limits = Limits { answer_wait: Duration::ZERO, ..Limits::DEFAULT };
+        let writes = writes_within(&limits, &Among::default(), &[&request]);
+        assert_eq!(writes.len(), 50);
     }
 
     #[test]

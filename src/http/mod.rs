@@ -48,6 +48,10 @@ pub struct Limits {
     pub body_time: Duration,
     /// Between requests.
     pub idle_time: Duration,
+    /// For an answer to wait for those to the requests behind it. Where answers are slow, a client
+    /// that has gone is found out by this: the system hears of it at the first write, and tells us
+    /// at the next.
+    pub answer_wait: Duration,
     /// For one answer to leave, however slowly it is read.
     pub write_time: Duration,
     /// Connections at once.
@@ -61,6 +65,7 @@ impl Limits {
         head_time: Duration::from_secs(10),
         body_time: Duration::from_secs(30),
         idle_time: Duration::from_secs(30),
+        answer_wait: Duration::from_millis(20),
         write_time: Duration::from_secs(30),
         connections: 4096,
     };

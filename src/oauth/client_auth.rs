@@ -1,13 +1,48 @@
 //! Which client asks (RFC 6749, sections 2.3 and 3.2.1).
+//!
+//!     POST /oauth/token
+//!     Authorization: Basic YXBwbGljYXRpb246c2VjcmV0         application:secret
+//!
+//! or, in the body of the same request:
+//!
+//!     client_id=application&client_secret=secret            a confidential client
+//!     client_id=publicApplication                           a public one: it has no secret
+//!
+//!     HTTP/1.1 401 Unauthorized                             whatever of the two is wrong
+//!     WWW-Authenticate: Basic realm="oauth2d"
+//!     {"error":"invalid_client","error_description":"client authentication failed"}
 
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::throttle::Subject;
-use super::{Authorization, Client, ErrorCode, Known, OAuthError, Origin};
+use super::throttle::{Attempt, Subject};
+use super::{Authorization, Client, ErrorCode, Known, OAuthError, Origin, Rule};
 use crate::encode::form::{self, Form};
+
+/// In the same words whether the id or the secret is wrong: nobody learns which clients there are.
+const WRONG: Rule = Rule {
+    code: ErrorCode::InvalidClient,
+    broken: "client authentication failed",
+    source: "RFC 6749, section 5.2",
+};
+
+/// "The client MUST NOT use more than one authentication method in each request."
+const SECRET_TWICE: Rule = one_method("client_secret is there beside the Authorization header");
+const OTHER_ID: Rule = one_method("client_id is not the client of the Authorization header");
+const HEADER_TWICE: Rule = one_method("there is more than one Authorization header");
+
+const fn one_method(broken: &'static str) -> Rule {
+    Rule { code: ErrorCode::InvalidRequest, broken, source: "RFC 6749, section 2.3" }
+}
+
+/// An API asks about tokens of others, so it has to show who it is.
+const WITH_A_SECRET: Rule = Rule {
+    code: ErrorCode::InvalidClient,
+    broken: "this needs a client with a secret",
+    source: "RFC 7662, section 2.1",
+};
 
 /// What the request says of its client.
 pub struct Credentials<'a> {
@@ -26,6 +61,17 @@ impl<'a> Presented<'a> {
     fn as_sent(id: &'a str, secret: &'a str) -> Presented<'a> {
         Presented { sent: (id, secret), decoded: (id.into(), secret.into()) }
     }
+
+    /// The secrets of which one has to be right, each once.
+    fn secrets(&self) -> ([&str; 2], usize) {
+        let (sent, decoded) = (self.sent.1, &*self.decoded.1);
+        let count = match (sent.is_empty(), sent == decoded) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        };
+        ([sent, decoded], count)
+    }
 }
 
 /// The client that these credentials are of. `invalid_client` where there is none, in the same
@@ -36,32 +82,30 @@ pub fn authenticate<'a>(
     credentials: &Credentials,
     origin: Origin,
 ) -> Result<&'a Client, OAuthError> {
-    let registry = known.registry;
     let mut room = Vec::new();
     let presented = presented(credentials, &mut room)?;
-    let (sent_id, sent_secret) = presented.sent;
-    let (id, secret) = (&*presented.decoded.0, &*presented.decoded.1);
-    let client = registry.client(id).or_else(|| registry.client(sent_id));
-    let name = client.map_or(id, |client| &client.id);
-
-    let secrets = [sent_secret, secret];
-    let secrets = match (sent_secret.is_empty(), sent_secret == secret) {
-        (true, _) => &[][..],
-        (false, true) => &secrets[..1],
-        (false, false) => &secrets[..],
-    };
-    let is_public = client.is_some_and(|client| client.secret.is_none());
-    if let (true, true, Some(client)) = (is_public, secrets.is_empty(), client) {
-        return Ok(client);
-    }
-    let kept = client.and_then(|client| client.secret.as_ref());
-    let secret = kept.unwrap_or(registry.decoy_secret());
-    let right = known.throttle.attempt(Subject::Client(name), origin, secret, secrets)?;
+    let id = &*presented.decoded.0;
+    let client = known.registry.client(id).or_else(|| known.registry.client(presented.sent.0));
+    let (secrets, count) = presented.secrets();
+    let secrets = &secrets[..count];
     match client {
-        Some(client) if right && kept.is_some() => Ok(client),
-        _ => Err(wrong().logged_as(match client {
+        // "A client MAY use client_id to identify itself" where it has no secret (RFC 6749,
+        // section 3.2.1).
+        Some(client) if client.secret.is_none() && secrets.is_empty() => return Ok(client),
+        _ => {}
+    }
+    let attempt = Attempt {
+        subject: Subject::Client(client.map_or(id, |client| &client.id)),
+        presented: secrets,
+        kept: client.and_then(|client| client.secret.as_ref()),
+        decoy: known.registry.decoy_secret(),
+    };
+    let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
+    match client {
+        Some(client) if right => Ok(client),
+        _ => Err(WRONG.error().logged_as(match client {
             None => "there is no such client",
-            Some(_) if is_public => "the client has no secret, and one was sent",
+            Some(client) if client.secret.is_none() => "the client has no secret, and one was sent",
             Some(_) if secrets.is_empty() => "the client has a secret, and none was sent",
             Some(_) => "the client secret is wrong",
         })),
@@ -70,14 +114,7 @@ pub fn authenticate<'a>(
 
 /// For what only clients with a secret may do.
 pub fn require_secret(client: &Client) -> Result<(), OAuthError> {
-    match client.secret {
-        Some(_) => Ok(()),
-        None => Err(OAuthError::new(
-            ErrorCode::InvalidClient,
-            "this needs a client with a secret",
-            "RFC 7662, section 2.1",
-        )),
-    }
+    WITH_A_SECRET.must(client.secret.is_some())
 }
 
 /// Reads the credentials; `room` holds what they have to be decoded to.
@@ -87,25 +124,21 @@ fn presented<'a>(
 ) -> Result<Presented<'a>, OAuthError> {
     let form: &'a Form = credentials.form;
     let (id, secret) = (form.get("client_id"), form.get("client_secret"));
-    match credentials.authorization {
-        Authorization::None => match id {
-            Some(id) => Ok(Presented::as_sent(id, secret.unwrap_or(""))),
-            None => Err(wrong().logged_as("the request names no client")),
-        },
-        Authorization::One(value) => {
-            let presented = basic(value, room).ok_or_else(|| {
-                wrong().logged_as("the Authorization field is no Basic credentials")
-            })?;
-            if secret.is_some() {
-                return Err(two_methods("client_secret is there beside the Authorization field"));
-            }
-            if id.is_some_and(|id| id != presented.sent.0 && id != presented.decoded.0) {
-                return Err(two_methods("client_id is not the client of the Authorization field"));
-            }
-            Ok(presented)
+    let value = match (credentials.authorization, id) {
+        (Authorization::One(value), _) => value,
+        (Authorization::Several, _) => return Err(HEADER_TWICE.error()),
+        (Authorization::None, Some(id)) => {
+            return Ok(Presented::as_sent(id, secret.unwrap_or("")));
         }
-        Authorization::Several => Err(two_methods("there is more than one Authorization field")),
-    }
+        (Authorization::None, None) => {
+            return Err(WRONG.error().logged_as("the request names no client"));
+        }
+    };
+    let no_basic = "the Authorization header holds no valid Basic credentials";
+    let basic = basic(value, room).ok_or_else(|| WRONG.error().logged_as(no_basic))?;
+    SECRET_TWICE.must(secret.is_none())?;
+    OTHER_ID.must(id.is_none_or(|id| id == basic.sent.0 || id == basic.decoded.0))?;
+    Ok(basic)
 }
 
 /// Reads HTTP Basic credentials (RFC 7617, section 2).
@@ -123,25 +156,15 @@ fn basic<'a>(value: &[u8], room: &'a mut Vec<u8>) -> Option<Presented<'a>> {
         (Ok(decoded_id), Ok(decoded_secret)) => {
             Presented { sent: (id, secret), decoded: (decoded_id, decoded_secret) }
         }
+        // No form encoding, so it is as `curl -u` sends it.
         _ => Presented::as_sent(id, secret),
     })
-}
-
-fn wrong() -> OAuthError {
-    OAuthError::new(
-        ErrorCode::InvalidClient,
-        "client authentication failed",
-        "RFC 6749, section 5.2",
-    )
-}
-
-fn two_methods(description: &'static str) -> OAuthError {
-    OAuthError::new(ErrorCode::InvalidRequest, description, "RFC 6749, section 2.3")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::grants::samples::{AT_ONCE, origin};
     use crate::oauth::registry::samples;
     use crate::oauth::secret::{Secret, StoredSecret};
     use crate::oauth::{Throttle, Timestamp};
@@ -157,10 +180,10 @@ mod tests {
         let fields = authorization.iter().map(|field| field.as_bytes());
         let form = Form::parse(body, &["client_id", "client_secret"]).unwrap();
         let credentials = Credentials { authorization: Authorization::of(fields), form: &form };
-        let (store, throttle) = (Store::new(), Throttle::new(1));
-        let known = Known { registry: &registry, store: &store, throttle: &throttle };
-        let origin = Origin { address: [127, 0, 0, 1].into(), now: Timestamp(0) };
-        match authenticate(&known, &credentials, origin) {
+        let (store, throttle) = (Store::new(), Throttle::new());
+        let known =
+            Known { registry: &registry, store: &store, throttle: &throttle, in_turn: AT_ONCE };
+        match authenticate(&known, &credentials, origin(Timestamp(0))) {
             Ok(client) => client.id.to_string(),
             Err(error) => error.code.as_str().into(),
         }

@@ -24,6 +24,7 @@ pub fn start(
 ) -> Result<(Token, UserCode), OAuthError> {
     MAY_USE.must(client.may(GrantType::DeviceCode))?;
     let scope = scope::for_client(client, requested)?;
+    known.throttle.device_start(client, origin)?;
     let lifetimes = &known.registry.lifetimes;
     let code = Token::random();
     loop {
@@ -86,7 +87,7 @@ pub fn find<'k>(
         Some(Found { user_code, client, device, key })
     });
     let Some(found) = found else {
-        known.throttle.failed(Subject::UserCode, origin);
+        known.throttle.failed(Subject::UserCode, origin)?;
         return Err(UNKNOWN.error());
     };
     outcome.client = Some(found.client);

@@ -12,6 +12,7 @@ pub mod error;
 pub mod family;
 pub mod grants;
 pub mod introspect;
+pub mod origin;
 pub mod outcome;
 pub mod pkce;
 pub mod redirect_uri;
@@ -26,6 +27,7 @@ mod token_info;
 mod user_code;
 
 pub use error::{ErrorCode, OAuthError, Rule};
+pub use origin::{Origin, Uptime};
 pub use outcome::Outcome;
 pub use registry::{Client, GrantType, Registry, User};
 pub use scope::Scope;
@@ -33,8 +35,6 @@ pub use throttle::Throttle;
 pub use token::{FamilyName, FamilyToken, Timestamp, Token};
 pub use token_info::TokenInfo;
 pub use user_code::UserCode;
-
-use std::net::IpAddr;
 
 use crate::store::Store;
 
@@ -44,15 +44,11 @@ pub struct Known<'a> {
     pub registry: &'a Registry,
     pub store: &'a Store,
     pub throttle: &'a Throttle,
+    pub in_turn: InTurn<'a>,
 }
 
-/// Where a request comes from, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin {
-    /// The client's own, as far as proxies can be believed.
-    pub address: IpAddr,
-    pub now: Timestamp,
-}
+/// Does a slow piece of work when it is the request's turn; false where that does not come.
+pub type InTurn<'a> = &'a dyn Fn(&mut dyn FnMut()) -> bool;
 
 /// The `Authorization` fields of a request, of which there may be one.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,6 @@
 //! Secrets and passwords, as they are presented and as they are kept.
 
 use std::fmt;
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -94,6 +92,11 @@ impl StoredSecret {
         }
     }
 
+    /// Whether a comparison takes so long that only a few may run at once.
+    pub fn is_slow(&self) -> bool {
+        matches!(self, StoredSecret::Pbkdf2 { .. })
+    }
+
     /// What a comparison costs, in hashes.
     pub fn cost(&self) -> u32 {
         match self {
@@ -116,46 +119,15 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(format!("{}{padding}", text.trim_end_matches('='))).ok()
 }
 
-/// Lets slow hashes run a few at a time, so that a flood of passwords leaves processors to
-/// everything else.
-pub struct Gate {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-/// The right to run one slow hash, until it is dropped.
-pub struct Pass<'a>(&'a Gate);
-
-impl Gate {
-    pub fn new(at_once: usize) -> Gate {
-        Gate { free: Mutex::new(at_once), freed: Condvar::new() }
-    }
-
-    /// Waits for a turn; `None` where there is none within `patience`.
-    pub fn enter(&self, patience: Duration) -> Option<Pass<'_>> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut free, _) = self
-            .freed
-            .wait_timeout_while(free, patience, |free| *free == 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        if *free == 0 {
-            return None;
-        }
-        *free -= 1;
-        Some(Pass(self))
-    }
-}
-
-impl Drop for Pass<'_> {
-    fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_says_nothing_of_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret");
+        assert!(Secret::new("").is_empty() && !Secret::new("hunter2").is_empty());
+    }
 
     #[test]
     fn every_kept_form_knows_its_secret() {
@@ -168,6 +140,19 @@ mod tests {
             assert!(stored.matches("pä$$"));
             assert!(!stored.matches("pä$") && !stored.matches("") && !stored.matches("pä$$ "));
             assert_eq!(format!("{stored:?}"), "StoredSecret");
+        }
+    }
+
+    #[test]
+    fn only_what_people_choose_is_slow_and_costs_its_iterations() {
+        let random = StoredSecret::parse(&StoredSecret::hash_random("secret")).unwrap();
+        let chosen = StoredSecret::parse(&StoredSecret::hash_password("a", b"salt", 7)).unwrap();
+        for (stored, expected) in [
+            (StoredSecret::Plain(Secret::new("secret")), (false, 0)),
+            (random, (false, 1)),
+            (chosen, (true, 7)),
+        ] {
+            assert_eq!((stored.is_slow(), stored.cost()), expected);
         }
     }
 
@@ -196,15 +181,5 @@ mod tests {
         ] {
             assert!(StoredSecret::parse(text).is_none(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_gate_lets_as_many_in_as_it_has_room_for() {
-        let gate = Gate::new(1);
-        let first = gate.enter(Duration::ZERO);
-        assert!(first.is_some());
-        assert!(gate.enter(Duration::ZERO).is_none());
-        drop(first);
-        assert!(gate.enter(Duration::ZERO).is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! A person's name and password, at the token endpoint and on the pages alike.
 
-use super::throttle::Subject;
+use super::throttle::{Attempt, Subject};
 use super::{ErrorCode, Known, OAuthError, Origin, Outcome, Rule, User};
 
 /// In the same words whether the name or the password is wrong: nobody learns which names exist.
@@ -27,9 +27,13 @@ pub fn sign_in<'a>(
 ) -> Result<&'a User, OAuthError> {
     let user = known.registry.user(entered.name);
     outcome.user = user;
-    let secret = user.map_or(known.registry.decoy_password(), |user| &user.password);
-    let subject = Subject::User(entered.name);
-    let right = known.throttle.attempt(subject, origin, secret, &[entered.password])?;
+    let attempt = Attempt {
+        subject: Subject::User(entered.name),
+        presented: &[entered.password],
+        kept: user.map(|user| &user.password),
+        decoy: known.registry.decoy_password(),
+    };
+    let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
     match user {
         Some(user) if right => Ok(user),
         Some(_) => Err(WRONG.error().logged_as("the password is wrong")),

@@ -4,8 +4,8 @@ use super::{TokenRequest, TokenResponse, grant};
 use crate::encode::form::Form;
 use crate::oauth::registry::samples;
 use crate::oauth::{
-    Client, FamilyName, FamilyToken, Known, OAuthError, Origin, Outcome, Registry, Scope, Throttle,
-    Timestamp, Token, TokenInfo, UserCode, device,
+    Client, FamilyName, FamilyToken, InTurn, Known, OAuthError, Origin, Outcome, Registry, Scope,
+    Throttle, Timestamp, Token, TokenInfo, Uptime, UserCode, device,
 };
 use crate::store::{Change, Code, OnlyIf, Store};
 
@@ -29,7 +29,7 @@ impl World {
         let mut registry = samples::registry(clients);
         let store = Store::new();
         store.enrol(&mut registry);
-        World { registry, store, throttle: Throttle::new(1) }
+        World { registry, store, throttle: Throttle::new() }
     }
 
     /// Puts a configuration of these into force.
@@ -51,7 +51,12 @@ impl World {
     }
 
     pub fn known(&self) -> Known<'_> {
-        Known { registry: &self.registry, store: &self.store, throttle: &self.throttle }
+        Known {
+            registry: &self.registry,
+            store: &self.store,
+            throttle: &self.throttle,
+            in_turn: AT_ONCE,
+        }
     }
 
     pub fn grant(&self, id: &str, form: &str, now: Timestamp) -> Result<TokenResponse, OAuthError> {
@@ -97,5 +102,11 @@ impl World {
 }
 
 pub fn origin(now: Timestamp) -> Origin {
-    Origin { address: [10, 0, 0, 1].into(), now }
+    Origin { address: [10, 0, 0, 1].into(), relays: false, now, uptime: Uptime(now.0) }
 }
+
+/// In tests nobody waits for a turn.
+pub const AT_ONCE: InTurn = &|work| {
+    work();
+    true
+};

@@ -1,0 +1,246 @@
+//! Counting failed attempts, so that nobody can try secrets for long: a client's (RFC 6749,
+//! section 2.3.1), a user's (RFC 6749, section 4.3.2) or a user code (RFC 8628, section 5.1).
+//!
+//!     POST /oauth/token                                     with a wrong password, the 11th time
+//!
+//!     HTTP/1.1 429 Too Many Requests                        (RFC 6585, section 4)
+//!     Retry-After: 60
+//!     {"error":"temporarily_unavailable",
+//!      "error_description":"too many failed attempts, try again later"}
+//!
+//! Each pair of a name and an address has its own counter: an attacker locks out nobody but
+//! himself. What an address fails at as a whole has another, so that it gets nowhere by naming
+//! ever more names. All counters are a fixed number, and a made-up name costs nothing but the
+//! place of the least interesting one. What remains: whoever fails from more addresses at once
+//! than there are counters ([`COUNTERS`]) makes it forget some of his first failures.
+
+mod counters;
+mod relays;
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::secret::StoredSecret;
+use super::{Client, ErrorCode, InTurn, OAuthError, Origin, Rule};
+use counters::{Count, Counters, WINDOW};
+use relays::Relays;
+
+/// So many failures with one name are too many. Two windows can meet in a minute, so this is half
+/// of the 20 that a minute may have.
+const FAILURES: u32 = 10;
+/// One address may fail so often in all: many people can be behind it.
+const ADDRESS_FAILURES: u32 = 1_000;
+/// So many devices may start at one public client from one address in a minute: anyone can name
+/// such a client, and each start takes one of its places.
+const DEVICE_STARTS: u32 = 60;
+/// Counters of each kind: 1.5 MiB.
+const COUNTERS: usize = 65_536;
+/// Seconds after which a slow hash is likelier to find a place to wait.
+const BUSY: u64 = 10;
+
+const CLIENT_FAILED: Rule = too_many("RFC 6749, section 2.3.1");
+const USER_FAILED: Rule = too_many("RFC 6749, section 4.3.2");
+const USER_CODE_FAILED: Rule = too_many("RFC 8628, section 5.1");
+const ADDRESS_FAILED: Rule = too_many("RFC 6585, section 4");
+
+const DEVICES_STARTED: Rule = Rule {
+    code: ErrorCode::TemporarilyUnavailable,
+    broken: "too many devices were started from this address, try again later",
+    source: "RFC 6585, section 4",
+};
+
+const TOO_BUSY: Rule = Rule {
+    code: ErrorCode::TemporarilyUnavailable,
+    broken: "too many passwords are being checked, try again later",
+    source: "RFC 6585, section 4",
+};
+
+const fn too_many(source: &'static str) -> Rule {
+    let broken = "too many failed attempts, try again later";
+    Rule { code: ErrorCode::TemporarilyUnavailable, broken, source }
+}
+
+/// Whose secret an attempt is about.
+#[derive(Clone, Copy, Hash)]
+pub enum Subject<'a> {
+    Client(&'a str),
+    User(&'a str),
+    /// User codes have no name: an attempt may hit any of them.
+    UserCode,
+}
+
+impl Subject<'_> {
+    fn failed_too_often(self) -> Rule {
+        match self {
+            Subject::Client(_) => CLIENT_FAILED,
+            Subject::User(_) => USER_FAILED,
+            Subject::UserCode => USER_CODE_FAILED,
+        }
+    }
+}
+
+/// What is presented, and what it is compared with.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    pub subject: Subject<'a>,
+    /// One of them has to be right.
+    pub presented: &'a [&'a str],
+    /// `None` where there is no such name or it has no secret.
+    pub kept: Option<&'a StoredSecret>,
+    /// Compared with in its place: never right, but it takes as long.
+    pub decoy: &'a StoredSecret,
+}
+
+pub struct Throttle {
+    counts: Mutex<Counts>,
+    /// With keys of its own, so that nobody can choose names that fall into one group.
+    hasher: RandomState,
+    refused: AtomicU64,
+    /// When the last failure stops counting. While nobody fails, nothing has to be looked up,
+    /// which spares an attempt two turns at the lock and 500 instructions.
+    quiet_from: AtomicU64,
+}
+
+struct Counts {
+    /// Failures by name and address.
+    names: Counters,
+    /// Failures by address.
+    addresses: Counters,
+    /// Device starts by client and address.
+    starts: Counters,
+    relays: Relays,
+}
+
+impl Throttle {
+    pub fn new() -> Throttle {
+        Throttle {
+            counts: Mutex::new(Counts {
+                names: Counters::new(COUNTERS),
+                addresses: Counters::new(COUNTERS),
+                starts: Counters::new(COUNTERS),
+                relays: Relays::default(),
+            }),
+            hasher: RandomState::new(),
+            refused: AtomicU64::new(0),
+            quiet_from: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether what is presented is right. An error where there were too many failures before this
+    /// attempt, or meanwhile: neither a right guess nor a wrong one among many at once may count.
+    pub fn attempt(
+        &self,
+        attempt: &Attempt,
+        origin: Origin,
+        in_turn: InTurn,
+    ) -> Result<bool, OAuthError> {
+        self.check(attempt.subject, origin)?;
+        let secret = attempt.kept.unwrap_or(attempt.decoy);
+        let matches = || attempt.presented.iter().any(|presented| secret.matches(presented));
+        let mut matching = Ok(false);
+        if !secret.is_slow() || attempt.presented.is_empty() {
+            matching = Ok(matches());
+        } else if !in_turn(&mut || {
+            // Those before it in the queue may have failed meanwhile.
+            matching = self.check(attempt.subject, origin).map(|()| matches());
+        }) {
+            return Err(self.refusal(TOO_BUSY, BUSY));
+        }
+        let right = matching? && attempt.kept.is_some();
+        match right {
+            true => self.check(attempt.subject, origin)?,
+            false => self.failed(attempt.subject, origin)?,
+        }
+        Ok(right)
+    }
+
+    /// An error where this address has had too many failures with this subject, or in all.
+    pub fn check(&self, subject: Subject, origin: Origin) -> Result<(), OAuthError> {
+        if self.quiet_from.load(Ordering::SeqCst) <= origin.uptime.0 {
+            return Ok(());
+        }
+        self.check_counts(&self.lock(), subject, origin)
+    }
+
+    /// Counts a failure. An error, as of [`Throttle::check`], where too many came before it.
+    pub fn failed(&self, subject: Subject, origin: Origin) -> Result<(), OAuthError> {
+        let now = origin.uptime;
+        let name = self.key((subject, origin.network()));
+        let mut counts = self.lock();
+        self.check_counts(&counts, subject, origin)?;
+        counts.addresses.add(self.key(origin.network()), now);
+        if counts.names.add(name, now) == FAILURES {
+            counts.names.renew(name, now);
+        }
+        if origin.relays && !matches!(subject, Subject::UserCode) {
+            counts.relays.note(origin.address, name);
+        }
+        self.quiet_from.fetch_max(now.0 + WINDOW, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Counts a start of a device: an error where too many of this client have started from this
+    /// address. A client with a secret answers for its own.
+    pub fn device_start(&self, client: &Client, origin: Origin) -> Result<(), OAuthError> {
+        if client.secret.is_some() {
+            return Ok(());
+        }
+        let key = self.key((&client.id, origin.network()));
+        let mut counts = self.lock();
+        let Count { count, left } = counts.starts.get(key, origin.uptime);
+        if count >= DEVICE_STARTS {
+            return Err(self.refusal(DEVICES_STARTED, left.div_ceil(1000)));
+        }
+        counts.starts.add(key, origin.uptime);
+        Ok(())
+    }
+
+    /// An address from which so many fail that it looks like a proxy that should be trusted; each
+    /// once.
+    pub fn untrusted_proxy(&self) -> Option<IpAddr> {
+        self.lock().relays.take()
+    }
+
+    /// Attempts that were refused unseen.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn check_counts(
+        &self,
+        counts: &Counts,
+        subject: Subject,
+        origin: Origin,
+    ) -> Result<(), OAuthError> {
+        let network = origin.network();
+        let address = counts.addresses.get(self.key(network), origin.uptime);
+        if address.count > ADDRESS_FAILURES {
+            return Err(self.refusal(ADDRESS_FAILED, address.left.div_ceil(1000)));
+        }
+        let name = counts.names.get(self.key((subject, network)), origin.uptime);
+        if name.count >= FAILURES {
+            return Err(self.refusal(subject.failed_too_often(), name.left.div_ceil(1000)));
+        }
+        Ok(())
+    }
+
+    /// The refusal of an attempt that nobody has looked at; `seconds` later another may succeed.
+    fn refusal(&self, rule: Rule, seconds: u64) -> OAuthError {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        rule.error().retry_after(seconds.max(1))
+    }
+
+    fn key(&self, of: impl Hash) -> u64 {
+        self.hasher.hash_one(of)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
