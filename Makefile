@@ -3,13 +3,17 @@
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC := target/$(TARGET)/release/oauth2d
 
-.PHONY: run test dist bench lint browser proxies fuzz clean
+.PHONY: run test soak dist bench lint browser proxies fuzz clean
 
 run:
 	cargo run --quiet --release
 
 test:
 	cargo test
+
+# The attacks that need volume, and what each comes to; some three minutes.
+soak:
+	cargo test --release --test integration soak_ -- --ignored --nocapture --test-threads 1
 
 # One statically linked, stripped file. Only the program is linked so: build scripts and
 # procedural macros need the system's libraries, hence the explicit target. RUSTFLAGS replaces

@@ -1,10 +1,11 @@
 //! The gate before slow hashes: a few run at a time, so that a flood of passwords leaves
 //! processors to everything else, and whoever waits gets its turn, whatever the others do.
 //!
-//! The next turn goes to the address whose last turn is longest ago. So an address that floods
-//! stands behind everyone else, as do many addresses that go on flooding, and a person who signs
-//! in once stands in front of them. What remains: a flood in which no address comes twice cannot
-//! be told from a crowd of honest people, and is served in the order of arrival.
+//! Turns go round by standing: addresses whose last password was right, those that have not come
+//! before, those whose last one was wrong; and within each from address to address. So guesses do
+//! not hold up who guesses nothing, whether they come from one address or from many. What remains:
+//! a flood in which no address comes twice cannot be told from a crowd of honest strangers, and
+//! only those who have signed in before go past it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use std::time::Instant;
 const PLACES: usize = 128;
 /// Who may wait from one address: an office behind one router signs in together.
 const PLACES_OF_ONE: usize = 32;
-/// Addresses whose last turn is remembered.
+/// Addresses whose last turns are remembered.
 const REMEMBERED: usize = 4096;
 
 /// Lets slow work run a few at a time.
@@ -47,13 +48,15 @@ impl Gate {
         Gate(Mutex::new(State { free: at_once, queue: Queue::default() }))
     }
 
-    /// Does `work` when it is the visitor's turn. False where it was not done: there is no place
-    /// to wait, patience ended, or the visitor went away.
-    pub fn pass(&self, visitor: &Visitor, work: &mut dyn FnMut()) -> bool {
-        let Some(pass) = self.enter(visitor) else { return false };
-        work();
+    /// Does `work` when it is the visitor's turn, and gives its result: whether the password was
+    /// right. `None` where it was not done: there is no place to wait, patience ended, or the
+    /// visitor went away.
+    pub fn pass(&self, visitor: &Visitor, work: &mut dyn FnMut() -> bool) -> Option<bool> {
+        let pass = self.enter(visitor)?;
+        let is_right = work();
+        self.lock().queue.note_turn(visitor.address, is_right);
         drop(pass);
-        true
+        Some(is_right)
     }
 
     fn enter(&self, visitor: &Visitor) -> Option<Pass<'_>> {
@@ -64,7 +67,6 @@ impl Gate {
         let mut state = self.lock();
         if state.free > 0 {
             state.free -= 1;
-            state.queue.note_turn(visitor.address);
             return Some(Pass(self));
         }
         let (sender, turn) = channel();
@@ -103,8 +105,10 @@ impl Drop for Pass<'_> {
 struct Queue {
     /// In the order of arrival.
     waiting: Vec<Waiting>,
-    /// The number of each address's last turn.
-    turns: HashMap<IpAddr, u64>,
+    /// The number of each address's last turn, and how it ended.
+    turns: HashMap<IpAddr, (u64, Standing)>,
+    /// The number of each standing's last turn.
+    standings: [u64; 3],
     /// The number of the last turn or arrival.
     number: u64,
 }
@@ -113,6 +117,14 @@ struct Waiting {
     number: u64,
     address: IpAddr,
     call: Sender<()>,
+}
+
+/// What is known of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Standing {
+    Right,
+    Unknown,
+    Wrong,
 }
 
 impl Queue {
@@ -136,39 +148,56 @@ impl Queue {
         self.waiting.retain(|waiting| waiting.number != number);
     }
 
-    /// Whose turn it is: the first of the address whose last turn is longest ago.
+    /// Whose turn it is: of the standing whose last turn is longest ago, the address whose last
+    /// turn is longest ago.
     fn next(&mut self) -> Option<Waiting> {
-        let at = (0..self.waiting.len()).min_by_key(|&at| (self.last_turn(at), at))?;
+        let order = |&at: &usize| {
+            let (number, standing) = self.last_turn(self.waiting[at].address);
+            (self.standings[standing as usize], number, at)
+        };
+        let at = (0..self.waiting.len()).min_by_key(order)?;
         let called = self.waiting.remove(at);
-        self.note_turn(called.address);
+        let (_, standing) = self.last_turn(called.address);
+        self.remember(called.address, standing);
+        self.standings[standing as usize] = self.number;
         Some(called)
     }
 
-    /// Who would be called last: the one with the most of its own address before it and, of those
-    /// alike, the one whose address had its turn most recently.
+    /// Who would be called last: of the standing with the most who wait, the one with the most of
+    /// its own address before it.
     fn last(&self) -> usize {
+        let mut crowds = [0; 3];
+        for waiting in &self.waiting {
+            crowds[self.last_turn(waiting.address).1 as usize] += 1;
+        }
         let mut lengths = HashMap::new();
-        let mut order = |&at: &usize| {
-            let before = lengths.entry(self.waiting[at].address).or_insert(0);
+        let mut order = |at: usize| {
+            let address = self.waiting[at].address;
+            let before = lengths.entry(address).or_insert(0);
             *before += 1;
-            (*before, self.last_turn(at), at)
+            let (number, standing) = self.last_turn(address);
+            (crowds[standing as usize], *before, number, at)
         };
-        (0..self.waiting.len()).max_by_key(|at| order(at)).expect("somebody waits")
+        (0..self.waiting.len()).max_by_key(|&at| order(at)).expect("somebody waits")
     }
 
-    /// Zero for an address that had none.
-    fn last_turn(&self, at: usize) -> u64 {
-        self.turns.get(&self.waiting[at].address).copied().unwrap_or(0)
+    fn last_turn(&self, address: IpAddr) -> (u64, Standing) {
+        self.turns.get(&address).copied().unwrap_or((0, Standing::Unknown))
     }
 
-    fn note_turn(&mut self, address: IpAddr) {
+    /// Notes how an address's turn has ended.
+    fn note_turn(&mut self, address: IpAddr, is_right: bool) {
+        self.remember(address, if is_right { Standing::Right } else { Standing::Wrong });
+    }
+
+    fn remember(&mut self, address: IpAddr, standing: Standing) {
         let number = self.next_number();
-        self.turns.insert(address, number);
+        self.turns.insert(address, (number, standing));
         if self.turns.len() > REMEMBERED {
             // The older half goes: rarely, and all at once.
-            let mut numbers: Vec<u64> = self.turns.values().copied().collect();
+            let mut numbers: Vec<u64> = self.turns.values().map(|turn| turn.0).collect();
             let (_, &mut median, _) = numbers.select_nth_unstable(REMEMBERED / 2);
-            self.turns.retain(|_, turn| *turn > median);
+            self.turns.retain(|_, turn| turn.0 > median);
         }
     }
 
@@ -182,7 +211,7 @@ impl Queue {
 mod tests {
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::mpsc::Receiver;
+    use std::sync::mpsc::{Receiver, TryRecvError};
     use std::thread;
     use std::time::Duration;
 
@@ -196,10 +225,17 @@ mod tests {
         queue.join(address(from), call).map(|_| called)
     }
 
-    /// The addresses of the next turns.
-    fn turns(queue: &mut Queue, count: usize) -> Vec<u32> {
-        let mut next = || queue.next().unwrap().address;
-        (0..count).map(|_| next()).map(|ip| (0..).find(|&n| address(n) == ip).unwrap()).collect()
+    /// The addresses of the next turns, which all end so, if they end.
+    fn turns(queue: &mut Queue, count: usize, is_right: Option<bool>) -> Vec<u32> {
+        let mut next = || {
+            let ip = queue.next().unwrap().address;
+            is_right.inspect(|&is_right| queue.note_turn(ip, is_right));
+            match ip {
+                IpAddr::V4(ip) => ip.to_bits(),
+                IpAddr::V6(_) => unreachable!(),
+            }
+        };
+        (0..count).map(|_| next()).collect()
     }
 
     #[test]
@@ -208,7 +244,7 @@ mod tests {
         for from in [1, 1, 1, 2, 3, 2] {
             join(&mut queue, from).unwrap();
         }
-        assert_eq!(turns(&mut queue, 6), [1, 2, 3, 1, 2, 1]);
+        assert_eq!(turns(&mut queue, 6, None), [1, 2, 3, 1, 2, 1]);
         assert!(queue.next().is_none());
     }
 
@@ -218,45 +254,46 @@ mod tests {
         let flood = (0..64).filter(|_| join(&mut queue, 1).is_some()).count();
         assert_eq!(flood, PLACES_OF_ONE);
         join(&mut queue, 2).unwrap();
-        assert!(turns(&mut queue, 2).contains(&2));
+        assert!(turns(&mut queue, 2, None).contains(&2));
     }
 
     #[test]
-    fn who_comes_rarely_is_called_before_many_who_flood() {
+    fn guesses_do_not_hold_up_strangers_or_those_who_were_right() {
         let mut queue = Queue::default();
-        for flood in 1..=64 {
-            join(&mut queue, flood).unwrap();
+        join(&mut queue, 99).unwrap();
+        turns(&mut queue, 1, Some(true));
+        for guesser in 1..=64 {
+            join(&mut queue, guesser).unwrap();
         }
-        for _ in 0..64 {
-            let again = turns(&mut queue, 1)[0];
-            join(&mut queue, again).unwrap();
+        turns(&mut queue, 64, Some(false));
+        for guesser in 1..=64 {
+            join(&mut queue, guesser).unwrap();
         }
-        for _ in 0..3 {
-            join(&mut queue, 99).unwrap();
-            assert_eq!(turns(&mut queue, 1), [99]);
-            for again in turns(&mut queue, 64) {
-                join(&mut queue, again).unwrap();
-            }
-        }
+        join(&mut queue, 98).unwrap();
+        join(&mut queue, 99).unwrap();
+        join(&mut queue, 99).unwrap();
+        let next = turns(&mut queue, 6, None);
+        let places = [98, 99].map(|from| next.iter().filter(|&&turn| turn == from).count());
+        assert_eq!(places, [1, 2], "{next:?}");
+        // The guessers have their turns between them.
+        let mut guessers = [next, turns(&mut queue, 61, None)].concat();
+        guessers.retain(|&from| from < 98);
+        assert_eq!(guessers, Vec::from_iter(1..=64));
     }
 
     #[test]
     fn where_all_places_are_taken_the_one_that_would_be_last_is_sent_away() {
         let mut queue = Queue::default();
-        let floods: Vec<_> = (0..PLACES as u32).map(|n| join(&mut queue, n % 8).unwrap()).collect();
-        turns(&mut queue, 1);
-        join(&mut queue, 0).unwrap();
-        // All eight have as many places; the first address has just had a turn, and loses one.
-        let newcomer = join(&mut queue, 99).unwrap();
-        let disconnected = |called: &&Receiver<()>| {
-            matches!(called.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected))
-        };
-        // One of them was called, the other is the newest of the first address: it came last.
-        assert_eq!(floods.iter().filter(disconnected).count(), 1);
+        for guesser in 0..PLACES as u32 {
+            join(&mut queue, guesser % 8).unwrap();
+        }
+        // The first address has just had a turn, so that its newest is the one.
+        assert_eq!(turns(&mut queue, 1, None), [0]);
+        let sent_away = join(&mut queue, 0).unwrap();
+        let newcomer = join(&mut queue, 9).unwrap();
+        assert_eq!(sent_away.try_recv(), Err(TryRecvError::Disconnected));
+        assert_eq!(newcomer.try_recv(), Err(TryRecvError::Empty));
         assert_eq!(queue.waiting.len(), PLACES);
-        assert_eq!(queue.waiting.iter().filter(|w| w.address == address(0)).count(), 15);
-        assert_eq!(turns(&mut queue, 8)[7], 99);
-        drop(newcomer);
 
         // Among strangers alone the newcomer is the last.
         let mut queue = Queue::default();
@@ -270,7 +307,8 @@ mod tests {
     fn turns_of_many_addresses_are_not_remembered_for_ever() {
         let mut queue = Queue::default();
         for stranger in 0..100_000 {
-            queue.note_turn(address(stranger));
+            drop(join(&mut queue, stranger));
+            turns(&mut queue, 1, None);
             assert!(queue.turns.len() <= REMEMBERED);
         }
         assert!(queue.turns.contains_key(&address(99_999 - REMEMBERED as u32 / 4)));
@@ -291,9 +329,12 @@ mod tests {
     /// Whether work is done now, or after a short wait.
     fn gets_in(gate: &Gate, visitor: &Visitor) -> bool {
         let mut is_done = false;
-        let passed = gate.pass(visitor, &mut || is_done = true);
-        assert_eq!(passed, is_done);
-        passed
+        let result = gate.pass(visitor, &mut || {
+            is_done = true;
+            true
+        });
+        assert_eq!(result, is_done.then_some(true));
+        is_done
     }
 
     #[test]

@@ -177,13 +177,13 @@ impl Service for App {
     fn answer(&self, request: &Request) -> Response {
         self.settings.with(|settings| {
             let origin = self.origin(request, settings);
-            let in_turn = |work: &mut dyn FnMut()| {
+            let in_turn = |check: &mut dyn FnMut() -> bool| {
                 let visitor = Visitor {
                     address: origin.network(),
                     patience_ends: request.arrived + PATIENCE,
                     is_gone: request.is_gone,
                 };
-                self.gate.pass(&visitor, work)
+                self.gate.pass(&visitor, check)
             };
             let call = Call {
                 settings,

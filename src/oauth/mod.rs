@@ -47,8 +47,9 @@ pub struct Known<'a> {
     pub in_turn: InTurn<'a>,
 }
 
-/// Does a slow piece of work when it is the request's turn; false where that does not come.
-pub type InTurn<'a> = &'a dyn Fn(&mut dyn FnMut()) -> bool;
+/// Checks a secret slowly, when it is the request's turn, and says whether it was right; `None`
+/// where the turn does not come.
+pub type InTurn<'a> = &'a dyn Fn(&mut dyn FnMut() -> bool) -> Option<bool>;
 
 /// The `Authorization` fields of a request, of which there may be one.
 #[derive(Clone, Copy, Debug)]

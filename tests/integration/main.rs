@@ -1,5 +1,6 @@
 //! The contract, tested by running the program: each file is a part of it.
 
+mod soak;
 mod support;
 
 mod abuse;

@@ -12,12 +12,12 @@ const WRONG: &str = "grant_type=password&username=ann&password=wrong";
 const RIGHT: &str = "grant_type=password&username=ann&password=password";
 
 /// A server that believes this machine's `X-Forwarded-For`, so that one test can be many addresses.
-fn behind_proxy() -> Server {
+pub fn behind_proxy() -> Server {
     Server::with("trusted_proxies = 127.0.0.1\nlog = off")
 }
 
 /// The same, with a hash of so many iterations in place of the password of `ann`.
-fn with_slow_hashes(iterations: u32) -> Server {
+pub fn with_slow_hashes(iterations: u32) -> Server {
     let key = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(b"password", b"salt", iterations);
     let [salt, key] = [&b"salt"[..], &key].map(|bytes| STANDARD.encode(bytes));
     let line = format!("password_hash = pbkdf2-sha256${iterations}${salt}${key}\n");
@@ -30,7 +30,7 @@ fn forwarded(address: &str) -> String {
 }
 
 /// A sign-in that is sent as it stands, for many on one connection.
-fn sign_in(address: &str, user: &str, password: &str) -> String {
+pub fn sign_in(address: &str, user: &str, password: &str) -> String {
     let form = format!("grant_type=password&username={user}&password={password}");
     let fields = [APP, "Content-Type: application/x-www-form-urlencoded", &forwarded(address)];
     message("POST", "/oauth/token", &fields, &form)
@@ -206,21 +206,21 @@ fn a_proxy_that_nobody_has_named_is_told_of_once() {
 #[test]
 fn a_right_password_gets_its_turn_among_strangers_with_made_up_names() {
     let server = with_slow_hashes(20_000);
-    assert_eq!(right_sign_ins(&server, 3, |_| "192.0.2.1".into()).0, 3);
-    assert_eq!(right_sign_ins(&server, 3, |n| format!("192.0.2.{n}")).0, 3);
+    assert_eq!(right_sign_ins(&server, 3, (64, &|_| "192.0.2.1".into())).0, 3);
+    assert_eq!(right_sign_ins(&server, 3, (64, &|n| format!("192.0.2.{n}"))).0, 3);
 }
 
-/// How many of so many sign-ins by `ann` succeed while 64 strangers try made-up names without a
-/// rest, each from its address; and how long the slowest took.
-fn right_sign_ins(
+/// How many of so many sign-ins by `ann` succeed while so many strangers try made-up names without
+/// a rest, each from its address; and how long the slowest took.
+pub fn right_sign_ins(
     server: &Server,
     sign_ins: usize,
-    address: impl Fn(usize) -> String,
+    (strangers, address): (usize, &dyn Fn(usize) -> String),
 ) -> (usize, Duration) {
     let is_over = AtomicBool::new(false);
     let (mut right, mut slowest) = (0, Duration::ZERO);
     std::thread::scope(|scope| {
-        for stranger in 0..64 {
+        for stranger in 0..strangers {
             let (is_over, address) = (&is_over, address(stranger));
             scope.spawn(move || {
                 let mut connection = server.connect();
@@ -256,7 +256,7 @@ fn a_batch_of_sign_ins_ends_when_its_client_has_gone() {
 }
 
 /// How many hashes a client costs that sends so many sign-ins at once and goes.
-fn hashes_for_a_client_that_left(server: &Server, sign_ins: usize) -> usize {
+pub fn hashes_for_a_client_that_left(server: &Server, sign_ins: usize) -> usize {
     server.get("/healthz", &[]);
     eventually(|| open_files(server) < 12, "the first connection ends");
     let files = open_files(server);

@@ -94,6 +94,17 @@ pub struct Attempt<'a> {
     pub decoy: &'a StoredSecret,
 }
 
+impl Attempt<'_> {
+    fn is_right(&self) -> bool {
+        let secret = self.kept.unwrap_or(self.decoy);
+        self.presented.iter().any(|presented| secret.matches(presented)) && self.kept.is_some()
+    }
+
+    fn is_slow(&self) -> bool {
+        self.kept.unwrap_or(self.decoy).is_slow() && !self.presented.is_empty()
+    }
+}
+
 pub struct Throttle {
     counts: Mutex<Counts>,
     /// With keys of its own, so that nobody can choose names that fall into one group.
@@ -138,18 +149,19 @@ impl Throttle {
         in_turn: InTurn,
     ) -> Result<bool, OAuthError> {
         self.check(attempt.subject, origin)?;
-        let secret = attempt.kept.unwrap_or(attempt.decoy);
-        let matches = || attempt.presented.iter().any(|presented| secret.matches(presented));
-        let mut matching = Ok(false);
-        if !secret.is_slow() || attempt.presented.is_empty() {
-            matching = Ok(matches());
-        } else if !in_turn(&mut || {
-            // Those before it in the queue may have failed meanwhile.
-            matching = self.check(attempt.subject, origin).map(|()| matches());
-        }) {
-            return Err(self.refusal(TOO_BUSY, BUSY));
-        }
-        let right = matching? && attempt.kept.is_some();
+        let right = match attempt.is_slow() {
+            false => attempt.is_right(),
+            true => {
+                let mut checked = Ok(());
+                let right = in_turn(&mut || {
+                    // Those before it in the queue may have failed meanwhile.
+                    checked = self.check(attempt.subject, origin);
+                    checked.is_ok() && attempt.is_right()
+                });
+                checked?;
+                right.ok_or_else(|| self.refusal(TOO_BUSY, BUSY))?
+            }
+        };
         match right {
             true => self.check(attempt.subject, origin)?,
             false => self.failed(attempt.subject, origin)?,

@@ -128,11 +128,10 @@ fn of_many_guesses_at_once_only_the_first_are_answered() {
     let done = Cell::new(0);
     // All come before any fails: each finds, in its turn, that the others have failed.
     for guess in ["wrong", "right"] {
-        let others_fail = |work: &mut dyn FnMut()| {
+        let others_fail = |check: &mut dyn FnMut() -> bool| {
             fail(&throttle, USER, FAILURES - done.get(), origin(1, 0));
             done.set(FAILURES);
-            work();
-            true
+            Some(check())
         };
         let attempt =
             Attempt { subject: USER, presented: &[guess], kept: Some(&kept), decoy: &kept };
@@ -158,10 +157,9 @@ fn only_slow_secrets_wait_for_their_turn_and_decoys_as_well() {
     let fast = StoredSecret::parse(&StoredSecret::hash_random("right")).unwrap();
     let slow = StoredSecret::parse(&StoredSecret::hash_password("right", b"salt", 1)).unwrap();
     let turns = Cell::new(0);
-    let count = |work: &mut dyn FnMut()| {
+    let count = |check: &mut dyn FnMut() -> bool| {
         turns.set(turns.get() + 1);
-        work();
-        true
+        Some(check())
     };
     for (kept, decoy, expected) in
         [(Some(&fast), &slow, 0), (Some(&slow), &fast, 1), (None, &slow, 2), (None, &fast, 2)]
@@ -182,7 +180,7 @@ fn an_attempt_without_its_turn_is_refused_and_no_failure() {
     let slow = StoredSecret::parse(&StoredSecret::hash_password("right", b"salt", 1)).unwrap();
     let attempt = Attempt { subject: USER, presented: &["wrong"], kept: Some(&slow), decoy: &slow };
     for _ in 0..FAILURES {
-        let refused = throttle.attempt(&attempt, origin(1, 0), &|_| false).unwrap_err();
+        let refused = throttle.attempt(&attempt, origin(1, 0), &|_| None).unwrap_err();
         assert_eq!(refused.code, ErrorCode::TemporarilyUnavailable);
         assert_eq!(
             refused.reason(),
