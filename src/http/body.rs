@@ -1,6 +1,6 @@
 //! Where a body ends (RFC 9112, sections 6 and 7).
 
-use super::request::Framing;
+use super::framing::Framing;
 use super::{FIELDS, Limits, Refusal};
 
 /// A chunk's size line: hexadecimal digits and the extensions that nobody uses.

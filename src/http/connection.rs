@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::body::Body;
-use super::request::{self, Framing, Request, Slots, Version};
+use super::framing::Framing;
+use super::request::{self, Request, Slots, Version};
 use super::response::{Delivery, Response};
 use super::{Limits, Refusal, Service};
 

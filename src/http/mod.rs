@@ -6,11 +6,13 @@
 
 pub mod body;
 pub mod connection;
+mod framing;
 pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod server;
 pub mod status;
+mod target;
 
 use std::net::IpAddr;
 use std::time::Duration;

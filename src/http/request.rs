@@ -8,7 +8,8 @@ use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
-use super::{FIELDS, Limits, Refusal};
+use super::framing::{Control, Framing};
+use super::{FIELDS, Limits, Refusal, target};
 
 /// A request's line and fields, borrowed from the connection's buffer.
 #[derive(Debug)]
@@ -30,13 +31,6 @@ pub struct Head<'b> {
 pub enum Version {
     Http10,
     Http11,
-}
-
-/// How the end of the body is known (RFC 9112, section 6.3).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Framing {
-    Length(usize),
-    Chunked,
 }
 
 /// A whole request.
@@ -122,18 +116,18 @@ pub fn parse<'b>(
         0 => Version::Http10,
         _ => Version::Http11,
     };
-    let (path, query) = split_target(method, target)?;
-    let mut head = Head {
+    let (path, query) = target::split(method, target)?;
+    let control = Control::of(request.headers, version)?;
+    let head = Head {
         method,
         path,
         query,
         version,
+        framing: control.framing(version)?,
+        keep_alive: control.keep_alive(version),
+        expects_continue: control.expects_continue,
         fields: Fields(request.headers),
-        framing: Framing::Length(0),
-        keep_alive: version == Version::Http11,
-        expects_continue: false,
     };
-    apply_fields(&mut head)?;
     Ok(Some((head, length)))
 }
 
@@ -169,148 +163,6 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
     pairs.fold(head.first() == Some(&b'\n'), bare)
 }
 
-/// The target's four forms (RFC 9112, section 3.2).
-fn split_target<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'b str>), Refusal> {
-    const BAD: Refusal =
-        Refusal::Malformed("the request target is malformed", "RFC 9112, section 3.2");
-    if target.bytes().any(|b| !b.is_ascii_graphic() || b == b'#') {
-        return Err(BAD);
-    }
-    if target == "*" && method == "OPTIONS" {
-        return Ok((target, None));
-    }
-    if method == "CONNECT" {
-        // The authority form names no resource of ours; the route table answers it.
-        return if valid_host(target.as_bytes()) && target.contains(':') {
-            Ok((target, None))
-        } else {
-            Err(BAD)
-        };
-    }
-    let local =
-        if target.starts_with('/') { target } else { after_authority(target).ok_or(BAD)? };
-    Ok(match local.split_once('?') {
-        Some(("", query)) => ("/", Some(query)),
-        Some((path, query)) => (path, Some(query)),
-        None if local.is_empty() => ("/", None),
-        None => (local, None),
-    })
-}
-
-/// What follows `http://host` in the absolute form.
-fn after_authority(target: &str) -> Option<&str> {
-    let (scheme, rest) = target.split_once("://")?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-        return None;
-    }
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    (end > 0 && valid_host(&rest.as_bytes()[..end])).then(|| &rest[end..])
-}
-
-/// Reads the fields that say how the message ends and what becomes of the connection.
-fn apply_fields(head: &mut Head) -> Result<(), Refusal> {
-    let mut hosts = 0;
-    let mut length = None;
-    let mut chunked = false;
-    let mut close = false;
-    let mut keep = false;
-    for field in head.fields.0 {
-        match field.name.len() {
-            4 if field.name.eq_ignore_ascii_case("host") => {
-                hosts += 1;
-                if !valid_host(field.value) {
-                    return Err(Refusal::Malformed(
-                        "the Host field is malformed",
-                        "RFC 9112, section 3.2",
-                    ));
-                }
-            }
-            // HTTP/1.0 has no such field (RFC 9110, section 10.1.1).
-            6 if field.name.eq_ignore_ascii_case("expect") && head.version == Version::Http11 => {
-                if !field.value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(Refusal::Expectation);
-                }
-                head.expects_continue = true;
-            }
-            10 if field.name.eq_ignore_ascii_case("connection") => {
-                for option in field.value.split(|&b| b == b',') {
-                    close |= option.trim_ascii().eq_ignore_ascii_case(b"close");
-                    keep |= option.trim_ascii().eq_ignore_ascii_case(b"keep-alive");
-                }
-            }
-            14 if field.name.eq_ignore_ascii_case("content-length") => {
-                if length.is_some() {
-                    return Err(Refusal::Malformed(
-                        "Content-Length is there twice",
-                        "RFC 9112, section 6.3",
-                    ));
-                }
-                length = Some(content_length(field.value)?);
-            }
-            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
-                if chunked || !field.value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Refusal::Malformed(
-                        "only the coding chunked is understood",
-                        "RFC 9112, section 6.1",
-                    ));
-                }
-                chunked = true;
-            }
-            _ => {}
-        }
-    }
-    if hosts > 1 || (hosts == 0 && head.version == Version::Http11) {
-        return Err(Refusal::Malformed("there must be one Host field", "RFC 9112, section 3.2"));
-    }
-    head.keep_alive = !close && (head.keep_alive || keep);
-    head.framing = match (chunked, length) {
-        (true, Some(_)) => {
-            return Err(Refusal::Malformed(
-                "Transfer-Encoding and Content-Length exclude each other",
-                "RFC 9112, section 6.3",
-            ));
-        }
-        (true, None) if head.version == Version::Http10 => {
-            return Err(Refusal::Malformed(
-                "HTTP/1.0 has no Transfer-Encoding",
-                "RFC 9112, section 6.1",
-            ));
-        }
-        (true, None) => Framing::Chunked,
-        (false, length) => Framing::Length(length.unwrap_or(0)),
-    };
-    Ok(())
-}
-
-/// Digits only: `+5`, `0x5`, `5, 5` and nothing at all are read differently by different programs.
-fn content_length(value: &[u8]) -> Result<usize, Refusal> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::Malformed("Content-Length is malformed", "RFC 9112, section 6.3"));
-    }
-    // A length that no machine can count is past every limit, like any other of that kind.
-    let longer = |length: usize, digit: &u8| {
-        length.saturating_mul(10).saturating_add(usize::from(digit - b'0'))
-    };
-    Ok(value.iter().fold(0, longer))
-}
-
-/// `uri-host [":" port]`, or nothing (RFC 9110, section 7.2).
-fn valid_host(value: &[u8]) -> bool {
-    let (host, port) = match value.iter().rposition(|&b| b == b':') {
-        Some(colon) if !value[colon..].contains(&b']') => (&value[..colon], &value[colon + 1..]),
-        _ => (value, &[][..]),
-    };
-    let literal = host.starts_with(b"[") && host.ends_with(b"]") && host.len() > 2;
-    let name = if literal { &host[1..host.len() - 1] } else { host };
-    port.iter().all(u8::is_ascii_digit)
-        && (port.is_empty() || !host.is_empty())
-        && name.iter().all(|&b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => true,
-            b':' => literal,
-            _ => b"_~%!$&'()*+;=".contains(&b),
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,92 +189,6 @@ mod tests {
         assert_eq!(head.framing, Framing::Length(5));
         assert_eq!(head.fields.first("HOST"), Some(&b"a:80"[..]));
         assert!(head.keep_alive && !head.expects_continue);
-    }
-
-    #[test]
-    fn the_four_forms_of_a_target() {
-        for (method, target, path, query) in [
-            ("GET", "/a", "/a", None),
-            ("GET", "/a?b?c", "/a", Some("b?c")),
-            ("GET", "http://h/a?b", "/a", Some("b")),
-            ("GET", "HTTP://h:80", "/", None),
-            ("GET", "http://h?b", "/", Some("b")),
-            ("OPTIONS", "*", "*", None),
-            ("CONNECT", "h:443", "h:443", None),
-        ] {
-            assert_eq!(split_target(method, target), Ok((path, query)), "{target}");
-        }
-        for (method, target) in [
-            ("GET", "*"),
-            ("GET", "a"),
-            ("GET", "ftp://h/"),
-            ("GET", "http:///a"),
-            ("GET", "/a#b"),
-            ("GET", "http://u@h/"),
-            ("CONNECT", "/a"),
-            ("GET", "/é"),
-        ] {
-            assert!(split_target(method, target).is_err(), "{target}");
-        }
-    }
-
-    #[test]
-    fn ambiguous_framing_is_refused() {
-        for fields in [
-            "Content-Length: 1\r\nTransfer-Encoding: chunked",
-            "Content-Length: 1\r\nContent-Length: 2",
-            "Content-Length: 1, 1",
-            "Content-Length: +1",
-            "Content-Length:",
-            "Transfer-Encoding: gzip, chunked",
-            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-            "Transfer-Encoding: xchunked",
-            "Transfer-Encoding:",
-            "X: a\r\n b",
-            "X : a",
-            "X: a\rb",
-            "X: a\nY: b",
-            ": a",
-        ] {
-            let text = format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
-            assert_eq!(refusal(&text), 400, "{fields}");
-        }
-        assert_eq!(refusal("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
-    }
-
-    #[test]
-    fn there_is_one_host_and_it_is_a_host() {
-        for fields in [
-            "",
-            "Host: a\r\nHost: a\r\n",
-            "Host: a b\r\n",
-            "Host: a/b\r\n",
-            "Host: u@a\r\n",
-            "Host: a:b\r\n",
-            "Host: a, b\r\n",
-        ] {
-            assert_eq!(refusal(&format!("GET / HTTP/1.1\r\n{fields}\r\n")), 400, "{fields}");
-        }
-        for host in ["", "a", "a:1", "[::1]", "[::1]:80", "a.b-c_d"] {
-            assert!(parsed(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).is_ok());
-        }
-    }
-
-    #[test]
-    fn connection_options_decide_over_the_version() {
-        for (version, option, keep) in [
-            ("1.1", "", true),
-            ("1.1", "Close", false),
-            ("1.1", "x, close", false),
-            ("1.0", "", false),
-            ("1.0", "Keep-Alive", true),
-            ("1.0", "keep-alive, close", false),
-        ] {
-            let text = format!("GET / HTTP/{version}\r\nHost: h\r\nConnection: {option}\r\n\r\n");
-            let mut slots = Slots::new();
-            let (head, _) = parse(text.as_bytes(), &mut slots, &Limits::DEFAULT).unwrap().unwrap();
-            assert_eq!(head.keep_alive, keep, "{text}");
-        }
     }
 
     #[test]
