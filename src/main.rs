@@ -48,8 +48,9 @@ const FAILED: u8 = 1;
 /// How long requests in hand may take to finish at a stop: a little less than the ten seconds
 /// after which supervisors lose patience.
 const DRAIN: Duration = Duration::from_millis(9_300);
-/// File descriptors beside those of connections: listeners, standard streams, and some air.
-const OTHER_FILES: u64 = 32;
+/// File descriptors beside those of connections: of connections that leave, of those for which
+/// there is no room, listeners and standard streams.
+const OTHER_FILES: u64 = 64;
 /// Connections of the metrics' listener: a few scrapers.
 const METRICS_CONNECTIONS: usize = 16;
 
@@ -324,6 +325,7 @@ fn bind_all(addresses: &[SocketAddr]) -> std::io::Result<Vec<(TcpListener, Socke
             Err(error) => return Err(error),
         };
         os::widen_backlog(&listener);
+        os::bound_send_buffers(&listener);
         let address = listener.local_addr()?;
         bound.push((listener, address));
     }

@@ -38,7 +38,20 @@ unsafe extern "C" {
     fn getrlimit(resource: c_int, limit: *mut Limit) -> c_int;
     fn setrlimit(resource: c_int, limit: *const Limit) -> c_int;
     fn listen(socket: c_int, backlog: c_int) -> c_int;
+    fn setsockopt(
+        socket: c_int,
+        level: c_int,
+        option: c_int,
+        value: *const c_int,
+        size: u32,
+    ) -> c_int;
 }
+
+const SOL_SOCKET: c_int = if cfg!(target_os = "linux") { 1 } else { 0xffff };
+const SO_SNDBUF: c_int = if cfg!(target_os = "linux") { 7 } else { 0x1001 };
+/// What the system holds of answers that a client does not read; Linux doubles it for its own
+/// bookkeeping. Without this it is up to 4 MiB for each connection.
+const SEND_BUFFER: c_int = 128 * 1024;
 
 /// The blocked signals.
 pub struct Signals(SignalSet);
@@ -97,5 +110,15 @@ pub fn widen_backlog(listener: &std::net::TcpListener) {
     // SAFETY: the descriptor is that of a live listener, for which a second listen() is allowed.
     unsafe {
         listen(listener.as_raw_fd(), 4096);
+    }
+}
+
+/// Bounds what the system holds of unread answers, for every connection that this listener takes.
+pub fn bound_send_buffers(listener: &std::net::TcpListener) {
+    use std::os::fd::AsRawFd;
+    let size = size_of::<c_int>() as u32;
+    // SAFETY: the descriptor is that of a live listener, and the value lives and is `size` long.
+    unsafe {
+        setsockopt(listener.as_raw_fd(), SOL_SOCKET, SO_SNDBUF, &SEND_BUFFER, size);
     }
 }

@@ -4,7 +4,7 @@ use super::framing::Framing;
 use super::{FIELDS, Limits, Refusal};
 
 /// A chunk's size line: hexadecimal digits and the extensions that nobody uses.
-const SIZE_LINE: usize = 1024;
+pub const SIZE_LINE: usize = 1024;
 
 /// A body that arrives in pieces. It remembers how far it has come, so that a piece costs its own
 /// length and not that of everything before it.
@@ -25,22 +25,20 @@ enum State {
     /// This many bytes of the chunk are still to come.
     ChunkData(usize),
     ChunkEnd,
-    Trailers,
+    /// So many bytes of the trailers have been looked at and were not whole.
+    Trailers(usize),
     Done,
 }
 
 impl Body {
     /// The body that follows a head of `head` bytes.
-    pub fn new(head: usize, framing: Framing) -> Body {
-        Body {
-            start: head,
-            end: head,
-            overhead: 0,
-            state: match framing {
-                Framing::Length(length) => State::Length(length),
-                Framing::Chunked => State::ChunkSize,
-            },
-        }
+    pub fn new(head: usize, framing: Framing, limits: &Limits) -> Result<Body, Refusal> {
+        let state = match framing {
+            Framing::Length(length) if length > limits.body => return Err(Refusal::BodyTooLarge),
+            Framing::Length(length) => State::Length(length),
+            Framing::Chunked => State::ChunkSize,
+        };
+        Ok(Body { start: head, end: head, overhead: 0, state })
     }
 
     /// The decoded bytes: a range of the buffer.
@@ -92,7 +90,7 @@ impl Body {
                         return Err(Refusal::BodyTooLarge);
                     }
                     self.state = match size {
-                        0 => State::Trailers,
+                        0 => State::Trailers(0),
                         size => State::ChunkData(size),
                     };
                 }
@@ -111,10 +109,10 @@ impl Body {
                 }
                 State::ChunkEnd => {
                     if !b"\r\n".starts_with(&rest[..rest.len().min(2)]) {
-                        return Err(Refusal::Malformed(
+                        return Err(Refusal::Malformed(&(
                             "a chunk is longer than its size",
                             "RFC 9112, section 7.1",
-                        ));
+                        )));
                     }
                     if rest.len() < 2 {
                         return Ok(false);
@@ -122,8 +120,12 @@ impl Body {
                     *at += 2;
                     self.state = State::ChunkSize;
                 }
-                State::Trailers => {
-                    let Some(length) = trailers(rest, limits)? else { return Ok(false) };
+                State::Trailers(seen) => {
+                    // Only a line's end can make them whole, and each look is at all of them.
+                    let is_news = rest[seen..].contains(&b'\n') || rest.len() > limits.head;
+                    self.state = State::Trailers(rest.len());
+                    let length = if is_news { trailers(rest, limits)? } else { None };
+                    let Some(length) = length else { return Ok(false) };
                     *at += length;
                     self.state = State::Done;
                 }
@@ -135,7 +137,8 @@ impl Body {
 
 /// The line at the start of `bytes` without its CRLF; `None` where it is not whole yet.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
-    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed", "RFC 9112, section 7.1");
+    const BAD: Refusal =
+        Refusal::Malformed(&("a chunk size is malformed", "RFC 9112, section 7.1"));
     let end = bytes.iter().take(SIZE_LINE).position(|b| b"\r\n".contains(b));
     match end.map(|end| (end, &bytes[end..])) {
         Some((end, [b'\r', b'\n', ..])) => Ok(Some(&bytes[..end])),
@@ -147,7 +150,8 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
 
 /// `1*HEXDIG` and extensions, which are skipped (RFC 9112, section 7.1.1).
 fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
-    const BAD: Refusal = Refusal::Malformed("a chunk size is malformed", "RFC 9112, section 7.1");
+    const BAD: Refusal =
+        Refusal::Malformed(&("a chunk size is malformed", "RFC 9112, section 7.1"));
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let extension = line[digits..].trim_ascii_start();
     if digits == 0 || !(line.len() == digits || extension.starts_with(b";")) {
@@ -168,7 +172,8 @@ fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
 }
 
 /// The length of the trailer section, which is read and dropped: nothing here uses one
-/// (RFC 9110, section 6.5.1).
+/// (RFC 9110, section 6.5.1). Cold, so that a connection at rest holds no stack for its fields.
+#[cold]
 fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Refusal> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     match httparse::parse_headers(bytes, &mut fields) {
@@ -178,7 +183,7 @@ fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Refusal> {
                 .any(|line| !line.ends_with(b"\r\n"));
             match bare {
                 true => {
-                    Err(Refusal::Malformed("a line ends in a bare LF", "RFC 9112, section 2.2"))
+                    Err(Refusal::Malformed(&("a line ends in a bare LF", "RFC 9112, section 2.2")))
                 }
                 false => Ok(Some(length)),
             }
@@ -187,7 +192,7 @@ fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Refusal> {
         Ok(httparse::Status::Partial) => Ok(None),
         Err(httparse::Error::TooManyHeaders) => Err(Refusal::HeadTooLarge),
         Err(_) => {
-            Err(Refusal::Malformed("a trailer field is malformed", "RFC 9112, section 7.1.2"))
+            Err(Refusal::Malformed(&("a trailer field is malformed", "RFC 9112, section 7.1.2")))
         }
     }
 }
@@ -203,7 +208,7 @@ mod tests {
     /// Feeds `bytes` in pieces of `step`: the decoded body and what stands behind it.
     fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, Refusal> {
         let mut buffer = b"HEAD".to_vec();
-        let mut body = Body::new(4, Framing::Chunked);
+        let mut body = Body::new(4, Framing::Chunked, &Limits::DEFAULT)?;
         for piece in bytes.chunks(step) {
             buffer.extend(piece);
             if body.advance(&mut buffer, &Limits::DEFAULT)? {

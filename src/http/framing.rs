@@ -31,10 +31,10 @@ impl Control {
             control.take(field, version)?;
         }
         if control.hosts > 1 || (control.hosts == 0 && version == Version::Http11) {
-            return Err(Refusal::Malformed(
+            return Err(Refusal::Malformed(&(
                 "there must be one Host field",
                 "RFC 9112, section 3.2",
-            ));
+            )));
         }
         Ok(control)
     }
@@ -46,10 +46,10 @@ impl Control {
             4 if is("host") => {
                 self.hosts += 1;
                 if !target::is_host(field.value) {
-                    return Err(Refusal::Malformed(
+                    return Err(Refusal::Malformed(&(
                         "the Host field is malformed",
                         "RFC 9112, section 3.2",
-                    ));
+                    )));
                 }
             }
             // HTTP/1.0 has no such field (RFC 9110, section 10.1.1).
@@ -74,10 +74,10 @@ impl Control {
 
     fn take_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.length.is_some() {
-            return Err(Refusal::Malformed(
+            return Err(Refusal::Malformed(&(
                 "Content-Length is there twice",
                 "RFC 9112, section 6.3",
-            ));
+            )));
         }
         self.length = Some(content_length(value)?);
         Ok(())
@@ -85,10 +85,10 @@ impl Control {
 
     fn take_coding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(Refusal::Malformed(
+            return Err(Refusal::Malformed(&(
                 "only the coding chunked is understood",
                 "RFC 9112, section 6.1",
-            ));
+            )));
         }
         self.chunked = true;
         Ok(())
@@ -101,14 +101,14 @@ impl Control {
 
     pub fn framing(&self, version: Version) -> Result<Framing, Refusal> {
         match (self.chunked, self.length) {
-            (true, Some(_)) => Err(Refusal::Malformed(
+            (true, Some(_)) => Err(Refusal::Malformed(&(
                 "Transfer-Encoding and Content-Length exclude each other",
                 "RFC 9112, section 6.3",
-            )),
-            (true, None) if version == Version::Http10 => Err(Refusal::Malformed(
+            ))),
+            (true, None) if version == Version::Http10 => Err(Refusal::Malformed(&(
                 "HTTP/1.0 has no Transfer-Encoding",
                 "RFC 9112, section 6.1",
-            )),
+            ))),
             (true, None) => Ok(Framing::Chunked),
             (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
         }
@@ -118,7 +118,7 @@ impl Control {
 /// Digits only: `+5`, `0x5`, `5, 5` and nothing at all are read differently by different programs.
 fn content_length(value: &[u8]) -> Result<usize, Refusal> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return Err(Refusal::Malformed("Content-Length is malformed", "RFC 9112, section 6.3"));
+        return Err(Refusal::Malformed(&("Content-Length is malformed", "RFC 9112, section 6.3")));
     }
     // A length that no machine can count is past every limit, like any other of that kind.
     let longer = |length: usize, digit: &u8| {

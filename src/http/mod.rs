@@ -1,18 +1,25 @@
 //! HTTP/1.1 over TCP (RFC 9110, RFC 9112). Nothing here knows OAuth.
 //!
-//! Read [`request`] (bytes to a request), [`body`] (where a body ends), [`refusal`] (what is said
-//! to other bytes), [`response`] (a response and its [`status`] to bytes), [`connection`] (one connection's life) and [`server`] (listeners, threads, the cap
-//! and the drain).
+//! Bytes to a request: [`request`], [`target`], [`framing`], [`body`]. A response to bytes:
+//! [`response`], [`status`], and [`refusal`] where there was no request. One connection's life:
+//! [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All of them:
+//! [`server`] (listeners, threads, the drain), [`crowd`] (the cap) and [`slot`] (a connection seen
+//! from outside).
 
 pub mod body;
 pub mod connection;
+mod crowd;
 mod framing;
-pub mod refusal;
+mod input;
+mod refusal;
 pub mod request;
 pub mod response;
 pub mod server;
+mod slot;
 pub mod status;
+mod step_aside;
 mod target;
+pub mod transport;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::Status;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refusal {
     /// It breaks the grammar, or its end is ambiguous: how, and where the rule stands.
-    Malformed(&'static str, &'static str),
+    Malformed(&'static (&'static str, &'static str)),
     HeadTooLarge,
     TargetTooLong,
     BodyTooLarge,
@@ -37,7 +37,7 @@ impl Refusal {
     /// The error's name and a sentence about it, for the answer.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
-            Refusal::Malformed(what, _) => ("bad_request", what),
+            Refusal::Malformed((what, _)) => ("bad_request", what),
             Refusal::Timeout => ("request_timeout", "the request took too long to arrive"),
             Refusal::BodyTooLarge => ("content_too_large", "the body is too large"),
             Refusal::TargetTooLong => ("uri_too_long", "the request target is too long"),
@@ -58,7 +58,7 @@ impl Refusal {
 
     fn source(self) -> &'static str {
         match self {
-            Refusal::Malformed(_, source) => source,
+            Refusal::Malformed((_, source)) => source,
             Refusal::Timeout => "RFC 9110, section 15.5.9",
             Refusal::BodyTooLarge => "RFC 9110, section 15.5.14",
             Refusal::TargetTooLong => "RFC 9110, section 15.5.15",
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_log_hears_where_the_rule_stands_and_the_client_does_not() {
-        let refusal = Refusal::Malformed("a line ends in a bare LF", "RFC 9112, section 2.2");
+        let refusal = Refusal::Malformed(&("a line ends in a bare LF", "RFC 9112, section 2.2"));
         assert_eq!(refusal.words(), ("bad_request", "a line ends in a bare LF"));
         assert_eq!(refusal.reason(), "a line ends in a bare LF (RFC 9112, section 2.2)");
     }

@@ -106,11 +106,11 @@ pub fn parse<'b>(
         return Err(too_large(bytes, limits));
     }
     if has_bare_line_feed(&bytes[..length]) {
-        return Err(Refusal::Malformed("a line ends in a bare LF", "RFC 9112, section 2.2"));
+        return Err(Refusal::Malformed(&("a line ends in a bare LF", "RFC 9112, section 2.2")));
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
-        return Err(Refusal::Malformed("the request line is malformed", "RFC 9112, section 3"));
+        return Err(Refusal::Malformed(&("the request line is malformed", "RFC 9112, section 3")));
     };
     let version = match minor {
         0 => Version::Http10,
@@ -141,17 +141,16 @@ fn too_large(bytes: &[u8], limits: &Limits) -> Refusal {
 }
 
 fn malformed(error: httparse::Error) -> Refusal {
-    let (what, source) = match error {
+    Refusal::Malformed(match error {
         httparse::Error::TooManyHeaders => return Refusal::HeadTooLarge,
-        httparse::Error::HeaderName => ("a field name is malformed", "RFC 9112, section 5.1"),
-        httparse::Error::HeaderValue => ("a field value is malformed", "RFC 9110, section 5.5"),
+        httparse::Error::HeaderName => &("a field name is malformed", "RFC 9112, section 5.1"),
+        httparse::Error::HeaderValue => &("a field value is malformed", "RFC 9110, section 5.5"),
         httparse::Error::Version => {
-            ("the version is not HTTP/1.0 or HTTP/1.1", "RFC 9112, section 2.3")
+            &("the version is not HTTP/1.0 or HTTP/1.1", "RFC 9112, section 2.3")
         }
-        httparse::Error::NewLine => ("a line end is malformed", "RFC 9112, section 2.2"),
-        _ => ("the request line is malformed", "RFC 9112, section 3"),
-    };
-    Refusal::Malformed(what, source)
+        httparse::Error::NewLine => &("a line end is malformed", "RFC 9112, section 2.2"),
+        _ => &("the request line is malformed", "RFC 9112, section 3"),
+    })
 }
 
 /// A LF without CR before it ends a line for some readers and not for others.

@@ -1,12 +1,14 @@
 //! A response to bytes (RFC 9112, sections 4 to 6).
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::request::Version;
 use super::{Refusal, Status};
 use crate::encode::{date, decimal, json};
+
+/// The longest status line, `Date`, `Content-Length` and `Connection`, and the empty line.
+const STATUS_AND_OWN_FIELDS: usize = 192;
 
 /// A status, header fields and a body. `Date`, `Content-Length` and `Connection` are the
 /// connection's to add.
@@ -22,7 +24,17 @@ pub struct Delivery {
     /// A HEAD request: the same answer without its body (RFC 9110, section 9.3.2).
     pub head_only: bool,
     pub version: Version,
+    /// Whether the connection ends behind this answer.
     pub close: bool,
+    pub time: SystemTime,
+}
+
+impl Delivery {
+    /// To what never became a request: the last answer.
+    pub fn of_refusal() -> Delivery {
+        let time = SystemTime::now();
+        Delivery { head_only: false, version: Version::Http11, close: true, time }
+    }
 }
 
 impl Response {
@@ -73,10 +85,16 @@ impl Response {
         }
     }
 
+    /// How many bytes it has at most.
+    pub fn size(&self) -> usize {
+        STATUS_AND_OWN_FIELDS + self.fields.len() + self.body.len()
+    }
+
     /// Appends the message's bytes to `output`.
-    pub fn write(&self, output: &mut Vec<u8>, delivery: &Delivery, now: SystemTime) {
-        let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        output.reserve(128 + self.fields.len() + self.body.len());
+    pub fn write(&self, output: &mut Vec<u8>, delivery: &Delivery) {
+        let since = delivery.time.duration_since(UNIX_EPOCH);
+        let seconds = since.map_or(0, |since| since.as_secs());
+        output.reserve(self.size());
         output.extend(b"HTTP/1.1 ");
         output.extend(self.status.line().as_bytes());
         output.extend(b"\r\nDate: ");
@@ -101,14 +119,6 @@ impl Response {
     }
 }
 
-/// Writes what must not wait, such as a refusal to a connection that is not served.
-pub fn write_at_once(mut stream: impl Write, response: &Response) -> std::io::Result<()> {
-    let mut output = Vec::new();
-    let delivery = Delivery { head_only: false, version: Version::Http11, close: true };
-    response.write(&mut output, &delivery, SystemTime::now());
-    stream.write_all(&output)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,8 +126,9 @@ mod tests {
 
     fn written(response: &Response, head_only: bool, close: bool, version: Version) -> String {
         let mut output = Vec::new();
-        let delivery = Delivery { head_only, version, close };
-        response.write(&mut output, &delivery, UNIX_EPOCH + Duration::from_secs(784_111_777));
+        let time = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        response.write(&mut output, &Delivery { head_only, version, close, time });
+        assert!(output.len() <= response.size());
         String::from_utf8(output).unwrap()
     }
 
@@ -140,6 +151,13 @@ mod tests {
             !written(&Response::new(Status::NoContent), false, false, Version::Http11)
                 .contains("Content-Length")
         );
+    }
+
+    #[test]
+    fn no_response_is_larger_than_it_says() {
+        for &status in Status::ALL {
+            written(&Response::new(status).body("x".repeat(70_000)), false, false, Version::Http10);
+        }
     }
 
     #[test]

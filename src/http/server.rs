@@ -1,22 +1,23 @@
-//! Listeners, a thread for each connection, the cap on them, and the drain.
+//! Listeners, a thread for each connection, and the drain.
 
-use std::collections::HashMap;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Phase};
-use super::response::{Response, write_at_once};
+use super::connection::{Connection, FIRST_REQUEST, Phase, Wait};
+use super::crowd::Crowd;
+use super::response::{Delivery, Response};
+use super::slot::Slot;
 use super::{Limits, Refusal, Service};
 
 /// Of a connection's thread. What it touches of it is a few pages; the rest is only an address
 /// range, and generous.
 const STACK: usize = 256 * 1024;
-/// Connections past the cap that are told so and heard out; past these, they are only told.
-const REFUSALS: usize = 64;
+/// How long a client that was refused is heard out.
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
 /// How long the accept loop rests where the system has nothing left to give.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
 /// An operator is told of exhaustion again when it comes back after this time.
@@ -26,51 +27,24 @@ pub struct Server<S> {
     service: S,
     limits: Limits,
     started: Instant,
-    connections: Mutex<Connections>,
-    /// Signalled when the last connection or an accept loop ends.
-    ended: Condvar,
+    crowd: Arc<Crowd>,
+    /// When exhaustion was last seen.
+    exhausted: Mutex<Option<Instant>>,
     draining: AtomicBool,
-    /// How often a connection has come to wait for a request.
-    waits: AtomicU64,
+    /// How often a connection has come to wait for another request.
+    turns: AtomicU64,
 }
-
-#[derive(Default)]
-struct Connections {
-    open: HashMap<u64, Arc<Slot>>,
-    /// Connections that were ended to make room or refused, whose threads are still there.
-    leaving: usize,
-    /// Accept loops that have not ended.
-    accepting: usize,
-    next: u64,
-    exhausted: Option<Instant>,
-}
-
-/// A connection as the server sees it.
-struct Slot {
-    stream: TcpStream,
-    /// [`IDLE`], [`IN_HEAD`], [`IN_BODY`], [`BUSY`] or [`ENDED`] in the low bits, above them the
-    /// microseconds from the server's start to the beginning of that state.
-    state: AtomicU64,
-}
-
-const IDLE: u64 = 0;
-const IN_HEAD: u64 = 1;
-const IN_BODY: u64 = 2;
-const BUSY: u64 = 3;
-/// Set by the server alone: the connection made room for another.
-const ENDED: u64 = 4;
-const STATE: u64 = 7;
 
 impl<S: Service> Server<S> {
     pub fn new(service: S, limits: Limits) -> Arc<Server<S>> {
         Arc::new(Server {
             service,
-            limits,
             started: Instant::now(),
-            connections: Mutex::default(),
-            ended: Condvar::new(),
+            crowd: Crowd::new(limits.connections),
+            limits,
+            exhausted: Mutex::default(),
             draining: AtomicBool::new(false),
-            waits: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
         })
     }
 
@@ -80,18 +54,16 @@ impl<S: Service> Server<S> {
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        let connections = self.lock();
-        connections.open.len() + connections.leaving
+        self.crowd.len()
     }
 
     /// Accepts connections until [`Server::stop`]; no error of one of them ends it.
     pub fn accept(self: &Arc<Self>, listener: TcpListener) {
-        self.lock().accepting += 1;
+        self.crowd.accept_loop_begins();
         self.accept_all(&listener);
         // Closed before it counts as ended: who waits for a drain finds nothing bound.
         drop(listener);
-        self.lock().accepting -= 1;
-        self.ended.notify_all();
+        self.crowd.accept_loop_ends();
     }
 
     fn accept_all(self: &Arc<Self>, listener: &TcpListener) {
@@ -102,180 +74,117 @@ impl<S: Service> Server<S> {
                     // Only a drain makes the listener non-blocking, and then the queue is empty.
                     return;
                 }
-                Err(error) if is_exhaustion(&error) => {
-                    self.exhausted(&error);
-                    let mut connections = self.lock();
-                    self.make_room(&mut connections);
-                    drop(connections);
-                    thread::sleep(EXHAUSTED_PAUSE);
-                }
+                Err(error) if is_exhaustion(&error) => self.exhausted(&error),
                 // The connection was gone before we took it, or the like.
                 Err(_) => {}
             }
-            if self.draining.load(Ordering::SeqCst) && listener.set_nonblocking(true).is_err() {
+            if self.is_draining() && listener.set_nonblocking(true).is_err() {
                 return;
             }
         }
     }
 
-    /// Stops accepting at these addresses, lets requests in hand finish, and returns when all have
-    /// or when `patience` is over.
-    pub fn stop(&self, addresses: &[SocketAddr], patience: Duration) {
-        let deadline = Instant::now() + patience;
-        self.draining.store(true, Ordering::SeqCst);
-        for &address in addresses {
-            // Wakes the accept loop, which then sees that it has to end.
-            let _ = TcpStream::connect_timeout(&reachable(address), Duration::from_millis(200));
-        }
-        for slot in self.lock().open.values() {
-            if slot.state.load(Ordering::SeqCst) & STATE == IDLE {
-                // What has arrived can still be read, so no request is lost; then comes the end.
-                let _ = slot.stream.shutdown(Shutdown::Read);
-            }
-        }
-        let mut connections = self.lock();
-        while !connections.open.is_empty() || connections.accepting > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            let (guard, _) =
-                self.ended.wait_timeout(connections, left).unwrap_or_else(PoisonError::into_inner);
-            connections = guard;
-        }
-    }
-
-    /// Gives the connection a thread, where there is room.
+    /// Gives the connection a thread, where there is a place for it.
     fn take(self: &Arc<Self>, stream: TcpStream, address: IpAddr) {
-        let slot =
-            Arc::new(Slot { stream, state: AtomicU64::new(self.stamp(IDLE, Instant::now())) });
-        let mut connections = self.lock();
-        let room =
-            connections.open.len() < self.limits.connections || self.make_room(&mut connections);
-        if !room && connections.leaving >= REFUSALS {
-            drop(connections);
-            self.refuse(&slot, address);
+        let slot = Arc::new(Slot::new(stream, self.micros(Instant::now())));
+        let Some(place) = self.crowd.enter(&slot) else {
+            self.refuse(&slot.stream, address);
             return;
-        }
-        let id = connections.next;
-        connections.next += 1;
-        match room {
-            true => drop(connections.open.insert(id, Arc::clone(&slot))),
-            false => connections.leaving += 1,
-        }
-        drop(connections);
-
+        };
+        let id = place.id();
         let server = Arc::clone(self);
-        let served = Arc::clone(&slot);
         let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-            match room {
-                true => server.serve(&served, address),
-                false => server.refuse_and_linger(&served, address),
+            // A panic, too, gives the place back.
+            let place = place;
+            match place.has_room() {
+                true => server.serve(&place.slot, address),
+                false => server.refuse_and_linger(&place.slot.stream, address),
             }
-            server.leave(id, room);
         });
-        if let Err(error) = thread {
-            self.exhausted(&error);
-            self.refuse(&slot, address);
-            self.leave(id, room);
-            self.make_room(&mut self.lock());
-            thread::sleep(EXHAUSTED_PAUSE);
+        match thread {
+            Ok(thread) => self.crowd.started(id, &slot, thread),
+            Err(error) => {
+                self.refuse(&slot.stream, address);
+                self.exhausted(&error);
+            }
         }
     }
 
     fn serve(&self, slot: &Slot, address: IpAddr) {
-        let stream = &slot.stream;
-        let ready = stream
-            .set_nodelay(true)
-            .and_then(|()| stream.set_read_timeout(Some(self.limits.idle_time)))
-            .and_then(|()| stream.set_write_timeout(Some(self.limits.write_time)));
-        if ready.is_ok() {
+        if slot.stream.set_nodelay(true).is_ok() {
             let phase = InServer { server: self, slot };
-            Connection::new(stream, address, &self.service, &phase, &self.limits).run();
-        }
-    }
-
-    fn leave(&self, id: u64, had_room: bool) {
-        let mut connections = self.lock();
-        let was_open = connections.open.remove(&id).is_some();
-        if !was_open || !had_room {
-            connections.leaving -= 1;
-        }
-        if connections.open.is_empty() {
-            self.ended.notify_all();
+            Connection::new(&slot.stream, address, &self.service, &phase, &self.limits).run();
         }
     }
 
     /// Says that there is no room, without waiting for anything.
-    fn refuse(&self, slot: &Slot, address: IpAddr) {
+    fn refuse(&self, mut stream: &TcpStream, address: IpAddr) {
         self.service.refused(address, Refusal::Full);
-        if slot.stream.set_nonblocking(true).is_ok() {
-            let _ = write_at_once(&slot.stream, &Response::refusal(Refusal::Full));
-            let _ = slot.stream.shutdown(Shutdown::Write);
+        let mut output = Vec::new();
+        Response::refusal(Refusal::Full).write(&mut output, &Delivery::of_refusal());
+        if stream.set_nonblocking(true).is_ok() {
+            let _ = stream.write_all(&output);
+            let _ = stream.shutdown(Shutdown::Write);
         }
     }
 
     /// The same, and waits for the client to have read it: what it has sent would else reset the
     /// connection first.
     #[cold]
-    fn refuse_and_linger(&self, slot: &Slot, address: IpAddr) {
-        self.refuse(slot, address);
-        let _ = slot.stream.set_nonblocking(false);
-        let _ = slot.stream.set_read_timeout(Some(Duration::from_secs(1)));
+    fn refuse_and_linger(&self, mut stream: &TcpStream, address: IpAddr) {
+        self.refuse(stream, address);
+        let deadline = Instant::now() + REFUSAL_TIME;
         let mut scrap = [0; 2048];
         for _ in 0..8 {
-            if !matches!(io::Read::read(&mut &slot.stream, &mut scrap), Ok(1..)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let ready = !left.is_zero()
+                && stream.set_nonblocking(false).is_ok()
+                && stream.set_read_timeout(Some(left)).is_ok();
+            if !ready || !matches!(io::Read::read(&mut stream, &mut scrap), Ok(1..)) {
                 return;
             }
         }
     }
 
-    /// Ends the connection that has waited longest between requests or within a head; false where
-    /// all have a request in hand.
-    fn make_room(&self, connections: &mut Connections) -> bool {
-        loop {
-            let longest = connections
-                .open
-                .iter()
-                .map(|(&id, slot)| (slot.state.load(Ordering::SeqCst), id))
-                .filter(|(state, _)| matches!(state & STATE, IDLE | IN_HEAD))
-                .min();
-            let Some((state, id)) = longest else { return false };
-            let slot = &connections.open[&id];
-            let ended = slot.state.compare_exchange(
-                state,
-                state & !STATE | ENDED,
-                Ordering::SeqCst,
-                Ordering::SeqCst,
-            );
-            // It may have got a request since; then another one goes.
-            if ended.is_ok() {
-                let _ = slot.stream.shutdown(Shutdown::Both);
-                connections.open.remove(&id);
-                connections.leaving += 1;
-                return true;
-            }
-        }
-    }
-
+    /// The system has no descriptor, thread or memory left for a connection: one that can makes
+    /// room, and the others get time to end.
     fn exhausted(&self, error: &io::Error) {
+        self.crowd.make_room();
         let now = Instant::now();
-        let mut connections = self.lock();
-        let said = connections.exhausted.replace(now);
-        drop(connections);
+        let mut exhausted = self.exhausted.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = exhausted.replace(now);
+        drop(exhausted);
         if said.is_none_or(|said| now.duration_since(said) > EXHAUSTED_SILENCE) {
             self.service.notice(&format!(
                 "the system has no room for another connection ({error}); idle ones make room"
             ));
         }
+        thread::sleep(EXHAUSTED_PAUSE);
     }
 
-    fn stamp(&self, state: u64, since: Instant) -> u64 {
-        ((since.duration_since(self.started).as_micros() as u64) << 3) | state
+    /// Stops accepting at these addresses, lets requests in hand finish, and returns when all have
+    /// or when `patience` is over.
+    pub fn stop(&self, addresses: &[SocketAddr], patience: Duration) {
+        let began = Instant::now();
+        self.draining.store(true, SeqCst);
+        for &address in addresses {
+            // Wakes the accept loop, which then sees that it has to end.
+            let _ = TcpStream::connect_timeout(&reachable(address), Duration::from_millis(200));
+        }
+        self.crowd.stop_those_that_wait_for(Wait::Request);
+        if !self.crowd.await_end(began + patience.min(FIRST_REQUEST)) {
+            self.crowd.stop_those_that_wait_for(Wait::First);
+            self.crowd.await_end(began + patience);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connections> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An instant as it is compared in slots.
+    fn micros(&self, at: Instant) -> u64 {
+        at.duration_since(self.started).as_micros() as u64
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(SeqCst)
     }
 }
 
@@ -285,30 +194,28 @@ struct InServer<'a, S> {
 }
 
 impl<S: Service> Phase for InServer<'_, S> {
-    fn idle(&self, since: Instant) {
-        self.slot.state.store(self.server.stamp(IDLE, since), Ordering::SeqCst);
-        self.server.waits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn waits(&self) -> u64 {
-        self.server.waits.load(Ordering::Relaxed)
-    }
-
-    fn in_head(&self, since: Instant) {
-        self.slot.state.store(self.server.stamp(IN_HEAD, since), Ordering::SeqCst);
-    }
-
-    fn in_body(&self, since: Instant) {
-        self.slot.state.store(self.server.stamp(IN_BODY, since), Ordering::SeqCst);
+    fn waits(&self, what: Wait, since: Instant) {
+        self.slot.waits(what, self.server.micros(since));
+        if what == Wait::Request {
+            self.server.turns.fetch_add(1, Relaxed);
+        }
+        self.server.crowd.rests();
     }
 
     fn busy(&self, since: Instant) -> bool {
-        let busy = self.server.stamp(BUSY, since);
-        self.slot.state.swap(busy, Ordering::SeqCst) & STATE != ENDED
+        self.slot.busy(self.server.micros(since))
+    }
+
+    fn turns(&self) -> u64 {
+        self.server.turns.load(Relaxed)
     }
 
     fn draining(&self) -> bool {
-        self.server.draining.load(Ordering::SeqCst)
+        self.server.is_draining()
+    }
+
+    fn deaf(&self) -> bool {
+        self.slot.is_deaf()
     }
 }
 
@@ -330,6 +237,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{Head, Request, Status};
+    use std::io::Read;
 
     #[test]
     fn a_wildcard_is_reached_on_loopback() {
@@ -339,5 +248,43 @@ mod tests {
             let address = address.parse().unwrap();
             assert_eq!(reachable(address).to_string(), expected);
         }
+    }
+
+    /// A service that fails where nobody catches it.
+    struct Panicking;
+
+    impl Service for Panicking {
+        fn wants_body(&self, head: &Head) -> bool {
+            assert!(head.path != "/panic");
+            true
+        }
+        fn answer(&self, _: &Request) -> Response {
+            Response::new(Status::NoContent)
+        }
+        fn refused(&self, _: IpAddr, _: Refusal) {}
+        fn notice(&self, _: &str) {}
+    }
+
+    #[test]
+    fn a_panic_gives_its_place_back() {
+        let server = Server::new(Panicking, Limits { connections: 1, ..Limits::DEFAULT });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = Arc::clone(&server);
+        thread::spawn(move || accepting.accept(listener));
+        let ask = |text: &str| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(text.as_bytes()).unwrap();
+            let mut answer = String::new();
+            let _ = stream.read_to_string(&mut answer);
+            answer
+        };
+        for _ in 0..40 {
+            assert_eq!(ask("POST /panic HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), "");
+        }
+        let answer = ask("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        server.stop(&[address], Duration::from_secs(5));
+        assert_eq!(server.connections(), 0);
     }
 }

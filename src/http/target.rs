@@ -7,7 +7,7 @@ use super::Refusal;
 /// The target's four forms (RFC 9112, section 3.2).
 pub fn split<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'b str>), Refusal> {
     const BAD: Refusal =
-        Refusal::Malformed("the request target is malformed", "RFC 9112, section 3.2");
+        Refusal::Malformed(&("the request target is malformed", "RFC 9112, section 3.2"));
     if target.bytes().any(|b| !b.is_ascii_graphic() || b == b'#') {
         return Err(BAD);
     }

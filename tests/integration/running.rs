@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::support::*;
 
@@ -115,6 +116,46 @@ fn a_request_in_hand_is_finished_before_the_end() {
     assert_eq!((answer.status, answer.field("Connection")), (200, Some("close")));
     assert!(in_hand.is_over());
     assert_eq!(server.end().code(), Some(0));
+}
+
+/// Waits until nothing is accepted any more.
+fn stopping(server: &Server) {
+    eventually(|| TcpStream::connect(server.addresses[0]).is_err(), "it accepts nothing more");
+}
+
+#[test]
+fn a_head_that_has_begun_at_the_stop_is_finished() {
+    let mut server = Server::demo();
+    let mut at_rest = server.connect();
+    assert!(at_rest.is_alive());
+    let mut begun = server.connect();
+    begun.send("GET /heal");
+    // The second head of a connection, too.
+    at_rest.send("GET /heal");
+    server.signal("TERM");
+    stopping(&server);
+    for connection in [&mut begun, &mut at_rest] {
+        connection.send("thz HTTP/1.1\r\nHost: h\r\n\r\n");
+        let answer = connection.answer();
+        assert_eq!((&*answer.body, answer.field("Connection")), ("ok", Some("close")));
+        assert!(connection.is_over());
+    }
+    assert_eq!(server.end().code(), Some(0));
+}
+
+#[test]
+fn a_connection_that_has_sent_nothing_yet_has_a_second_at_the_stop() {
+    let mut server = Server::demo();
+    let mut quick = server.connect();
+    let mut silent = server.connect();
+    server.signal("TERM");
+    stopping(&server);
+    quick.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(quick.answer().body, "ok");
+    let began = Instant::now();
+    assert!(silent.is_over());
+    assert_eq!(server.end().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -313,7 +313,8 @@ impl Connection {
         answer
     }
 
-    /// Whether the server has ended the connection and said nothing more.
+    /// Whether the server has ended the connection and said nothing more. A reset, which can
+    /// destroy what was on its way, is a failure.
     pub fn is_over(&mut self) -> bool {
         self.read.is_empty() && !self.more()
     }
@@ -331,7 +332,6 @@ impl Connection {
                 self.read.extend(&piece[..n]);
                 n > 0
             }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
             Err(error) => panic!("{error}"),
         }
     }

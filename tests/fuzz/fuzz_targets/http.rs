@@ -14,7 +14,8 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use http::connection::{Connection, Phase, Transport};
+use http::connection::{Connection, Phase, Wait};
+use http::transport::Transport;
 use http::{Head, Limits, Request, Response, Service, Status};
 use libfuzzer_sys::fuzz_target;
 
@@ -56,6 +57,9 @@ impl Transport for Client<'_> {
     fn end_writing(&self) -> io::Result<()> {
         Ok(())
     }
+    fn is_gone(&self) -> bool {
+        self.bytes.is_empty()
+    }
 }
 
 struct Echo;
@@ -78,16 +82,17 @@ impl Service for Echo {
 struct Alone;
 
 impl Phase for Alone {
-    fn idle(&self, _: Instant) {}
-    fn waits(&self) -> u64 {
+    fn waits(&self, _: Wait, _: Instant) {}
+    fn turns(&self) -> u64 {
         0
     }
-    fn in_head(&self, _: Instant) {}
-    fn in_body(&self, _: Instant) {}
     fn busy(&self, _: Instant) -> bool {
         true
     }
     fn draining(&self) -> bool {
+        false
+    }
+    fn deaf(&self) -> bool {
         false
     }
 }

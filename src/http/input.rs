@@ -1,0 +1,238 @@
+//! What has arrived on a connection and is not answered yet, and what is known of it.
+
+use std::io;
+use std::ops::Range;
+
+use super::body::{Body, SIZE_LINE};
+use super::connection::Wait;
+use super::framing::Framing;
+use super::request::Head;
+use super::{Limits, Refusal};
+
+/// The room of a connection at rest. Small, since thousands of them rest at once; it holds the
+/// requests that OAuth clients send.
+pub const RESTING: usize = 1024;
+/// What the room grows to once a read has filled it.
+const GROWN: usize = 16 * 1024;
+
+pub struct Input {
+    bytes: Vec<u8>,
+    /// Where the next request begins; what stands before it has been answered.
+    start: usize,
+    /// The next request's body, from its head's end on until it is whole. `start` is then 0.
+    body: Option<Body>,
+    /// Whether what arrived since the last look could complete a head.
+    news: bool,
+}
+
+impl Input {
+    pub fn new() -> Input {
+        Input { bytes: Vec::new(), start: 0, body: None, news: false }
+    }
+
+    /// What the next request lacks, as far as that is known without a look at its head; `None`
+    /// where the head has to be looked at.
+    pub fn lacks(&mut self, limits: &Limits) -> Result<Option<Wait>, Refusal> {
+        if let Some(body) = &mut self.body {
+            let is_whole = body.advance(&mut self.bytes, limits)?;
+            return Ok((!is_whole).then_some(Wait::Body));
+        }
+        Ok(match std::mem::take(&mut self.news) {
+            _ if !self.has_more() => Some(Wait::Request),
+            true => None,
+            false => Some(Wait::Head),
+        })
+    }
+
+    /// The bytes from the next request's first on.
+    pub fn unanswered(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    pub fn has_more(&self) -> bool {
+        self.start < self.bytes.len()
+    }
+
+    /// Where the body stands that follows `head`, which is `length` bytes long; `None` where it is
+    /// not whole yet. What stands behind it is the next request.
+    pub fn body(&self, head: &Head, length: usize) -> Option<Range<usize>> {
+        if let Some(body) = &self.body {
+            return Some(body.range());
+        }
+        let start = self.start + length;
+        match head.framing {
+            Framing::Length(length) if length <= self.bytes.len() - start => {
+                Some(start..start + length)
+            }
+            _ => None,
+        }
+    }
+
+    /// No body, behind which nothing stands.
+    pub fn nothing(&self) -> Range<usize> {
+        self.bytes.len()..self.bytes.len()
+    }
+
+    /// Makes ready for the rest of a body behind a head of `length` bytes.
+    pub fn await_body(
+        &mut self,
+        length: usize,
+        framing: Framing,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        self.body = Some(Body::new(length, framing, limits)?);
+        self.drop_answered();
+        Ok(())
+    }
+
+    pub fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes[range]
+    }
+
+    /// The request that ends here has its answer.
+    pub fn answered(&mut self, end: usize) {
+        self.start = end;
+        self.body = None;
+        self.news = end < self.bytes.len();
+    }
+
+    /// Takes in what `read` puts into free room.
+    pub fn fill(
+        &mut self,
+        limits: &Limits,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.drop_answered();
+        self.make_room(limits);
+        let filled = self.bytes.len();
+        self.bytes.resize(self.bytes.capacity(), 0);
+        let result = read(&mut self.bytes[filled..]);
+        self.bytes.truncate(filled + *result.as_ref().unwrap_or(&0));
+        // The first bytes may be wrong at once; after them only a line's end can matter.
+        self.news |=
+            filled == 0 || self.bytes[filled..].contains(&b'\n') || self.bytes.len() > limits.head;
+        result
+    }
+
+    /// Whether a read has used all the room there was, and there may be more: then more may have
+    /// arrived, too.
+    pub fn is_brimful(&self, limits: &Limits) -> bool {
+        self.bytes.len() == self.bytes.capacity() && self.bytes.len() < most(limits)
+    }
+
+    /// Gives back what one large request has left behind.
+    pub fn rest(&mut self) {
+        if self.bytes.capacity() > RESTING {
+            *self = Input::new();
+        }
+    }
+
+    fn drop_answered(&mut self) {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+    }
+
+    fn make_room(&mut self, limits: &Limits) {
+        let filled = self.bytes.len();
+        if filled == self.bytes.capacity() {
+            let wanted = if filled == 0 { RESTING } else { GROWN.max(2 * filled) };
+            self.bytes.reserve_exact(wanted.min(most(limits)) - filled);
+        }
+    }
+}
+
+/// No more than this is ever held. It is more than what a request can have before it is whole or
+/// refused: a head, a decoded body, and behind it a line with a chunk's size or the trailers, which
+/// may be as long as a head.
+fn most(limits: &Limits) -> usize {
+    2 * limits.head + limits.body + SIZE_LINE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::request::{self, Slots};
+
+    /// Reads like a connection whose client sends `bytes` again and again, up to `limit` bytes,
+    /// and answers what is whole; how large the buffer was at its largest.
+    fn largest(head: &str, bytes: &[u8], limit: usize) -> usize {
+        let mut input = Input::new();
+        let mut source = head.bytes().chain(bytes.iter().copied().cycle()).take(limit);
+        let mut largest = 0;
+        loop {
+            while let Ok(None) = input.lacks(&Limits::DEFAULT) {
+                let mut slots = Slots::new();
+                let parsed = request::parse(input.unanswered(), &mut slots, &Limits::DEFAULT);
+                let (head, length) = match parsed {
+                    Ok(Some(whole)) => whole,
+                    Ok(None) => break,
+                    Err(_) => return largest,
+                };
+                match input.body(&head, length) {
+                    Some(body) => input.answered(body.end),
+                    None => {
+                        let framing = head.framing;
+                        if input.await_body(length, framing, &Limits::DEFAULT).is_err() {
+                            return largest;
+                        }
+                    }
+                }
+            }
+            if input.lacks(&Limits::DEFAULT).is_err() {
+                return largest;
+            }
+            for _ in 0..2 {
+                let read = input.fill(&Limits::DEFAULT, |room| {
+                    assert!(!room.is_empty(), "a read without room is taken for the end");
+                    let filled = room.iter_mut().zip(&mut source).map(|(to, from)| *to = from);
+                    Ok(filled.count())
+                });
+                largest = largest.max(input.bytes.capacity());
+                if read.unwrap() == 0 {
+                    return largest;
+                }
+                if !input.is_brimful(&Limits::DEFAULT) {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_sent_the_buffer_stays_within_its_bound() {
+        let limits = &Limits::DEFAULT;
+        let long = "x".repeat(limits.body);
+        let post = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", limits.body);
+        let wide = post.replace("\r\n\r\n", &format!("\r\nX: {}\r\n\r\n", &long[..16_000]));
+        let chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let whole = format!("{chunked}10000\r\n{long}\r\n0\r\n");
+        for (head, rest) in [
+            ("", format!("{post}{long}")),
+            ("", format!("{wide}{long}")),
+            ("", "GET / HTTP/1.1\r\nHost: h\r\n\r\n".into()),
+            ("GET / HTTP/1.1\r\nHost: ", "x".into()),
+            ("", "\r\n".into()),
+            (chunked, "1;x\r\nx\r\n".into()),
+            (&format!("{chunked}1;"), "x".into()),
+            (&whole, "X: y\r\n".into()),
+            (&format!("{whole}X: "), "y".into()),
+        ] {
+            let largest = largest(head, rest.as_bytes(), 3_000_000);
+            assert!((1..=100 * 1024).contains(&largest), "{largest} for {head:.50} {rest:.50}");
+        }
+    }
+
+    #[test]
+    fn what_a_large_request_has_taken_is_given_back() {
+        let mut input = Input::new();
+        for (large, kept) in [(RESTING - 1, RESTING), (RESTING + 1, 0)] {
+            for _ in 0..2 {
+                let room = |room: &mut [u8]| Ok(room.len().min(large));
+                input.fill(&Limits::DEFAULT, room).unwrap();
+            }
+            input.answered(input.bytes.len());
+            input.rest();
+            assert_eq!(input.bytes.capacity(), kept);
+        }
+    }
+}
