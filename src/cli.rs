@@ -1,9 +1,14 @@
-//! The command line.
+//! The command line: arguments in; out of it, why the program ends.
 
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::config::HostPort;
+use crate::config::nearest;
+use crate::listen::HostPort;
+
+pub const VERSION: &str = concat!("oauth2d ", env!("CARGO_PKG_VERSION"), "\n");
 
 pub const HELP: &str = "\
 oauth2d, a small OAuth 2.0 server
@@ -43,72 +48,147 @@ pub struct Options {
     pub demo: bool,
 }
 
-/// An argument that says what to do, and the command that it makes.
-type Chosen = (&'static str, fn(Options) -> Command);
+/// Why the program ends without success.
+#[derive(Debug, PartialEq)]
+pub struct Failure {
+    code: u8,
+    lines: Vec<String>,
+}
 
-/// Reads the arguments behind the program's name; an error is a sentence for its user.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut arguments = arguments.into_iter();
-    let mut options = Options::default();
-    let mut command: Option<Chosen> = None;
-    while let Some(argument) = arguments.next() {
-        let Some(text) = argument.to_str() else {
-            return Err("an argument is not UTF-8".into());
-        };
-        let (name, mut attached) = match text.split_once('=') {
-            Some((name, value)) if name.starts_with("--") => (name, Some(OsString::from(value))),
-            _ => (text, None),
-        };
-        let mut value = |what| {
-            let value = attached.take().or_else(|| arguments.next());
-            value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} needs {what}"))
-        };
-        let mut chosen = |name, make: fn(Options) -> Command| match command.replace((name, make)) {
-            Some((other, _)) if other != name => {
-                Err(format!("{other} and {name} exclude each other"))
+impl Failure {
+    /// Wrong arguments or a wrong configuration; what is wrong, each on a line.
+    pub fn wrong(lines: impl IntoIterator<Item = impl Into<String>>) -> Failure {
+        Failure { code: 2, lines: lines.into_iter().map(Into::into).collect() }
+    }
+
+    /// The same, of which only the first line is told.
+    pub fn first_wrong(lines: Vec<String>) -> Failure {
+        Failure::wrong(lines.into_iter().take(1))
+    }
+
+    /// Anything else.
+    pub fn failed(what: impl Display) -> Failure {
+        Failure { code: 1, lines: vec![what.to_string()] }
+    }
+
+    /// Writes it on standard error; the exit code.
+    pub fn tell(&self) -> u8 {
+        for line in &self.lines {
+            // Standard error may be closed; there is nobody else to tell.
+            let _ = writeln!(io::stderr(), "oauth2d: {line}");
+        }
+        self.code
+    }
+}
+
+/// Every argument that there is.
+const ARGUMENTS: [&str; 9] = [
+    "--config",
+    "--listen",
+    "--demo",
+    "--check",
+    "--health",
+    "--hash",
+    "--new-secret",
+    "--help",
+    "--version",
+];
+
+/// An argument that says what to do, and the command that it makes.
+type Chosen = (String, fn(Options) -> Command);
+
+/// The arguments on their way to a command.
+struct Reader<I> {
+    rest: I,
+    /// What stands behind the `=` of the argument that is being read.
+    attached: Option<OsString>,
+    options: Options,
+    chosen: Option<Chosen>,
+}
+
+/// Reads the arguments behind the program's name.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
+    let rest = arguments.into_iter();
+    let reader = Reader { rest, attached: None, options: Options::default(), chosen: None };
+    reader.command().map_err(|what| Failure::wrong([what]))
+}
+
+/// Errors are sentences for the program's user.
+impl<I: Iterator<Item = OsString>> Reader<I> {
+    fn command(mut self) -> Result<Command, String> {
+        while let Some(argument) = self.rest.next() {
+            let text = argument.to_str().ok_or("an argument is not UTF-8")?;
+            let (name, attached) = match text.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value.into())),
+                _ => (text, None),
+            };
+            self.attached = attached;
+            match name {
+                "--help" | "-h" => return Ok(Command::Help),
+                "--version" | "-V" => return Ok(Command::Version),
+                _ => self.option(name)?,
             }
-            _ => Ok(()),
-        };
+            if self.attached.is_some() {
+                return Err(format!("{name} takes no value"));
+            }
+        }
+        if self.options.demo && self.options.config.is_some() {
+            return Err("--demo and --config exclude each other; leave one out".into());
+        }
+        let make = self.chosen.map_or(Command::Serve as fn(Options) -> Command, |(_, make)| make);
+        Ok(make(self.options))
+    }
+
+    fn option(&mut self, name: &str) -> Result<(), String> {
         match name {
             "--config" => {
-                let path = PathBuf::from(value("a file")?);
-                if options.config.replace(path).is_some() {
+                let path = PathBuf::from(self.value(name, "a file")?);
+                if self.options.config.replace(path).is_some() {
                     return Err("--config is there twice; leave one out".into());
                 }
             }
             "--listen" => {
-                let place = value("HOST:PORT")?;
+                let place = self.value(name, "HOST:PORT")?;
                 let place = HostPort::parse(&place.to_string_lossy());
-                options.listen.push(place.map_err(|what| format!("--listen {what}"))?);
+                self.options.listen.push(place.map_err(|what| format!("--listen {what}"))?);
             }
-            "--demo" => options.demo = true,
-            "--check" => chosen("--check", Command::Check)?,
-            "--health" => chosen("--health", Command::Health)?,
-            "--hash" => chosen("--hash", |_| Command::Hash)?,
-            "--new-secret" => chosen("--new-secret", |_| Command::NewSecret)?,
-            "--help" | "-h" => return Ok(Command::Help),
-            "--version" | "-V" => return Ok(Command::Version),
+            "--demo" => self.options.demo = true,
+            "--check" => self.choose(name, Command::Check)?,
+            "--health" => self.choose(name, Command::Health)?,
+            "--hash" => self.choose(name, |_| Command::Hash)?,
+            "--new-secret" => self.choose(name, |_| Command::NewSecret)?,
             // It may be a secret in the wrong place, so it is not repeated.
-            _ => return Err("unknown argument; oauth2d --help lists them all".into()),
+            _ => {
+                return Err(match nearest(name, ARGUMENTS) {
+                    Some(meant) => format!("unknown argument; did you mean {meant}?"),
+                    None => "unknown argument; oauth2d --help lists them all".into(),
+                });
+            }
         }
-        if attached.is_some() {
-            return Err(format!("{name} takes no value"));
+        Ok(())
+    }
+
+    /// The value of the argument: behind its `=`, or the next one.
+    fn value(&mut self, name: &str, what: &str) -> Result<OsString, String> {
+        let value = self.attached.take().or_else(|| self.rest.next());
+        value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} needs {what}"))
+    }
+
+    fn choose(&mut self, name: &str, make: fn(Options) -> Command) -> Result<(), String> {
+        match self.chosen.replace((name.into(), make)) {
+            Some((other, _)) if other != name => {
+                Err(format!("{other} and {name} exclude each other; leave one out"))
+            }
+            _ => Ok(()),
         }
     }
-    if options.demo && options.config.is_some() {
-        return Err("--demo and --config exclude each other; leave one out".into());
-    }
-    Ok(match command {
-        Some((_, make)) => make(options),
-        None => Command::Serve(options),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Command, String> {
+    fn read(line: &str) -> Result<Command, Failure> {
         parse(line.split_whitespace().map(OsString::from))
     }
 
@@ -150,5 +230,12 @@ mod tests {
         ] {
             assert!(read(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_mistyped_argument_is_told_with_the_right_one_and_no_other_is_repeated() {
+        let told = |line| read(line).unwrap_err().lines;
+        assert_eq!(told("--confg a"), ["unknown argument; did you mean --config?"]);
+        assert_eq!(told("hunter2"), ["unknown argument; oauth2d --help lists them all"]);
     }
 }

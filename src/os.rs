@@ -5,6 +5,8 @@
 //! anything, and it works as process 1 of a container, where the default action of a signal is to
 //! be ignored.
 
+#![expect(unsafe_code, reason = "the standard library has no signals, file limits or backlog")]
+
 use std::ffi::c_int;
 
 /// What a signal asks for.

@@ -24,7 +24,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::config::LogFormat;
 use crate::crypto::gate::{Gate, Visitor};
 use crate::encode::form::Form;
 use crate::http::{self, Head, Request, Response, Service, Status};
@@ -34,7 +33,7 @@ use crate::oauth::{
     Uptime,
 };
 use crate::store::Store;
-use crate::watch::log::{Line, Log};
+use crate::watch::log::{Line, Log, LogFormat};
 use crate::watch::metrics::Metrics;
 
 use current::Current;

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::config::{Config, LogFormat, Network};
+use crate::config::Config;
 use crate::encode::json::Object;
 use crate::http::Request;
+use crate::http::network::Network;
 use crate::oauth::{GrantType, Registry};
+use crate::watch::log::LogFormat;
 
 /// Where a proxy names whom it asks for; later ones add themselves behind.
 const FORWARDED: &str = "x-forwarded-for";
@@ -34,7 +36,7 @@ impl Settings {
         let path = base[authority..].find('/').map_or("", |at| &base[authority + at..]);
         let origin = &base[..base.len() - path.len()];
         let bearer_methods = ["header", "query"];
-        let bearer_methods = &bearer_methods[..1 + usize::from(config.bearer_in_query)];
+        let bearer_methods = &bearer_methods[..1 + usize::from(config.server.bearer_in_query)];
         Settings {
             issuer_path: path.into(),
             verification_uri: format!("{base}/oauth/device"),
@@ -48,10 +50,10 @@ impl Settings {
                 .finish(),
             issuer,
             registry: config.registry,
-            bearer_in_query: config.bearer_in_query,
-            allowed_origins: config.allowed_origins,
-            log_format: config.log,
-            trusted_proxies: config.trusted_proxies,
+            bearer_in_query: config.server.bearer_in_query,
+            allowed_origins: config.server.allowed_origins,
+            log_format: config.server.log,
+            trusted_proxies: config.server.trusted_proxies,
         }
     }
 

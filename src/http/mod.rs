@@ -4,13 +4,14 @@
 //! [`response`], [`status`], and [`refusal`] where there was no request. One connection's life:
 //! [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All of them:
 //! [`server`] (listeners, threads, the drain), [`crowd`] (the cap) and [`slot`] (a connection seen
-//! from outside).
+//! from outside). [`network`] is a block of addresses.
 
 pub mod body;
 pub mod connection;
 mod crowd;
 mod framing;
 mod input;
+pub mod network;
 mod refusal;
 pub mod request;
 pub mod response;

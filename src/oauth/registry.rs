@@ -57,6 +57,8 @@ impl GrantType {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: Arc<str>,
+    /// What people read in place of the id.
+    pub name: Option<Arc<str>>,
     /// The store's, once the configuration is in force.
     pub number: Number,
     /// `None` for a public client, which cannot keep one (RFC 6749, section 2.1).
@@ -75,6 +77,11 @@ pub struct Client {
 impl Client {
     pub fn may(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
+    }
+
+    /// What people read: its name, or its id where it has none.
+    pub fn label(&self) -> &str {
+        self.name.as_ref().unwrap_or(&self.id)
     }
 
     /// Whether an authorization request needs a code challenge: always where no secret protects
@@ -168,6 +175,11 @@ impl Registry {
         Some(&self.users[*self.user_numbers.get(&number)?])
     }
 
+    /// How many clients and users there are.
+    pub fn size(&self) -> (usize, usize) {
+        (self.clients.len(), self.users.len())
+    }
+
     /// Every name, with the place for its number.
     pub fn everyone(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Number)> {
         let clients = self.clients.iter_mut().map(|client| (&client.id, &mut client.number));
@@ -222,6 +234,7 @@ pub mod samples {
     pub fn client(id: &str) -> Client {
         Client {
             id: id.into(),
+            name: None,
             number: Number::default(),
             secret: Some(StoredSecret::Plain(Secret::new("secret"))),
             grants: GrantType::ALL.to_vec(),

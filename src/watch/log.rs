@@ -9,7 +9,6 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::config::LogFormat;
 use crate::encode::{date, decimal, json};
 use crate::http::Status;
 use crate::oauth::Timestamp;
@@ -20,6 +19,14 @@ const WAITING: usize = 1024 * 1024;
 const PATH: usize = 200;
 /// The writer rests so long after each write, so that a busy server writes many lines at once.
 const REST: Duration = Duration::from_millis(5);
+
+/// How a request's line is written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LogFormat {
+    Text,
+    Json,
+    Off,
+}
 
 /// What there is to say about a request.
 pub struct Line<'a> {

@@ -1,5 +1,5 @@
 //! Contract section 3: the configuration file. Every fault and its line is tested in
-//! `src/config.rs`; here, what the program makes of them.
+//! `src/config/`; here, what the program makes of them.
 
 use crate::support::*;
 
@@ -7,19 +7,65 @@ fn check(text: &str) -> (i32, String, String) {
     let folder = Folder::new();
     let file = folder.write("c.conf", text);
     let (code, out, err) = run(&["--config", file.to_str().unwrap(), "--check"]);
-    (code, out, err.replace(file.to_str().unwrap(), "FILE"))
+    let told = |text: String| text.replace(file.to_str().unwrap(), "FILE");
+    (code, told(out), told(err))
 }
 
 #[test]
 fn check_prints_every_fault_with_file_and_line() {
-    let text = "[server]\nlisten = nowhere\nlog = loud\n[user ann]\n";
-    let faults = "oauth2d: FILE:2: listen is not HOST:PORT, such as localhost:3000 or [::1]:3000\n\
-                  oauth2d: FILE:3: log is neither text nor json nor off\n\
+    let text =
+        "[server]\nlisten = nowhere\nlog = loud\n[user ann]\n[client c]\ngranst = password\n";
+    let faults = "oauth2d: FILE:2: listen must be HOST:PORT, such as localhost:3000 or [::1]:3000\n\
+                  oauth2d: FILE:3: log must be text, json or off\n\
                   oauth2d: FILE:4: the user has no password; add password, password_hash, \
-                  password_file or password_env\n";
+                  password_file or password_env\n\
+                  oauth2d: FILE:6: unknown key \"granst\"; did you mean grants?\n";
     assert_eq!(check(text), (2, String::new(), faults.into()));
-    assert_eq!(check("[server]\n"), (0, String::new(), String::new()));
-    assert_eq!(run(&["--check"]), (0, String::new(), String::new()));
+}
+
+#[test]
+fn check_says_what_is_there_where_there_is_no_fault() {
+    let ok = "FILE: ok: 1 clients, 2 users, 0 resources\n";
+    let text = "[client c]\n[user a]\npassword_env = PATH\n[user b]\npassword_env = PATH\n";
+    assert_eq!(check(text), (0, ok.into(), String::new()));
+    let ok = "demo data: ok: 3 clients, 1 users, 0 resources\n";
+    assert_eq!(run(&["--check"]), (0, ok.into(), String::new()));
+}
+
+#[test]
+fn warnings_have_a_line_and_change_no_exit_code() {
+    let text = "[client c]\nscopes = a\n\n[client d]\nsecret = s\n";
+    let warnings = "oauth2d: FILE:1: warning: scopes without default_scopes: who asks for no \
+                    scope gets a token without any\n\
+                    oauth2d: FILE:5: warning: every user of this machine can read secret; \
+                    chmod o-r the file, or keep a hash (oauth2d --hash)\n";
+    let ok = "FILE: ok: 2 clients, 0 users, 0 resources\n";
+    assert_eq!(check(text), (0, ok.into(), warnings.into()));
+    let server = Server::configured(text);
+    let file = server.folder.path().join("oauth2d.conf");
+    for line in warnings.replace("FILE", file.to_str().unwrap()).lines() {
+        server.log_line(|told| told == line);
+    }
+}
+
+#[test]
+fn a_configuration_without_a_client_is_refused_everywhere() {
+    let told = "there is no [client]; add one, such as [client application], or nobody can get a \
+                token";
+    assert_eq!(check("[server]\n"), (2, String::new(), format!("oauth2d: FILE: {told}\n")));
+    let folder = Folder::new();
+    let file = folder.write("c.conf", "");
+    let file = file.to_str().unwrap();
+    let err = format!("oauth2d: {file}: {told}\n");
+    assert_eq!(run(&["--config", file]), (2, String::new(), err));
+
+    // An editor that empties the file first must not end everyone's sessions.
+    let server = Server::clients();
+    let token = server.access_token("read");
+    server.folder.write("oauth2d.conf", "");
+    server.signal("HUP");
+    server.log_line(|line| line.ends_with(&format!("{told}; the configuration stays as it was")));
+    assert!(server.is_live(&token));
 }
 
 #[test]
@@ -49,7 +95,7 @@ fn secret_files_are_looked_for_beside_the_configuration() {
 
 #[test]
 fn the_issuer_is_the_first_listen_as_written_with_the_real_port() {
-    let server = Server::configured("[server]\nlisten = localhost:0\n");
+    let server = Server::configured("[server]\nlisten = localhost:0\n[client c]\n");
     let port = server.addresses[0].port();
     let metadata = server.get("/.well-known/oauth-authorization-server", &[]);
     assert_eq!(metadata.member("issuer"), format!("http://localhost:{port}"));

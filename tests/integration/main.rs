@@ -17,5 +17,6 @@ mod layers;
 mod metadata;
 mod operations;
 mod running;
+mod signals;
 mod throttle;
 mod token;

@@ -42,8 +42,9 @@ fn the_server_names_what_it_can_do() {
             "bearer_methods_supported": ["header"],
         })
     );
-    let demo = Server::demo().get("/.well-known/oauth-authorization-server", &[]);
-    assert_eq!(demo.json().get("scopes_supported"), None);
+    let bare = Server::configured("[client c]\nsecret = s\n");
+    let bare = bare.get("/.well-known/oauth-authorization-server", &[]);
+    assert_eq!(bare.json().get("scopes_supported"), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Running it for real: hashed secrets, the log, reload, health, metrics.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -155,7 +156,9 @@ fn secrets_come_from_the_environment_and_open_files_are_warned_of() {
     let server = Server::configured_by(&mut command, text);
     let form = "grant_type=client_credentials&client_id=c&client_secret=from+outside";
     assert_eq!(server.post("/oauth/token", &[], form).status, 200);
-    server.log_line(|line| line.contains("every user of this machine can read it"));
+    server.log_line(|line| {
+        line.contains(":5: warning: every user of this machine can read secret; ")
+    });
 }
 
 #[test]
@@ -193,8 +196,11 @@ fn a_client_that_goes_while_its_request_is_in_hand_keeps_no_token() {
     slow.send(message("POST", "/oauth/token", &[APP, form], RIGHT));
     // So the request has arrived, and its slow hash is under way.
     assert_eq!(server.get("/healthz", &[]).status, 200);
-    std::fs::write(server.folder.path().join("oauth2d.conf"), format!("[user ann]\n{hash}"))
-        .unwrap();
+    std::fs::write(
+        server.folder.path().join("oauth2d.conf"),
+        format!("[user ann]\n{hash}[client b]\n"),
+    )
+    .unwrap();
     server.signal("HUP");
     server.log_line(|line| line.ends_with("read again"));
     let token = slow.answer().member("access_token");
@@ -203,9 +209,9 @@ fn a_client_that_goes_while_its_request_is_in_hand_keeps_no_token() {
 
 #[test]
 fn a_changed_listen_is_told_and_not_followed() {
-    let server = Server::configured("[server]\nlisten = 127.0.0.1:0\nlog = off\n");
+    let server = Server::configured("[server]\nlisten = 127.0.0.1:0\nlog = off\n[client c]\n");
     let file = server.folder.path().join("oauth2d.conf");
-    std::fs::write(file, "[server]\nlisten = 127.0.0.2:0\n").unwrap();
+    std::fs::write(file, "[server]\nlisten = 127.0.0.2:0\n[client c]\n").unwrap();
     server.signal("HUP");
     server.log_line(|line| line == "oauth2d: listen has changed in the file; that needs a restart");
     assert!(server.connect().is_alive());
@@ -252,24 +258,15 @@ fn health_is_an_exit_code() {
     assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 1));
 }
 
-#[test]
-fn metrics_are_what_prometheus_reads_and_only_there() {
-    // The port is taken and given back: the log tells nothing of it.
-    let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let metrics = probe.local_addr().unwrap();
-    drop(probe);
-    let server = Server::with(&format!("metrics_listen = {metrics}"));
-    server.token(APP, RIGHT);
-    server.token(APP, "grant_type=password&username=ann&password=wrong");
-    server.get("/nothing", &[]);
-    assert_eq!(server.get("/metrics", &[]).status, 404);
-    let mut connection = Connection::to(metrics);
+/// What `/metrics` says: a function of a sample's name and labels.
+fn scrape(address: SocketAddr) -> impl Fn(&str, &[(&str, &str)]) -> f64 {
+    let mut connection = Connection::to(address);
     connection.send("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
     let answer = connection.answer();
     assert_eq!(answer.field("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let lines = answer.body.lines().map(|line| Ok(line.to_string()));
     let scrape = prometheus_parse::Scrape::parse(lines).unwrap();
-    let value = |name: &str, labels: &[(&str, &str)]| {
+    move |name, labels| {
         let sample = scrape.samples.iter().find(|sample| {
             let own: HashMap<&str, &str> =
                 sample.labels.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -282,7 +279,20 @@ fn metrics_are_what_prometheus_reads_and_only_there() {
             prometheus_parse::Value::Histogram(buckets) => buckets.last().unwrap().count,
             other => panic!("{other:?}"),
         }
-    };
+    }
+}
+
+#[test]
+fn metrics_are_what_prometheus_reads_and_only_there() {
+    let server = Server::with("metrics_listen = 127.0.0.1:0");
+    let line = server.log_line(|line| line.contains("metrics on http://"));
+    let place = line.strip_prefix("oauth2d: metrics on http://").unwrap();
+    let metrics: SocketAddr = place.strip_suffix("/metrics").unwrap().parse().unwrap();
+    server.token(APP, RIGHT);
+    server.token(APP, "grant_type=password&username=ann&password=wrong");
+    server.get("/nothing", &[]);
+    assert_eq!(server.get("/metrics", &[]).status, 404);
+    let value = scrape(metrics);
     let token = ("endpoint", "/oauth/token");
     assert_eq!(value("oauth2d_requests_total", &[token, ("status", "200")]), 1.0);
     assert_eq!(value("oauth2d_requests_total", &[token, ("status", "400")]), 1.0);
@@ -292,5 +302,9 @@ fn metrics_are_what_prometheus_reads_and_only_there() {
     assert_eq!(value("oauth2d_live_tokens", &[("kind", "access_token")]), 1.0);
     assert_eq!(value("oauth2d_throttled_attempts_total", &[]), 0.0);
     assert_eq!(value("oauth2d_request_duration_seconds", &[]), 4.0);
-    assert!(value("oauth2d_open_connections", &[]) >= 0.0);
+    let held = [server.connect(), server.connect()];
+    let open = || scrape(metrics)("oauth2d_open_connections", &[]);
+    eventually(|| open() == 2.0, "the two are open, and those before have ended");
+    drop(held);
+    eventually(|| open() == 0.0, "all have ended");
 }

@@ -25,7 +25,7 @@ fn localhost_is_served_on_both_families_with_one_port() {
 #[test]
 fn listen_repeats_and_overrides_the_file() {
     let folder = Folder::new();
-    let file = folder.write("c", "[server]\nlisten = 192.0.2.1:1\n");
+    let file = folder.write("c", "[server]\nlisten = 192.0.2.1:1\n[client c]\n");
     let arguments =
         ["--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"];
     let server = Server::start(&mut Command::new(PROGRAM), &arguments, folder);
@@ -66,9 +66,19 @@ fn a_wrong_argument_is_one_line_and_exit_2() {
 fn a_port_in_use_is_one_line_and_exit_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let (code, out, err) = run(&["--listen", &address]);
-    assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 1), "{err}");
-    assert!(err.starts_with(&format!("oauth2d: {address}: ")), "{err}");
+    let told = format!(
+        "oauth2d: {address}: the address is in use; stop the other program, or choose another \
+         with --listen HOST:PORT\n"
+    );
+    assert_eq!(run(&["--listen", &address]), (1, String::new(), told));
+    let folder = Folder::new();
+    let file = folder.write("c", format!("[server]\nmetrics_listen = {address}\n[client c]\n"));
+    let told = format!(
+        "oauth2d: {address}: the address is in use; stop the other program, or set another \
+         metrics_listen\n"
+    );
+    let arguments = ["--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    assert_eq!(run(&arguments), (1, String::new(), told));
 }
 
 #[test]
@@ -79,6 +89,32 @@ fn the_demo_leaves_loopback_only_when_told() {
     let mut connection = Connection::to(([127, 0, 0, 1], port).into());
     connection.send("GET /.well-known/oauth-authorization-server HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(connection.answer().member("issuer"), format!("http://localhost:{port}"));
+}
+
+#[test]
+fn the_demo_has_a_public_client_whose_name_people_read() {
+    let server = Server::demo();
+    let challenge = "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    for callback in [
+        "http://localhost:4711/callback",
+        "http://127.0.0.1:1/callback",
+        "http://localhost/tour/callback",
+        "http://127.0.0.1:3000/tour/callback",
+        "http://[::1]:3000/tour/callback",
+    ] {
+        let target = format!(
+            "/oauth/authorize?response_type=code&client_id=publicApplication&{challenge}\
+             &code_challenge_method=S256&redirect_uri={callback}"
+        );
+        let page = server.get(&target, &[]);
+        assert_eq!(page.status, 200, "{callback}");
+        assert!(
+            page.body.contains("Example App") && page.body.contains("<li>read</li>"),
+            "{page:?}"
+        );
+    }
+    let start = server.post("/oauth/device_authorization", &[], "client_id=publicApplication");
+    assert_eq!(start.status, 200);
 }
 
 #[test]

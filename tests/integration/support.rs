@@ -128,14 +128,17 @@ impl Server {
         Server::start(command, &arguments, folder)
     }
 
+    /// Started, and listening.
     pub fn start(command: &mut Command, arguments: &[&str], folder: Folder) -> Server {
-        let mut child = command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.args(arguments).stdout(Stdio::piped());
+        let mut server = Server::starting(command, folder);
+        server.await_addresses();
+        server
+    }
+
+    /// Started; nobody has waited until it listens.
+    pub fn starting(command: &mut Command, folder: Folder) -> Server {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let errors = Arc::new((Mutex::new(String::new()), Condvar::new()));
         let (own, mut stderr) = (Arc::clone(&errors), child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -145,9 +148,11 @@ impl Server {
                 own.1.notify_all();
             }
         });
-        let mut server = Server { child, addresses: Vec::new(), folder, errors };
-        let stdout = server.child.stdout.take().unwrap();
-        let mut stdout = BufReader::new(stdout);
+        Server { child, addresses: Vec::new(), folder, errors }
+    }
+
+    fn await_addresses(&mut self) {
+        let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
         // The lines come together; those after the first are there once it is.
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -155,12 +160,11 @@ impl Server {
         text.push_str(&String::from_utf8_lossy(stdout.buffer()));
         for line in text.lines() {
             let address = line.strip_prefix("listening on http://").unwrap_or_else(|| {
-                panic!("{line:?} {}", server.errors.0.lock().unwrap());
+                panic!("{line:?} {}", self.errors.0.lock().unwrap());
             });
-            server.addresses.push(address.parse().unwrap());
+            self.addresses.push(address.parse().unwrap());
         }
-        assert!(!server.addresses.is_empty(), "{}", server.errors.0.lock().unwrap());
-        server
+        assert!(!self.addresses.is_empty(), "{}", self.errors.0.lock().unwrap());
     }
 
     pub fn pid(&self) -> u32 {
@@ -332,6 +336,7 @@ impl Connection {
                 self.read.extend(&piece[..n]);
                 n > 0
             }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => self.more(),
             Err(error) => panic!("{error}"),
         }
     }

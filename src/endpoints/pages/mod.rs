@@ -83,7 +83,7 @@ pub fn authorize(
     let body = format!(
         "{who}\n{problem}<form method=\"post\" action=\"authorize\">\n{hidden}{fields}{buttons}</form>\n\
          <p class=\"note\">{after}</p>\n",
-        who = who(&request.client.id, &request.scope),
+        who = who(request.client.label(), &request.scope),
         problem = problem_text(problem.as_ref()),
         fields = sign_in_fields(form, problem.as_ref(), true),
         buttons = BUTTONS,
@@ -103,7 +103,7 @@ pub fn device(
             format!(
                 "{}\n<p class=\"note\">Allow this only if your device shows the code \
                  <strong>{}</strong>.</p>\n",
-                who(&found.client.id, &found.device.scope),
+                who(found.client.label(), &found.device.scope),
                 found.user_code.reveal()
             ),
             found.user_code.reveal(),
@@ -132,7 +132,7 @@ pub fn device(
 }
 
 pub fn device_allowed(found: &Found) -> Response {
-    let client = escape(&found.client.id);
+    let client = escape(found.client.label());
     let text = format!(
         "<strong>{client}</strong> is connected. You can close this page and go back to your device."
     );
@@ -140,13 +140,13 @@ pub fn device_allowed(found: &Found) -> Response {
 }
 
 pub fn device_denied(found: &Found) -> Response {
-    let client = escape(&found.client.id);
+    let client = escape(found.client.label());
     let text = format!("<strong>{client}</strong> got no access. You can close this page.");
     outcome(Status::Ok, "Access denied", &text)
 }
 
 pub fn device_nothing_to_give(found: &Found) -> Response {
-    let client = escape(&found.client.id);
+    let client = escape(found.client.label());
     let text = format!(
         "Nothing of what <strong>{client}</strong> asks for is yours to give, so it got no access."
     );

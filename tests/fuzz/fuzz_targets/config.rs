@@ -10,10 +10,16 @@ mod crypto;
 mod encode;
 #[path = "../../../src/http/mod.rs"]
 mod http;
+#[path = "../../../src/listen.rs"]
+mod listen;
 #[path = "../../../src/oauth/mod.rs"]
 mod oauth;
+#[path = "../../../src/os.rs"]
+mod os;
 #[path = "../../../src/store/mod.rs"]
 mod store;
+#[path = "../../../src/watch/mod.rs"]
+mod watch;
 
 use libfuzzer_sys::fuzz_target;
 
@@ -23,12 +29,18 @@ fuzz_target!(|bytes: &[u8]| {
             0 => Ok(name.as_bytes().to_vec()),
             _ => Err("no such file".into()),
         },
+        is_open: &|name| name.is_none_or(|name| name.len() % 3 == 0),
         environment: &|name| (name.len() % 2 == 0).then(|| name.into()),
     };
     let lines = bytes.split(|&b| b == b'\n').count();
-    if let Err(faults) = config::parse(bytes, &config::Context::default(), &outside) {
-        assert!(!faults.is_empty());
-        assert!(faults.iter().all(|fault| fault.line.is_some_and(|line| (1..=lines).contains(&line))));
-        assert!(faults.is_sorted_by_key(|fault| fault.line));
-    }
+    let told = match config::parse(bytes, &config::Context::default(), &outside) {
+        Ok(config) => config.warnings,
+        Err(faults) => {
+            assert!(!faults.is_empty());
+            faults
+        }
+    };
+    // That there is no client has no line, and comes last.
+    assert!(told.is_sorted_by_key(|finding| (finding.line.is_none(), finding.line)));
+    assert!(told.iter().filter_map(|finding| finding.line).all(|line| (1..=lines).contains(&line)));
 });

@@ -1,0 +1,87 @@
+//! What the program does beside serving: `--check`, `--health`, `--hash` and `--new-secret`.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::cli::{Failure, Options};
+use crate::load::{self, Loaded};
+use crate::oauth::Token;
+use crate::oauth::secret::{ITERATIONS, StoredSecret};
+use crate::oauth::token;
+
+/// How long a healthy server takes at most, by far.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Writes on standard output.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::failed(format_args!("standard output: {error}")))
+}
+
+/// Tells every fault of the configuration, or every warning and how much there is in it.
+pub fn check(options: &Options) -> Result<(), Failure> {
+    let Loaded { config, warnings } = load::load(options).map_err(Failure::wrong)?;
+    for warning in warnings {
+        // Standard error may be closed; there is nobody else to tell.
+        let _ = writeln!(io::stderr(), "oauth2d: {warning}");
+    }
+    let (clients, users) = config.registry.size();
+    let name = load::name(options);
+    print(&format!("{name}: ok: {clients} clients, {users} users, 0 resources\n"))
+}
+
+/// Makes the line of a password for the file.
+pub fn hash() -> Result<(), Failure> {
+    let mut password = String::new();
+    io::stdin()
+        .read_to_string(&mut password)
+        .map_err(|error| Failure::failed(format_args!("standard input: {error}")))?;
+    let password = password.strip_suffix('\n').unwrap_or(&password);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.is_empty() {
+        return Err(Failure::wrong(["the password on standard input is empty; write one"]));
+    }
+    let salt: [u8; 16] = token::random_bytes();
+    let hash = StoredSecret::hash_password(password, &salt, ITERATIONS);
+    print(&format!("password_hash = {hash}\n"))
+}
+
+/// Makes a client's secret, and its line for the file.
+pub fn new_secret() -> Result<(), Failure> {
+    let secret = Token::random().reveal();
+    let hash = StoredSecret::hash_random(&secret);
+    print(&format!("{}\nsecret_hash = {hash}\n", &*secret))
+}
+
+/// Asks the server of this configuration whether it is well.
+pub fn health(options: &Options) -> Result<(), Failure> {
+    let loaded = load::load(options).map_err(Failure::first_wrong)?;
+    let place = &loaded.config.server.listen[0];
+    let mut what = format!("{place}: it has no address");
+    for mut address in place.resolve().map_err(Failure::failed)? {
+        if place.is_wildcard() {
+            address.set_ip(match address.is_ipv4() {
+                true => Ipv4Addr::LOCALHOST.into(),
+                false => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        match ask_health(address) {
+            Ok(true) => return Ok(()),
+            Ok(false) => what = format!("{address}: it does not answer ok"),
+            Err(error) => what = format!("{address}: {error}"),
+        }
+    }
+    Err(Failure::failed(what))
+}
+
+fn ask_health(address: SocketAddr) -> io::Result<bool> {
+    let mut stream = TcpStream::connect_timeout(&address, HEALTH_PATIENCE)?;
+    stream.set_read_timeout(Some(HEALTH_PATIENCE))?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer)?;
+    Ok(answer.starts_with(b"HTTP/1.1 200 "))
+}

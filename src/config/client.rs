@@ -1,0 +1,104 @@
+//! `[client ID]`: a program that may ask for tokens.
+
+use std::sync::Arc;
+
+use super::Read;
+use super::keys::Keys;
+use super::nearest::nearest;
+use super::secret::SECRET;
+use crate::oauth::{Client, GrantType, Scope, redirect_uri};
+use crate::store::Number;
+
+pub fn read(keys: &mut Keys, read: &mut Read) {
+    keys.warn_of_quotes_in_name("the client's id");
+    let secret = SECRET.take(keys, read.outside);
+    read.client_costs.extend(secret.as_ref().map(|given| (given.line, given.secret.cost())));
+    let server = &read.server;
+    let scopes = keys.scopes("scopes");
+    let default_scopes = keys.scopes("default_scopes");
+    let client = Client {
+        id: Arc::from(keys.name()),
+        name: keys.label("name").map(Arc::from),
+        number: Number::default(),
+        secret: secret.map(|given| given.secret),
+        grants: grants(keys),
+        scopes: scopes.clone().unwrap_or_default(),
+        default_scopes: default_scopes.clone().unwrap_or_default(),
+        redirect_uris: redirect_uris(keys, server.insecure_redirects),
+        access_token_lifetime: keys.seconds("access_token_lifetime", server.lifetimes.access_token),
+        require_pkce: keys.yes("require_pkce"),
+    };
+    keys.end();
+    check_grants(keys, &client);
+    check_scopes(keys, scopes, default_scopes);
+    read.clients.push(client);
+}
+
+/// What a grant needs.
+fn check_grants(keys: &mut Keys, client: &Client) {
+    if client.may(GrantType::ClientCredentials) && !SECRET.is_in(keys) {
+        // Whoever knows the id would be the client (RFC 6749, section 4.4).
+        let what = "client_credentials is not for a public client; give it a secret or take the \
+                    grant away";
+        keys.fault(keys.line_of("grants"), what);
+    }
+    if client.may(GrantType::AuthorizationCode) && !keys.has("redirect_uris") {
+        keys.fault(keys.line(), "authorization_code needs redirect_uris");
+    }
+}
+
+fn check_scopes(keys: &mut Keys, scopes: Option<Scope>, default: Option<Scope>) {
+    if scopes.is_none() && keys.has("scopes") {
+        return;
+    }
+    let scopes = scopes.unwrap_or_default();
+    if let Some(default) = default {
+        let Some(extra) = default.tokens().find(|token| !scopes.contains(token)) else { return };
+        let meant = nearest(extra, scopes.tokens());
+        let meant = meant.map_or(String::new(), |token| format!("; did you mean {token}?"));
+        let what = format!("default_scopes has a scope that scopes lacks{meant}");
+        keys.fault(keys.line_of("default_scopes"), what);
+    } else if !scopes.is_empty() && !keys.has("default_scopes") {
+        let what = "scopes without default_scopes: who asks for no scope gets a token without any";
+        keys.warn(keys.line(), what);
+    }
+}
+
+fn grants(keys: &mut Keys) -> Vec<GrantType> {
+    let Some((line, words)) = keys.words("grants") else { return Vec::new() };
+    let mut grants = Vec::new();
+    for word in &words {
+        let known = GrantType::ALL
+            .into_iter()
+            .find(|grant| grant.short_name() == word || grant.as_str() == word);
+        let names = GrantType::ALL.map(GrantType::short_name);
+        match (known, nearest(word, names)) {
+            (Some(grant), _) => grants.push(grant),
+            (None, Some(meant)) => {
+                keys.fault(line, format!("unknown grant {word:?}; did you mean {meant}?"));
+            }
+            (None, None) => {
+                keys.fault(line, format!("unknown grant; there are {}", names.join(", ")));
+            }
+        }
+    }
+    grants
+}
+
+fn redirect_uris(keys: &mut Keys, insecure: bool) -> Vec<String> {
+    let Some((line, uris)) = keys.words("redirect_uris") else { return Vec::new() };
+    for uri in &uris {
+        if let Some(what) = redirect_uri::fault(uri, insecure) {
+            keys.fault(line, format!("a redirect URI {what}"));
+        }
+    }
+    if uris.is_empty() {
+        keys.fault(line, "redirect_uris is empty; write one or leave it out");
+    }
+    if uris.iter().any(|uri| uri.contains('*')) {
+        // They are compared character for character (RFC 9700, section 2.1).
+        let what = "redirect_uris has a *, which stands for itself alone; write each URI whole";
+        keys.warn(line, what);
+    }
+    uris
+}

@@ -1,0 +1,151 @@
+//! The four forms of a secret: in the open (`secret`), in a file (`secret_file`), as a hash
+//! (`secret_hash`), and in the environment (`secret_env`).
+
+use super::Outside;
+use super::keys::{Keys, Value};
+use crate::oauth::secret::{ITERATIONS, Secret, StoredSecret};
+
+/// The keys of a secret.
+pub struct Forms {
+    pub plain: &'static str,
+    pub file: &'static str,
+    pub hash: &'static str,
+    pub environment: &'static str,
+}
+
+/// A client's.
+pub const SECRET: Forms =
+    Forms { plain: "secret", file: "secret_file", hash: "secret_hash", environment: "secret_env" };
+
+/// A user's.
+pub const PASSWORD: Forms = Forms {
+    plain: "password",
+    file: "password_file",
+    hash: "password_hash",
+    environment: "password_env",
+};
+
+/// A secret, and the line where it stands.
+#[derive(Debug)]
+pub struct Given {
+    pub line: usize,
+    pub secret: StoredSecret,
+}
+
+type Read = fn(&mut Keys, &'static str, &Value, &Outside) -> Option<StoredSecret>;
+
+impl Forms {
+    /// Takes the one that is there.
+    pub fn take(&self, keys: &mut Keys, outside: &Outside) -> Option<Given> {
+        let forms: [(&'static str, Read); 4] = [
+            (self.plain, in_the_open),
+            (self.file, from_file),
+            (self.hash, hashed),
+            (self.environment, from_environment),
+        ];
+        let mut given = Vec::new();
+        for (key, read) in forms {
+            given.extend(keys.take(key).map(|value| (key, read, value)));
+        }
+        given.sort_by_key(|(_, _, value)| value.line);
+        if let [(key, ..), .., (other, _, last)] = given.as_slice() {
+            keys.fault(last.line, format!("{other} and {key} are both there; keep one of them"));
+            return None;
+        }
+        let (key, read, value) = given.pop()?;
+        let secret = read(keys, key, &value, outside)?;
+        Some(Given { line: value.line, secret })
+    }
+
+    /// Whether one is there, if only in a line that cannot be read.
+    pub fn is_in(&self, keys: &Keys) -> bool {
+        [self.plain, self.file, self.hash, self.environment].iter().any(|key| keys.has(key))
+    }
+}
+
+fn in_the_open(
+    keys: &mut Keys,
+    key: &'static str,
+    value: &Value,
+    outside: &Outside,
+) -> Option<StoredSecret> {
+    if (outside.is_open)(None) {
+        let what = format!(
+            "every user of this machine can read {key}; chmod o-r the file, or keep a hash \
+             (oauth2d --hash)"
+        );
+        keys.warn(value.line, what);
+    }
+    checked(keys, key, value.line, value.text.clone())
+}
+
+fn from_file(
+    keys: &mut Keys,
+    key: &'static str,
+    value: &Value,
+    outside: &Outside,
+) -> Option<StoredSecret> {
+    let text = (outside.file)(&value.text)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into()));
+    match text {
+        Ok(text) => {
+            if (outside.is_open)(Some(&value.text)) {
+                let what = format!("every user of this machine can read {key}; chmod o-r it");
+                keys.warn(value.line, what);
+            }
+            // An editor ends its last line, which is no part of the secret.
+            let line = text.strip_suffix('\n').unwrap_or(&text);
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            checked(keys, key, value.line, line.into())
+        }
+        Err(why) => {
+            keys.fault(value.line, format!("{key} cannot be read: {why}"));
+            None
+        }
+    }
+}
+
+fn hashed(keys: &mut Keys, key: &'static str, value: &Value, _: &Outside) -> Option<StoredSecret> {
+    let stored = StoredSecret::parse(&value.text);
+    match stored {
+        None => {
+            let what = "must be sha256$HEX or pbkdf2-sha256$ITERATIONS$SALT$HASH; oauth2d --hash \
+                        makes one";
+            keys.fault(value.line, format!("{key} {what}"));
+        }
+        Some(StoredSecret::Pbkdf2 { iterations, .. }) if iterations < ITERATIONS => {
+            let what = format!(
+                "{key} has {iterations} iterations, and {ITERATIONS} are the least that hold \
+                 guessing up; oauth2d --hash makes a new one"
+            );
+            keys.warn(value.line, what);
+        }
+        Some(_) => {}
+    }
+    stored
+}
+
+fn from_environment(
+    keys: &mut Keys,
+    key: &'static str,
+    value: &Value,
+    outside: &Outside,
+) -> Option<StoredSecret> {
+    match (outside.environment)(&value.text) {
+        Some(text) => checked(keys, key, value.line, text),
+        None => {
+            let what = "must name an environment variable that is set to UTF-8 text";
+            keys.fault(value.line, format!("{key} {what}"));
+            None
+        }
+    }
+}
+
+fn checked(keys: &mut Keys, key: &str, line: usize, text: String) -> Option<StoredSecret> {
+    let secret = Secret::new(text);
+    if secret.is_empty() {
+        keys.fault(line, format!("{key} is empty; write one or leave it out"));
+        return None;
+    }
+    Some(StoredSecret::Plain(secret))
+}

@@ -1,0 +1,164 @@
+//! `[server]`: what holds for everyone.
+
+use super::keys::Keys;
+use super::nearest::nearest;
+use super::{Context, Finding};
+use crate::http::Limits;
+use crate::http::network::Network;
+use crate::listen::HostPort;
+use crate::oauth::registry::Lifetimes;
+use crate::watch::log::LogFormat;
+
+const DEFAULT_LISTEN: &str = "localhost:3000";
+
+#[derive(Debug, PartialEq)]
+pub struct Server {
+    pub listen: Vec<HostPort>,
+    /// `None`: made of the first `listen`, once its port is known.
+    pub issuer: Option<String>,
+    pub bearer_in_query: bool,
+    pub allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
+    /// Redirect URIs may be `http` elsewhere than on loopback.
+    pub insecure_redirects: bool,
+    pub max_connections: usize,
+    pub max_tokens_per_client: usize,
+    pub lifetimes: Lifetimes,
+    pub log: LogFormat,
+    pub metrics_listen: Option<HostPort>,
+}
+
+pub fn read(keys: &mut Keys, context: &Context) -> Server {
+    let connections = Limits::DEFAULT.connections as u64;
+    let server = Server {
+        listen: listen(keys, context),
+        issuer: issuer(keys),
+        lifetimes: Lifetimes {
+            access_token: keys.seconds("access_token_lifetime", 3600),
+            refresh_token: keys.seconds("refresh_token_lifetime", 1_209_600),
+            authorization_code: keys.seconds("authorization_code_lifetime", 60),
+            device_code: keys.seconds("device_code_lifetime", 600),
+            device_interval: keys.number("device_interval", 0..=3600, 5),
+        },
+        bearer_in_query: keys.yes("bearer_in_query"),
+        allowed_origins: origins(keys),
+        trusted_proxies: networks(keys),
+        insecure_redirects: keys.yes("insecure_redirects"),
+        max_connections: keys.number("max_connections", 1..=1_000_000, connections) as usize,
+        max_tokens_per_client: keys.number("max_tokens_per_client", 1..=1_000_000_000, 1_000_000)
+            as usize,
+        log: log_format(keys),
+        metrics_listen: metrics_listen(keys),
+    };
+    keys.end();
+    check_places(keys, &server, context);
+    server
+}
+
+/// What can only be said of all places to listen together.
+fn check_places(keys: &mut Keys, server: &Server, context: &Context) {
+    let is_wildcard = server.listen.iter().any(HostPort::is_wildcard);
+    if is_wildcard && !keys.has("issuer") && !context.is_demo {
+        let what = "a server on a wildcard address needs issuer, its public URL, in [server]";
+        // On the command line there is no line.
+        let line = context.listen.is_empty().then(|| keys.line());
+        keys.findings.faults.push(Finding { line, what: what.into() });
+    }
+    let metrics = server.metrics_listen.as_ref().filter(|place| place.port != 0);
+    if metrics.is_some_and(|place| server.listen.contains(place)) {
+        let what = "metrics_listen and listen are one address; give one of them another port";
+        let line = match context.listen.is_empty() {
+            true => keys.line_of("listen").max(keys.line_of("metrics_listen")),
+            false => keys.line_of("metrics_listen"),
+        };
+        keys.fault(line, what);
+    }
+}
+
+fn listen(keys: &mut Keys, context: &Context) -> Vec<HostPort> {
+    let given = keys.words("listen");
+    let (line, words) = given.unwrap_or_else(|| (keys.line(), vec![DEFAULT_LISTEN.into()]));
+    if words.is_empty() {
+        keys.fault(line, "listen is empty; write HOST:PORT, such as localhost:3000");
+    }
+    let mut places = Vec::new();
+    for word in words {
+        match HostPort::parse(&word) {
+            Ok(place) => places.push(place),
+            Err(what) => keys.fault(line, format!("listen {what}")),
+        }
+    }
+    match context.listen.is_empty() {
+        true => places,
+        false => context.listen.clone(),
+    }
+}
+
+fn metrics_listen(keys: &mut Keys) -> Option<HostPort> {
+    let value = keys.take("metrics_listen")?;
+    HostPort::parse(&value.text)
+        .map_err(|what| keys.fault(value.line, format!("metrics_listen {what}")))
+        .ok()
+}
+
+fn issuer(keys: &mut Keys) -> Option<String> {
+    let value = keys.take("issuer")?;
+    let rest = ["https://", "http://"]
+        .into_iter()
+        .find_map(|scheme| value.text.strip_prefix(scheme))
+        .unwrap_or("");
+    let host = rest.split('/').next().unwrap_or("");
+    let legal = |b: u8| b.is_ascii_graphic() && !b"?#\"<>\\^`{|}@".contains(&b);
+    if host.is_empty() || host.starts_with(':') || !rest.bytes().all(legal) {
+        let what = "issuer must be an http or https URL without query and fragment, such as \
+                    https://auth.example.com";
+        keys.fault(value.line, what);
+    }
+    Some(value.text)
+}
+
+fn origins(keys: &mut Keys) -> Vec<String> {
+    let Some((line, words)) = keys.words("allowed_origins") else { return Vec::new() };
+    let is_origin = |word: &String| {
+        word.split_once("://").is_some_and(|(scheme, host)| {
+            !scheme.is_empty()
+                && !host.is_empty()
+                && word.bytes().all(|b| b.is_ascii_graphic())
+                && !host.contains(['/', '?', '#', '@', '*', ','])
+        })
+    };
+    if !words.iter().all(is_origin) {
+        let what = "allowed_origins must be origins: scheme, host and port alone, such as \
+                    https://app.example.com";
+        keys.fault(line, what);
+    }
+    words.iter().map(|word| word.to_ascii_lowercase()).collect()
+}
+
+fn networks(keys: &mut Keys) -> Vec<Network> {
+    let Some((line, words)) = keys.words("trusted_proxies") else { return Vec::new() };
+    let networks: Vec<Network> = words.iter().filter_map(|word| Network::parse(word)).collect();
+    if networks.len() < words.len() {
+        let what = "trusted_proxies must be addresses and networks, such as 127.0.0.1 or \
+                    10.0.0.0/8";
+        keys.fault(line, what);
+    }
+    if networks.iter().any(Network::is_everyone) {
+        let what = "trusted_proxies trusts everyone, so anyone can make up the address that \
+                    guesses are counted by; name your proxies";
+        keys.warn(line, what);
+    }
+    networks
+}
+
+fn log_format(keys: &mut Keys) -> LogFormat {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json), ("off", LogFormat::Off)];
+    let Some(value) = keys.take("log") else { return LogFormat::Text };
+    let known = formats.into_iter().find(|(name, _)| *name == value.text);
+    if known.is_none() {
+        let meant = nearest(&value.text, formats.map(|(name, _)| name));
+        let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
+        keys.fault(value.line, format!("log must be text, json or off{meant}"));
+    }
+    known.map_or(LogFormat::Text, |(_, format)| format)
+}

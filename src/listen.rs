@@ -1,0 +1,173 @@
+//! Names into bound sockets: what `listen` and `--listen` say, and listeners on every address that
+//! is meant by it.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+
+use crate::os;
+
+/// How often another free port is tried where the first was taken on one of the addresses.
+const FREE_PORT_ATTEMPTS: usize = 20;
+
+/// A place to listen: a name or an address, as written, and a port.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostPort {
+    /// An IPv6 address stands in brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+/// A socket that listens.
+pub struct Bound {
+    pub listener: TcpListener,
+    /// With the real port where 0 was asked for.
+    pub address: SocketAddr,
+}
+
+impl HostPort {
+    /// Reads `HOST:PORT`; an error is the end of a sentence that begins with the key's name.
+    pub fn parse(text: &str) -> Result<HostPort, String> {
+        let read = text.rsplit_once(':').and_then(|(host, digits)| {
+            let is_port = digits.bytes().all(|b| b.is_ascii_digit());
+            let port = digits.parse().ok().filter(|_| is_port)?;
+            is_host(host).then(|| HostPort { host: host.into(), port })
+        });
+        read.ok_or_else(|| match text.parse::<u16>() {
+            Ok(port) => format!("must be HOST:PORT; did you mean localhost:{port}?"),
+            Err(_) => "must be HOST:PORT, such as localhost:3000 or [::1]:3000".into(),
+        })
+    }
+
+    /// The host as an address, if it is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    }
+
+    pub fn is_wildcard(&self) -> bool {
+        self.address().is_some_and(|address| address.is_unspecified())
+    }
+
+    /// The addresses that it stands for, each once.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        if let Some(address) = self.address() {
+            return Ok(vec![SocketAddr::new(address, self.port)]);
+        }
+        if self.host.eq_ignore_ascii_case("localhost") {
+            // Loopback by definition (RFC 6761, section 6.3), whatever the system's files say.
+            let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+            return Ok(both.map(|ip| SocketAddr::new(ip, self.port)).to_vec());
+        }
+        let mut addresses: Vec<SocketAddr> =
+            (self.host.as_str(), self.port).to_socket_addrs()?.collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        Ok(addresses)
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(text: &str) -> bool {
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+            !text.is_empty() && text.bytes().all(legal)
+        }
+    }
+}
+
+/// Listens on every address of `place` that this machine has, all on one port.
+pub fn bind(place: &HostPort) -> io::Result<Vec<Bound>> {
+    let addresses = place.resolve()?;
+    // A port that is free on one address may be taken on another; then the next free one is tried.
+    let mut attempts = if place.port == 0 { FREE_PORT_ATTEMPTS } else { 1 };
+    loop {
+        match bind_all(&addresses) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && attempts > 1 => attempts -= 1,
+            bound_or_not => return bound_or_not,
+        }
+    }
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> io::Result<Vec<Bound>> {
+    let mut bound: Vec<Bound> = Vec::new();
+    let mut lacking = ErrorKind::AddrNotAvailable.into();
+    for &(mut address) in addresses {
+        if let Some(first) = bound.first() {
+            address.set_port(first.address.port());
+        }
+        match TcpListener::bind(address) {
+            Ok(listener) => {
+                os::widen_backlog(&listener);
+                os::bound_send_buffers(&listener);
+                bound.push(Bound { address: listener.local_addr()?, listener });
+            }
+            Err(error) if is_lacking(&error) => lacking = error,
+            Err(error) => return Err(error),
+        }
+    }
+    match bound.is_empty() {
+        true => Err(lacking),
+        false => Ok(bound),
+    }
+}
+
+/// Whether this machine has no such address, or not even its family (EAFNOSUPPORT).
+fn is_lacking(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::AddrNotAvailable || matches!(error.raw_os_error(), Some(47 | 97))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_host_and_a_port() {
+        for text in ["localhost:3000", "[::1]:0", "10.0.0.1:65535", "a-b.example_1:1"] {
+            assert_eq!(HostPort::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", ":3000", "a:", "a:70000", "a:+1", "::1:3000", "[a]:1", "a b:1", "a/:1"] {
+            let told = "must be HOST:PORT, such as localhost:3000 or [::1]:3000";
+            assert_eq!(HostPort::parse(text), Err(told.into()), "{text}");
+        }
+        let told = "must be HOST:PORT; did you mean localhost:3000?";
+        assert_eq!(HostPort::parse("3000"), Err(told.into()));
+    }
+
+    #[test]
+    fn localhost_is_loopback_of_both_families() {
+        let addresses = HostPort::parse("LocalHost:7").unwrap().resolve().unwrap();
+        assert_eq!(addresses, ["127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap()]);
+        assert!(!HostPort::parse("127.0.0.1:1").unwrap().is_wildcard());
+        assert!(HostPort::parse("[::]:1").unwrap().is_wildcard());
+    }
+
+    /// An address for documentation, which no machine has (RFC 5737).
+    const LACKING: &str = "192.0.2.1:0";
+
+    #[test]
+    fn an_address_that_the_machine_lacks_is_skipped() {
+        let addresses = [LACKING, "127.0.0.1:0", "127.0.0.2:0"].map(|text| text.parse().unwrap());
+        let bound = bind_all(&addresses).unwrap();
+        let ips: Vec<String> = bound.iter().map(|bound| bound.address.ip().to_string()).collect();
+        assert_eq!(ips, ["127.0.0.1", "127.0.0.2"]);
+        assert_ne!(bound[0].address.port(), 0);
+        assert_eq!(bound[0].address.port(), bound[1].address.port());
+    }
+
+    #[test]
+    fn at_least_one_address_must_bind() {
+        let error = bind_all(&[LACKING.parse().unwrap()]).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
+        // A machine without IPv6 lacks the family (EAFNOSUPPORT), which has no kind of its own.
+        assert!(is_lacking(&io::Error::from_raw_os_error(97)));
+        assert!(!is_lacking(&io::Error::from_raw_os_error(13)));
+    }
+}

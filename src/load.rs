@@ -1,0 +1,82 @@
+//! From the options to a configuration: the file, what it names, and its faults as lines.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Options;
+use crate::config::{self, Config, Context, Finding, Outside};
+
+const DEMO: &[u8] = include_bytes!("demo.conf");
+/// The permission of everyone who is neither the owner nor in the group.
+const OTHERS_READ: u32 = 0o004;
+
+/// A configuration, and what is to be said of it.
+pub struct Loaded {
+    pub config: Config,
+    /// `FILE:LINE: warning: what`.
+    pub warnings: Vec<String>,
+}
+
+/// Reads the configuration that the options name; where it has faults, all of them as
+/// `FILE:LINE: what`.
+pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
+    let path = options.config.as_deref();
+    let text = match path {
+        Some(path) => fs::read(path)
+            .map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?,
+        None => DEMO.to_vec(),
+    };
+    let beside = path.and_then(Path::parent).unwrap_or(Path::new(""));
+    let outside = Outside {
+        file: &|name| fs::read(beside.join(name)).map_err(|error| error.to_string()),
+        is_open: &|name| match name {
+            Some(name) => is_open(&beside.join(name)),
+            None => path.is_some_and(is_open),
+        },
+        environment: &|name| std::env::var(name).ok(),
+    };
+    let context = Context { listen: options.listen.clone(), is_demo: path.is_none() };
+    let place = name(options);
+    let mut config = config::parse(&text, &context, &outside)
+        .map_err(|faults| faults.iter().map(|fault| line(&place, "", fault)).collect::<Vec<_>>())?;
+    if context.is_demo && !options.demo {
+        stay_on_loopback(&config).map_err(|what| vec![what])?;
+    }
+    let warnings = std::mem::take(&mut config.warnings);
+    let warnings = warnings.iter().map(|it| line(&place, "warning: ", it)).collect();
+    Ok(Loaded { config, warnings })
+}
+
+/// What the configuration is called in messages.
+pub fn name(options: &Options) -> String {
+    let path: Option<&PathBuf> = options.config.as_ref();
+    path.map_or("demo data".into(), |path| path.display().to_string())
+}
+
+fn line(place: &str, kind: &str, finding: &Finding) -> String {
+    let Finding { line, what } = finding;
+    match line {
+        Some(line) => format!("{place}:{line}: {kind}{what}"),
+        None => format!("{place}: {kind}{what}"),
+    }
+}
+
+/// Whether every user of the machine can read the file.
+fn is_open(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|data| data.permissions().mode() & OTHERS_READ != 0)
+}
+
+/// Everyone knows the demo's secrets.
+fn stay_on_loopback(config: &Config) -> Result<(), String> {
+    for place in &config.server.listen {
+        let addresses = place.resolve().unwrap_or_default();
+        if !addresses.iter().all(|address| address.ip().is_loopback()) {
+            return Err(format!(
+                "--listen {place}: the demo data stays on loopback addresses; write --config \
+                 FILE, or --demo if everyone may use it"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! The server's life: start, reload, stop.
+//!
+//! The main thread only waits for signals. Whatever may hang has a thread of its own: reading the
+//! configuration, which may be a pipe that nobody writes to, and standard output, which may be one
+//! that nobody reads. So SIGTERM ends the program whatever else it is at.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use crate::cli::{Failure, Options};
+use crate::config;
+use crate::endpoints::metrics::MetricsService;
+use crate::endpoints::{App, Settings};
+use crate::http::Limits;
+use crate::http::server::Server;
+use crate::listen::{self, Bound, HostPort};
+use crate::load::{self, Loaded};
+use crate::oauth::token;
+use crate::os::{self, Event, Signals};
+use crate::watch::log::Log;
+
+/// How long requests in hand may take to finish at a stop: a little less than the ten seconds
+/// after which supervisors lose patience.
+const DRAIN: Duration = Duration::from_millis(9_300);
+/// How long the log may take to write its last lines.
+const LAST_LINES: Duration = Duration::from_millis(500);
+/// File descriptors beside those of connections: of connections that leave, of those for which
+/// there is no room, listeners and standard streams.
+const OTHER_FILES: u64 = 64;
+/// Connections of the metrics' listener: a few scrapers.
+const METRICS_CONNECTIONS: usize = 16;
+/// Between two looks at what has expired.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A server that has been started.
+struct Running {
+    server: Arc<Server<App>>,
+    addresses: Vec<std::net::SocketAddr>,
+    started_with: Fixed,
+}
+
+/// What only a restart changes.
+struct Fixed {
+    listen: Vec<HostPort>,
+    metrics_listen: Option<HostPort>,
+    max_connections: usize,
+}
+
+/// Serves until a signal says to stop.
+pub fn serve(options: Options) -> Result<(), Failure> {
+    let signals = Signals::block();
+    silence_panics();
+    let running = Arc::new(OnceLock::new());
+    // A signal during a reload asks for one more; further ones ask for the same one.
+    let (ask, asked) = sync_channel(1);
+    let own = Arc::clone(&running);
+    spawn(move || match start(&options) {
+        Ok(started) => {
+            let running = own.get_or_init(|| started);
+            announce(running);
+            for () in asked {
+                running.reload(&options);
+            }
+        }
+        Err(failure) => std::process::exit(failure.tell().into()),
+    })?;
+    while signals.wait() == Event::Reload {
+        let _ = ask.try_send(());
+    }
+    if let Some(running) = running.get() {
+        running.server.stop(&running.addresses, DRAIN);
+        running.server.service().log.finish(LAST_LINES);
+    }
+    Ok(())
+}
+
+/// Reads, binds and accepts, in this order: nobody is let in before everything is there.
+fn start(options: &Options) -> Result<Running, Failure> {
+    if !token::has_randomness() {
+        return Err(Failure::failed("the operating system gives no random bytes"));
+    }
+    let Loaded { config, warnings } = load::load(options).map_err(Failure::first_wrong)?;
+    let log = Arc::new(Log::new(io::stderr()));
+    for warning in warnings {
+        log.notice(&warning);
+    }
+    let (listeners, first) = bind_all(&config.server.listen)?;
+    let metrics_listeners = match &config.server.metrics_listen {
+        Some(place) => bind(place, "set another metrics_listen")?,
+        None => Vec::new(),
+    };
+    let issuer = config.server.issuer.clone().unwrap_or(first);
+    let connections = affordable_connections(config.server.max_connections, &log);
+    let limits = Limits { connections, ..Limits::DEFAULT };
+    let started_with = Fixed::of(&config.server);
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let app = App::new(Settings::new(config, issuer), Arc::clone(&log), (processors - 1).max(1));
+    let server = Server::new(app, limits);
+    let addresses = listeners.iter().map(|bound| bound.address).collect();
+    accept(&server, listeners)?;
+    accept_metrics(&server, metrics_listeners)?;
+    let swept = Arc::clone(&server);
+    spawn(move || {
+        loop {
+            thread::sleep(SWEEP_INTERVAL);
+            swept.service().sweep();
+        }
+    })?;
+    Ok(Running { server, addresses, started_with })
+}
+
+/// Binds every place; also the URL of the first, as written, with its real port.
+fn bind_all(places: &[HostPort]) -> Result<(Vec<Bound>, String), Failure> {
+    let mut listeners: Vec<Bound> = Vec::new();
+    let mut url = None;
+    for place in places {
+        let bound = bind(place, "choose another with --listen HOST:PORT")?;
+        let host = if place.is_wildcard() { "localhost" } else { &place.host };
+        url.get_or_insert_with(|| format!("http://{host}:{}", bound[0].address.port()));
+        listeners.extend(bound);
+    }
+    Ok((listeners, url.unwrap_or_default()))
+}
+
+/// Binds a place; where another program has it, the operator can stop that or do `otherwise`.
+fn bind(place: &HostPort, otherwise: &str) -> Result<Vec<Bound>, Failure> {
+    listen::bind(place).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => Failure::failed(format_args!(
+            "{place}: the address is in use; stop the other program, or {otherwise}"
+        )),
+        _ => Failure::failed(format_args!("{place}: {error}")),
+    })
+}
+
+fn accept(server: &Arc<Server<App>>, listeners: Vec<Bound>) -> Result<(), Failure> {
+    for bound in listeners {
+        let server = Arc::clone(server);
+        spawn(move || server.accept(bound.listener))?;
+    }
+    Ok(())
+}
+
+fn accept_metrics(server: &Arc<Server<App>>, listeners: Vec<Bound>) -> Result<(), Failure> {
+    let limits = Limits { connections: METRICS_CONNECTIONS, ..Limits::DEFAULT };
+    let metrics = Server::new(MetricsService(Arc::clone(server)), limits);
+    for bound in listeners {
+        let address = bound.address;
+        server.service().log.notice(&format!("metrics on http://{address}/metrics"));
+        let metrics = Arc::clone(&metrics);
+        spawn(move || metrics.accept(bound.listener))?;
+    }
+    Ok(())
+}
+
+/// Says where it listens. Nobody has to read it, so nothing waits for it.
+fn announce(running: &Running) {
+    let mut lines = String::new();
+    for address in &running.addresses {
+        lines.push_str(&format!("listening on http://{address}\n"));
+    }
+    let written = spawn(move || {
+        let mut out = io::stdout();
+        let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+    });
+    if written.is_err() {
+        running.server.service().log.notice("no thread can be started to say where it listens");
+    }
+}
+
+impl Running {
+    /// Puts the configuration in place as it is now, whole or not at all.
+    fn reload(&self, options: &Options) {
+        let app = self.server.service();
+        let Loaded { config, warnings } = match load::load(options) {
+            Ok(loaded) => loaded,
+            Err(faults) => {
+                let first = faults.first().map_or("", String::as_str);
+                app.log.notice(&format!("{first}; the configuration stays as it was"));
+                return;
+            }
+        };
+        for warning in warnings {
+            app.log.notice(&warning);
+        }
+        for key in self.started_with.changed(&Fixed::of(&config.server)) {
+            app.log.notice(&format!("{key} has changed in the file; that needs a restart"));
+        }
+        let issuer = config.server.issuer.clone();
+        let issuer = issuer.unwrap_or_else(|| app.settings.get().issuer.clone());
+        app.replace_settings(Settings::new(config, issuer));
+        app.log.notice("the configuration was read again");
+        app.free_unknown();
+    }
+}
+
+impl Fixed {
+    fn of(server: &config::Server) -> Fixed {
+        Fixed {
+            listen: server.listen.clone(),
+            metrics_listen: server.metrics_listen.clone(),
+            max_connections: server.max_connections,
+        }
+    }
+
+    /// The keys whose values are others now.
+    fn changed(&self, now: &Fixed) -> impl Iterator<Item = &'static str> {
+        let keys = [
+            (self.listen != now.listen, "listen"),
+            (self.metrics_listen != now.metrics_listen, "metrics_listen"),
+            (self.max_connections != now.max_connections, "max_connections"),
+        ];
+        keys.into_iter().filter_map(|(has_changed, key)| has_changed.then_some(key))
+    }
+}
+
+/// As many connections as are wanted, or as there can be file descriptors for.
+fn affordable_connections(wanted: usize, log: &Log) -> usize {
+    let files = os::allow_files(wanted as u64 + OTHER_FILES);
+    let affordable = files.saturating_sub(OTHER_FILES).max(1) as usize;
+    if affordable < wanted {
+        log.notice(&format!(
+            "max_connections is {wanted}, but the limit of {files} open files leaves room for \
+             {affordable}; raise it with ulimit -n"
+        ));
+    }
+    affordable.min(wanted)
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    match thread::Builder::new().spawn(work) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::failed(format_args!("no thread can be started: {error}"))),
+    }
+}
+
+/// A panic is a fault of ours, and its message may hold anything: only its place is told.
+fn silence_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or(String::new(), ToString::to_string);
+        let _ = writeln!(io::stderr(), "oauth2d: a fault in this program at {place}");
+    }));
+}
