@@ -1,5 +1,6 @@
 //! What the program needs of the system and the standard library does not have: SIGTERM, SIGINT
-//! and SIGHUP as events, and a word on file descriptors. The only `unsafe` code of the program.
+//! and SIGHUP as events, and a word on file descriptors. The only `unsafe` code of the program, but
+//! for the one line in `crypto/sha256_hw.rs`.
 //!
 //! The signals are blocked everywhere and waited for in one place. So no handler interrupts
 //! anything, and it works as process 1 of a container, where the default action of a signal is to

@@ -5,6 +5,7 @@
 pub mod gate;
 pub mod pbkdf2;
 pub mod sha256;
+mod sha256_hw;
 
 /// Says whether two byte strings are the same, in a time that depends on the length of `given`
 /// alone: an answer's delay tells nothing about `kept`.

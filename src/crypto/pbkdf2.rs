@@ -1,22 +1,20 @@
 //! PBKDF2 with HMAC-SHA-256 (RFC 8018, section 5.2), for secrets that people choose: each guess
 //! costs as many hashes as the file says.
 
-use super::sha256::{Sha256, digest};
+use super::sha256::{Sha256, compress, digest, to_bytes, to_words};
 
 /// The first 32 bytes of the derived key: one block of PBKDF2, which is all that a check needs.
 pub fn derive(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     let hmac = Hmac::new(password);
-    let mut first = salt.to_vec();
-    first.extend(1u32.to_be_bytes());
-    let mut u = hmac.sign(&first);
+    let mut u = to_words(&hmac.sign(&[salt, &1u32.to_be_bytes()].concat()));
     let mut key = u;
     for _ in 1..iterations {
-        u = hmac.sign(&u);
-        for (byte, other) in key.iter_mut().zip(u) {
-            *byte ^= other;
+        u = hmac.sign_digest(&u);
+        for (word, other) in key.iter_mut().zip(u) {
+            *word ^= other;
         }
     }
-    key
+    to_bytes(&key)
 }
 
 /// HMAC (RFC 2104) with the key's two blocks hashed once, since each signature starts from them.
@@ -47,6 +45,23 @@ impl Hmac {
         let mut outer = self.outer.clone();
         outer.update(&inner.finish());
         outer.finish()
+    }
+
+    /// The same of a digest, as words from one to the next: one block for each of the two hashes,
+    /// in which only the digest changes.
+    fn sign_digest(&self, digest: &[u32; 8]) -> [u32; 8] {
+        let mut block = [0; 16];
+        // The padding (FIPS 180-4, section 5.1.1): a bit, and the length with the key's block.
+        block[8] = 1 << 31;
+        block[15] = (64 + 32) * 8;
+        let mut hash = |start: [u32; 8], message: &[u32; 8]| {
+            block[..8].copy_from_slice(message);
+            let mut state = start;
+            compress(&mut state, &block);
+            state
+        };
+        let inner = hash(self.inner.state(), digest);
+        hash(self.outer.state(), &inner)
     }
 }
 

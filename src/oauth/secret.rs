@@ -157,6 +157,27 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_secret_costs_in_proportion_to_its_length() {
+        const BODY: usize = 64 * 1024;
+        let longest = "x".repeat(BODY);
+        let once = BODY as u64 / 64;
+        for (stored, blocks) in [
+            (StoredSecret::Plain(Secret::new("secret")), 0),
+            (StoredSecret::parse(&StoredSecret::hash_random("secret")).unwrap(), once),
+            // Twice as many blocks as iterations, and the password once, not in each.
+            (
+                StoredSecret::parse(&StoredSecret::hash_password("a", b"salt", 1000)).unwrap(),
+                2000 + once,
+            ),
+        ] {
+            let before = sha256::COMPRESSED.get();
+            assert!(!stored.matches(&longest));
+            let counted = sha256::COMPRESSED.get() - before;
+            assert!((blocks..=blocks + 5).contains(&counted), "{counted} for {blocks}");
+        }
+    }
+
+    #[test]
     fn base64_is_read_with_padding_and_without() {
         let line = StoredSecret::hash_password("a", b"1234567", 1);
         assert!(line.ends_with('=') && line.contains("=$"));

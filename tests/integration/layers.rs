@@ -67,9 +67,12 @@ fn encodings_know_nobody() {
 }
 
 #[test]
-fn unsafe_code_stands_in_one_file_and_dependencies_are_three() {
+fn unsafe_code_stands_in_two_files_and_dependencies_are_three() {
+    // The system's calls, and one call of the processor's instructions.
+    let places = ["src/os.rs:", "src/crypto/sha256_hw.rs:"];
     for (place, line) in lines("") {
-        assert!(!line.contains("unsafe") || place.contains("os.rs"), "{place}");
+        let is_allowed = places.iter().any(|allowed| place.contains(allowed));
+        assert!(!line.contains("unsafe") || is_allowed, "{place}");
     }
     let manifest = include_str!("../../Cargo.toml");
     let section = manifest.split("[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
