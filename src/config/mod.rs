@@ -205,7 +205,7 @@ fn settle_kind(section: &mut Section) -> Option<String> {
     let header = kind.map_or_else(|| format!("[{SERVER}]"), Kind::header);
     let written = std::mem::replace(&mut section.kind, word.into());
     if written != word {
-        Some(format!("unknown section [{written}]; did you mean {header}?"))
+        Some(format!("unknown section {written:?}; did you mean {header}?"))
     } else if section.name.is_empty() == kind.is_some() {
         Some(format!("this section must be {header}"))
     } else {

@@ -149,3 +149,75 @@ fn checked(keys: &mut Keys, key: &str, line: usize, text: String) -> Option<Stor
     }
     Some(StoredSecret::Plain(secret))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ini;
+
+    const OUTSIDE: Outside = Outside {
+        file: &|name| match name {
+            "good" => Ok(b"from file\r\n".to_vec()),
+            "two" => Ok(b"a\n\n".to_vec()),
+            "empty" => Ok(b"\n".to_vec()),
+            "bytes" => Ok(vec![0xff]),
+            _ => Err("no such file".into()),
+        },
+        // The configuration itself.
+        is_open: &|name| name.is_none(),
+        environment: &|name| (name == "SET").then(|| "from environment".into()),
+    };
+
+    /// The secret of a client with these lines, and what was told of it.
+    fn take(lines: &str) -> (Option<StoredSecret>, crate::config::Findings) {
+        let (mut sections, _) = ini::parse(format!("[client c]\n{lines}\n").as_bytes());
+        let mut keys = Keys::new(sections.remove(0));
+        let given = SECRET.take(&mut keys, &OUTSIDE);
+        assert!(SECRET.is_in(&keys));
+        (given.map(|given| given.secret), keys.findings)
+    }
+
+    #[test]
+    fn each_form_gives_the_secret() {
+        let hash = format!("secret_hash = {}", StoredSecret::hash_random("hashed"));
+        for (line, secret) in [
+            ("secret = \"a # b\"", "a # b"),
+            ("secret_file = good", "from file"),
+            ("secret_file = two", "a\n"),
+            ("secret_env = SET", "from environment"),
+            (&hash, "hashed"),
+        ] {
+            let (stored, findings) = take(line);
+            assert!(stored.unwrap().matches(secret) && findings.faults.is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_gives_none_is_a_fault_with_its_line() {
+        for (lines, line) in [
+            ("secret_file = none", 2),
+            ("secret_file = empty", 2),
+            ("secret_file = bytes", 2),
+            ("secret_env = UNSET", 2),
+            ("secret_hash = x", 2),
+            ("secret =", 2),
+            ("secret = \"\"", 2),
+            ("secret = \"a", 2),
+            ("secret_file = good\nsecret = s", 3),
+            ("secret = s\nsecret_env = SET\nsecret_file = good", 4),
+        ] {
+            let (stored, findings) = take(lines);
+            let told: Vec<_> = findings.faults.iter().map(|fault| fault.line).collect();
+            assert!(stored.is_none() && told == [Some(line)], "{lines}: {:?}", findings.faults);
+        }
+    }
+
+    #[test]
+    fn only_what_stands_in_an_open_file_itself_is_warned_of() {
+        for (line, is_open) in
+            [("secret = s", true), ("secret_file = good", false), ("secret_env = SET", false)]
+        {
+            assert_eq!(!take(line).1.warnings.is_empty(), is_open, "{line}");
+        }
+    }
+}

@@ -11,10 +11,7 @@ use proptest::prelude::*;
 fn read(text: &[u8], context: &Context) -> Result<Config, Vec<Finding>> {
     let outside = Outside {
         file: &|name| match name {
-            "good" | "open" => Ok(b"from file\r\n".to_vec()),
-            "two" => Ok(b"a\n\n".to_vec()),
-            "empty" => Ok(b"\n".to_vec()),
-            "bytes" => Ok(vec![0xff]),
+            "good" | "open" => Ok(b"from file\n".to_vec()),
             _ => Err("no such file".into()),
         },
         is_open: &|name| name == Some("open"),
@@ -37,11 +34,6 @@ fn faults(text: &str) -> (Vec<Option<usize>>, String) {
 /// The same beside a client, which every configuration needs.
 fn faults_beside_a_client(text: &str) -> (Vec<Option<usize>>, String) {
     faults(&format!("{text}\n[client other]\n"))
-}
-
-fn secret_of(lines: &str) -> StoredSecret {
-    let config = config(&format!("[client c]\n{lines}\n"));
-    config.registry.client("c").unwrap().secret.clone().unwrap()
 }
 
 /// The lines of the warnings, and their words.
@@ -137,84 +129,65 @@ fn the_demo_is_read() {
     assert_eq!(config.warnings, []);
 }
 
-#[test]
-fn secrets_from_elsewhere() {
-    assert!(secret_of("secret = \"a # b\"").matches("a # b"));
-    assert!(secret_of("secret_file = good").matches("from file"));
-    assert!(secret_of("secret_file = two").matches("a\n"));
-    assert!(secret_of("secret_env = SET").matches("from environment"));
-    let hash = StoredSecret::hash_random("hashed");
-    assert!(secret_of(&format!("secret_hash = {hash}")).matches("hashed"));
-    for line in [
-        "secret_file = none",
-        "secret_file = empty",
-        "secret_file = bytes",
-        "secret_env = UNSET",
-        "secret_hash = x",
-        "secret =",
-        "secret = \"\"",
-        "secret = \"a",
-    ] {
-        assert_eq!(faults(&format!("[client c]\n{line}\n")).0, [Some(2)], "{line}");
-    }
-}
+/// A configuration with one fault, and its line.
+const FAULTS: &[(&str, usize)] = &[
+    ("x = 1", 1),
+    ("[server]\nx = 1", 2),
+    ("[server]\nlisten", 2),
+    ("[server]\n\nlog = yes", 3),
+    ("[server]\nlog = off\nlog = off", 3),
+    ("[server]\n[server]", 2),
+    ("[client a]\n[client a]", 2),
+    ("[client a]\n[user a]\npassword = p", 2),
+    ("[user a]\npassword = p\n[client a]", 3),
+    ("[client]", 1),
+    ("[client ]", 1),
+    ("[server", 1),
+    ("[server a]", 1),
+    ("[server] # c", 1),
+    ("[other x]\nx = 1", 1),
+    ("[client a\u{1}]", 1),
+    ("[server]\nlisten = 3000", 2),
+    ("[server]\nlisten = :3000", 2),
+    ("[server]\nlisten = a:70000", 2),
+    ("[server]\nlisten = ::1:3000", 2),
+    ("[server]\nlisten =", 2),
+    ("\n[server]\nlisten = [::]:3000", 2),
+    ("\n[server]\nlisten = 127.0.0.1:0 0.0.0.0:0", 2),
+    ("[server]\nissuer = auth.example.com", 2),
+    ("[server]\nissuer = https://", 2),
+    ("[server]\nissuer = https://h/?x", 2),
+    ("[server]\naccess_token_lifetime = 0", 2),
+    ("[server]\naccess_token_lifetime = -1", 2),
+    ("[server]\naccess_token_lifetime = 1.5", 2),
+    ("[server]\naccess_token_lifetime = 99999999999999999999", 2),
+    ("[server]\nbearer_in_query = true", 2),
+    ("[server]\nallowed_origins = https://a/ ", 2),
+    ("[server]\nallowed_origins = *", 2),
+    ("[server]\ntrusted_proxies = 10.0.0.0/33", 2),
+    ("[server]\ntrusted_proxies = proxy", 2),
+    ("[server]\nmetrics_listen = x", 2),
+    ("[server]\nmetrics_listen = localhost:3000", 2),
+    ("[server]\nmetrics_listen = a:1\nlisten = b:2 a:1", 3),
+    ("[client a]\ngrants = client_credentials", 2),
+    ("[client a]\ngrants = implicit", 2),
+    ("[client a]\nsecret = s\ngrants = authorization_code", 1),
+    ("[client a]\nredirect_uris = /cb", 2),
+    ("[client a]\nredirect_uris = http://h/cb", 2),
+    ("[client a]\nredirect_uris =", 2),
+    ("[client a]\ndefault_scopes = a", 2),
+    ("[client a]\nscopes =\ndefault_scopes = a", 3),
+    ("[client a]\nscopes = a\\b", 2),
+    ("[client a]\nname =", 2),
+    ("[client a]\nname = a\u{1b}", 2),
+    ("[client a]\nsecret_file = good\nsecret = s", 3),
+    ("[user a]", 1),
+];
 
 #[test]
 fn every_fault_has_its_line() {
-    for (text, line) in [
-        ("x = 1", 1),
-        ("[server]\nx = 1", 2),
-        ("[server]\nlisten", 2),
-        ("[server]\n\nlog = yes", 3),
-        ("[server]\nlog = off\nlog = off", 3),
-        ("[server]\n[server]", 2),
-        ("[client a]\n[client a]", 2),
-        ("[client a]\n[user a]\npassword = p", 2),
-        ("[user a]\npassword = p\n[client a]", 3),
-        ("[client]", 1),
-        ("[client ]", 1),
-        ("[server", 1),
-        ("[server a]", 1),
-        ("[server] # c", 1),
-        ("[other x]\nx = 1", 1),
-        ("[client a\u{1}]", 1),
-        ("[server]\nlisten = 3000", 2),
-        ("[server]\nlisten = :3000", 2),
-        ("[server]\nlisten = a:70000", 2),
-        ("[server]\nlisten = ::1:3000", 2),
-        ("[server]\nlisten =", 2),
-        ("\n[server]\nlisten = [::]:3000", 2),
-        ("\n[server]\nlisten = 127.0.0.1:0 0.0.0.0:0", 2),
-        ("[server]\nissuer = auth.example.com", 2),
-        ("[server]\nissuer = https://", 2),
-        ("[server]\nissuer = https://h/?x", 2),
-        ("[server]\naccess_token_lifetime = 0", 2),
-        ("[server]\naccess_token_lifetime = -1", 2),
-        ("[server]\naccess_token_lifetime = 1.5", 2),
-        ("[server]\naccess_token_lifetime = 99999999999999999999", 2),
-        ("[server]\nbearer_in_query = true", 2),
-        ("[server]\nallowed_origins = https://a/ ", 2),
-        ("[server]\nallowed_origins = *", 2),
-        ("[server]\ntrusted_proxies = 10.0.0.0/33", 2),
-        ("[server]\ntrusted_proxies = proxy", 2),
-        ("[server]\nmetrics_listen = x", 2),
-        ("[server]\nmetrics_listen = localhost:3000", 2),
-        ("[server]\nmetrics_listen = a:1\nlisten = b:2 a:1", 3),
-        ("[client a]\ngrants = client_credentials", 2),
-        ("[client a]\ngrants = implicit", 2),
-        ("[client a]\nsecret = s\ngrants = authorization_code", 1),
-        ("[client a]\nredirect_uris = /cb", 2),
-        ("[client a]\nredirect_uris = http://h/cb", 2),
-        ("[client a]\nredirect_uris =", 2),
-        ("[client a]\ndefault_scopes = a", 2),
-        ("[client a]\nscopes =\ndefault_scopes = a", 3),
-        ("[client a]\nscopes = a\\b", 2),
-        ("[client a]\nname =", 2),
-        ("[client a]\nname = a\u{1b}", 2),
-        ("[client a]\nsecret_file = good\nsecret = s", 3),
-        ("[user a]", 1),
-    ] {
-        assert_eq!(faults_beside_a_client(text).0, [Some(line)], "{text}");
+    for (text, line) in FAULTS {
+        assert_eq!(faults_beside_a_client(text).0, [Some(*line)], "{text}");
     }
 }
 
@@ -268,7 +241,7 @@ fn the_nearest_right_name_is_told() {
         ("[user a]\npasword = x", "unknown key \"pasword\"; did you mean password?"),
         ("[client a]\ngranst = password", "unknown key \"granst\"; did you mean grants?"),
         ("[client a]\ngrants = pasword", "unknown grant \"pasword\"; did you mean password?"),
-        ("[clinet a]", "unknown section [clinet]; did you mean [client ID]?"),
+        ("[clinet a]", "unknown section \"clinet\"; did you mean [client ID]?"),
         ("[server]\nlog = jsno", "log must be text, json or off; did you mean json?"),
         ("[server]\nlisten = 80", "listen must be HOST:PORT; did you mean localhost:80?"),
         (
@@ -341,19 +314,6 @@ fn what_is_allowed_but_hardly_meant_is_warned_of() {
 }
 
 #[test]
-fn each_open_secret_of_an_open_file_has_its_own_line() {
-    let outside = Outside {
-        file: &|_| Err("none".into()),
-        is_open: &|name| name.is_none(),
-        environment: &|_| Some("e".into()),
-    };
-    let text = b"[client a]\nsecret = s\n[client b]\nsecret_env = E\n[user u]\npassword = p\n";
-    let config = parse(text, &Context::default(), &outside).unwrap();
-    let lines: Vec<_> = config.warnings.iter().map(|warning| warning.line).collect();
-    assert_eq!(lines, [Some(2), Some(6)]);
-}
-
-#[test]
 fn who_is_faster_to_check_than_an_unknown_name_is_warned_of() {
     // As many as guessing asks for, so that nothing else is warned of; the key is never derived.
     let slow = "pbkdf2-sha256$600000$c2FsdA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -373,9 +333,34 @@ fn who_is_faster_to_check_than_an_unknown_name_is_warned_of() {
     );
 }
 
+/// Lines that are nearly right, which random bytes never are.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\[(server|client|user|clinet)( [ab\"])?\\]?",
+        "(secret|password|grants|scopes|default_scopes|redirect_uris|log|listen|isuer) ?= ?[a: ;\"#,0]{0,6}",
+        "(secret|password)_(file|env|hash) = (good|open|SET|none|sha256\\$)",
+        "(device_interval|max_connections) = -?[0-9]{0,21}",
+        ".{0,6}",
+    ]
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused_without_a_panic(bytes: Vec<u8>) {
         let _ = read(&bytes, &Context::default());
+    }
+
+    #[test]
+    fn every_finding_has_a_line_of_the_file_and_they_are_in_order(
+        lines in prop::collection::vec(line(), 0..12)
+    ) {
+        let told = match read(lines.join("\n").as_bytes(), &Context::default()) {
+            Ok(config) => config.warnings,
+            Err(faults) => faults,
+        };
+        let places: Vec<usize> = told.iter().filter_map(|finding| finding.line).collect();
+        prop_assert!(places.iter().all(|line| (1..=lines.len()).contains(line)) && places.is_sorted());
+        // That there is no client has no line; all else has one.
+        prop_assert!(told.len() - places.len() <= 1);
     }
 }
