@@ -1,9 +1,11 @@
 # oauth2d: everything that is done to it. Needs Rust, make and a C linker.
 
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
-STATIC := target/$(TARGET)/release/oauth2d
+STATIC := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/oauth2d
+# Where the sources of dependencies lie, which the executable must not tell.
+CARGO_HOME ?= $(HOME)/.cargo
 
-.PHONY: run test soak dist bench lint browser proxies fuzz clean
+.PHONY: run test soak dist bench lint deny browser proxies fuzz clean
 
 run:
 	cargo run --quiet --release
@@ -15,13 +17,17 @@ test:
 soak:
 	cargo test --release --test integration soak_ -- --ignored --nocapture --test-threads 1
 
-# One statically linked, stripped file. Only the program is linked so: build scripts and
-# procedural macros need the system's libraries, hence the explicit target. RUSTFLAGS replaces
-# what .cargo/config.toml says, so its flag is here again.
-dist: export RUSTFLAGS = -C target-feature=+crt-static -C relocation-model=static \
-	--cfg getrandom_backend="linux_getrandom"
+# One statically linked, stripped file, in which no path of whoever built it stands. Only the
+# program is linked so: build scripts and procedural macros need the system's libraries, hence the
+# explicit target. RUSTFLAGS replaces what .cargo/config.toml says, so its flag is here again.
+STATICALLY := -C target-feature=+crt-static -C relocation-model=static \
+	--cfg getrandom_backend=\"linux_getrandom\"
+PATHLESS := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
 dist:
-	cargo build --release --target $(TARGET)
+	cargo fetch --quiet --target $(TARGET)
+	RUSTFLAGS="$(STATICALLY) $(PATHLESS) \
+	  $$(printf -- '--remap-path-prefix=%s=crates ' $(CARGO_HOME)/registry/src/*)" \
+	  cargo build --release --target $(TARGET)
 	mkdir -p dist
 	install -m 755 $(STATIC) dist/oauth2d
 
@@ -33,7 +39,7 @@ bench:
 # The pages in real Chromium, and what axe says of them.
 browser:
 	cargo build --quiet
-	cd tests/browser && npm install --silent --no-package-lock --no-audit --no-fund
+	cd tests/browser && npm ci --silent --no-audit --no-fund
 	node tests/browser/run.mjs target/debug/oauth2d
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
@@ -55,8 +61,12 @@ lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
-	CUSTOM_LIBFUZZER_PATH=./none cargo check --quiet --manifest-path tests/fuzz/Cargo.toml \
+	CUSTOM_LIBFUZZER_PATH=./none cargo check --quiet --locked --manifest-path tests/fuzz/Cargo.toml \
 	  --target-dir target/fuzz-check
+
+# Licences, sources and duplicates of everything that is built; needs cargo-deny.
+deny:
+	cargo deny --all-features check --config .ci/deny.toml bans licenses sources
 
 clean:
 	rm -rf target dist
