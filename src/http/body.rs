@@ -6,6 +6,9 @@ use super::{FIELDS, Limits, Refusal};
 /// A chunk's size line: hexadecimal digits and the extensions that nobody uses.
 pub const SIZE_LINE: usize = 1024;
 
+const LONGER: Refusal =
+    Refusal::Malformed(&("a chunk is longer than its size", "RFC 9112, section 7.1"));
+
 /// A body that arrives in pieces. It remembers how far it has come, so that a piece costs its own
 /// length and not that of everything before it.
 pub struct Body {
@@ -69,68 +72,74 @@ impl Body {
         at: &mut usize,
         limits: &Limits,
     ) -> Result<bool, Refusal> {
-        loop {
-            let rest = &buffer[*at..];
-            match self.state {
-                State::Length(missing) => {
-                    let taken = missing.min(rest.len());
-                    self.end += taken;
-                    *at += taken;
-                    self.state = State::Length(missing - taken);
-                    if taken < missing {
-                        return Ok(false);
-                    }
-                    self.state = State::Done;
+        while let Some(next) = self.step(buffer, at, limits)? {
+            self.state = next;
+        }
+        Ok(matches!(self.state, State::Done))
+    }
+
+    /// The state that follows, or `None` where nothing does or more has to arrive for it.
+    fn step(
+        &mut self,
+        buffer: &mut [u8],
+        at: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<State>, Refusal> {
+        let rest = &buffer[*at..];
+        Ok(match self.state {
+            State::Length(0) => Some(State::Done),
+            State::ChunkData(0) => Some(State::ChunkEnd),
+            State::Length(_) | State::ChunkData(_) if rest.is_empty() => None,
+            State::Length(missing) => Some(State::Length(self.take(missing, buffer, at))),
+            State::ChunkData(missing) => Some(State::ChunkData(self.take(missing, buffer, at))),
+            State::ChunkSize => {
+                let Some(line) = line(rest)? else { return Ok(None) };
+                let size = chunk_size(line)?;
+                *at += line.len() + 2;
+                if size > limits.body - (self.end - self.start) {
+                    return Err(Refusal::BodyTooLarge);
                 }
-                State::ChunkSize => {
-                    let Some(line) = line(rest)? else { return Ok(false) };
-                    let size = chunk_size(line)?;
-                    *at += line.len() + 2;
-                    if size > limits.body - (self.end - self.start) {
-                        return Err(Refusal::BodyTooLarge);
-                    }
-                    self.state = match size {
-                        0 => State::Trailers(0),
-                        size => State::ChunkData(size),
-                    };
-                }
-                State::ChunkData(missing) => {
-                    let taken = missing.min(rest.len());
-                    buffer.copy_within(*at..*at + taken, self.end);
-                    self.end += taken;
-                    *at += taken;
-                    self.state = match missing - taken {
-                        0 => State::ChunkEnd,
-                        missing => {
-                            self.state = State::ChunkData(missing);
-                            return Ok(false);
-                        }
-                    };
-                }
-                State::ChunkEnd => {
-                    if !b"\r\n".starts_with(&rest[..rest.len().min(2)]) {
-                        return Err(Refusal::Malformed(&(
-                            "a chunk is longer than its size",
-                            "RFC 9112, section 7.1",
-                        )));
-                    }
-                    if rest.len() < 2 {
-                        return Ok(false);
-                    }
-                    *at += 2;
-                    self.state = State::ChunkSize;
-                }
-                State::Trailers(seen) => {
-                    // Only a line's end can make them whole, and each look is at all of them.
-                    let is_news = rest[seen..].contains(&b'\n') || rest.len() > limits.head;
-                    self.state = State::Trailers(rest.len());
-                    let length = if is_news { trailers(rest, limits)? } else { None };
-                    let Some(length) = length else { return Ok(false) };
-                    *at += length;
-                    self.state = State::Done;
-                }
-                State::Done => return Ok(true),
+                Some(if size == 0 { State::Trailers(0) } else { State::ChunkData(size) })
             }
+            State::ChunkEnd => match rest {
+                [] | [b'\r'] => None,
+                [b'\r', b'\n', ..] => {
+                    *at += 2;
+                    Some(State::ChunkSize)
+                }
+                _ => return Err(LONGER),
+            },
+            State::Trailers(seen) => self.end_of_trailers(rest, seen, limits)?.map(|length| {
+                *at += length;
+                State::Done
+            }),
+            State::Done => None,
+        })
+    }
+
+    /// Moves what has arrived of `missing` bytes to those that are decoded; how many still miss.
+    fn take(&mut self, missing: usize, buffer: &mut [u8], at: &mut usize) -> usize {
+        let taken = missing.min(buffer.len() - *at);
+        if *at > self.end {
+            buffer.copy_within(*at..*at + taken, self.end);
+        }
+        self.end += taken;
+        *at += taken;
+        missing - taken
+    }
+
+    /// The length of the trailers once they are whole. Only a line's end can make them so, and each
+    /// look is at all of them.
+    fn end_of_trailers(
+        &mut self,
+        rest: &[u8],
+        seen: usize,
+        limits: &Limits,
+    ) -> Result<Option<usize>, Refusal> {
+        self.state = State::Trailers(rest.len());
+        match rest[seen..].contains(&b'\n') || rest.len() > limits.head {
+            true => trailers(rest, limits),
+            false => Ok(None),
         }
     }
 }

@@ -8,10 +8,11 @@ use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::framing::Framing;
 use super::input::{Input, RESTING};
+use super::phase::{Phase, Wait};
 use super::request::{self, Request, Slots};
 use super::response::{Delivery, Response};
 use super::step_aside::StepAside;
@@ -31,40 +32,6 @@ const CUT: Refusal = Refusal::Malformed(&("the request ends in its middle", "RFC
 /// the last answer: closing with bytes unread would reset it (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1024 * 1024;
-
-/// What a connection waits for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Wait {
-    /// The first byte of all.
-    First,
-    /// The first byte of another request.
-    Request,
-    /// The rest of a head.
-    Head,
-    /// The rest of a body.
-    Body,
-}
-
-impl Wait {
-    fn is_between_requests(self) -> bool {
-        matches!(self, Wait::First | Wait::Request)
-    }
-}
-
-/// What a connection tells the server about itself, and hears from it. It begins as one that waits
-/// for its first byte.
-pub trait Phase {
-    /// Waits for this; its time began at `since`.
-    fn waits(&self, what: Wait, since: Instant);
-    /// Has something to do. False where the server has ended this connection meanwhile.
-    fn busy(&self, since: Instant) -> bool;
-    /// How often any connection of the server has come to wait for another request.
-    fn turns(&self) -> u64;
-    /// Whether the next answer is to be the last.
-    fn draining(&self) -> bool;
-    /// Whether the server has ended the reading side, so that every read seems to be at the end.
-    fn deaf(&self) -> bool;
-}
 
 /// Why a connection ends.
 enum End {
@@ -196,12 +163,8 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             }
         };
         let end = body.end;
-        let mut delivery = Delivery {
-            head_only: head.method == "HEAD",
-            version: head.version,
-            close: is_last || !head.keep_alive || self.phase.draining(),
-            time: SystemTime::now(),
-        };
+        let is_last = is_last || !head.keep_alive || self.phase.draining();
+        let mut delivery = Delivery::to(&head, is_last);
         let (transport, phase) = (&self.transport, self.phase);
         let request = Request {
             body: self.input.bytes(body),
@@ -258,11 +221,11 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
     /// Waits for more input, for as long as the limits allow in all.
     fn read(&mut self, wait: Wait) -> Result<(), End> {
         let draining = self.phase.draining();
-        let (limit, left) = match wait {
-            Wait::First if draining => (FIRST_REQUEST, FIRST_REQUEST),
-            Wait::First | Wait::Request => (self.limits.idle_time, self.limits.idle_time),
-            Wait::Head => self.left_of(self.limits.head_time),
-            Wait::Body => self.left_of(self.limits.body_time),
+        let left = match wait {
+            Wait::First if draining => FIRST_REQUEST,
+            Wait::First | Wait::Request => self.limits.idle_time,
+            Wait::Head => self.limits.head_time.saturating_sub(self.began.elapsed()),
+            Wait::Body => self.limits.body_time.saturating_sub(self.began.elapsed()),
         };
         let arrived = match wait {
             // A request that has arrived already is still answered.
@@ -275,32 +238,26 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         if !self.phase.busy(now) {
             return Err(End::Silent);
         }
-        let is_between = wait.is_between_requests();
         match arrived {
-            Ok(0) if is_between => Err(End::Silent),
-            Ok(0) if self.phase.deaf() && self.began.elapsed() < limit => {
+            Ok(1..) => {
+                self.arrived = now;
+                if wait.is_between_requests() {
+                    self.began = now;
+                }
+                Ok(())
+            }
+            _ if wait.is_between_requests() => Err(End::Silent),
+            Ok(0) if self.phase.deaf() => {
                 // The rest of the request may still come.
                 thread::sleep(NAP);
                 Ok(())
             }
             Ok(0) => Err(CUT.into()),
-            Ok(_) => {
-                self.arrived = now;
-                if is_between {
-                    self.began = now;
-                }
-                Ok(())
-            }
-            Err(error) if error.kind() != ErrorKind::TimedOut || is_between => Err(End::Silent),
+            Err(error) if error.kind() != ErrorKind::TimedOut => Err(End::Silent),
+            Err(_) if left.is_zero() => Err(Refusal::Timeout.into()),
             // The system's timer may run ahead of ours.
-            Err(_) if self.began.elapsed() < limit => Ok(()),
-            Err(_) => Err(Refusal::Timeout.into()),
+            Err(_) => Ok(()),
         }
-    }
-
-    /// A limit, and what is left of it since the wait began.
-    fn left_of(&self, limit: Duration) -> (Duration, Duration) {
-        (limit, limit.saturating_sub(self.began.elapsed()))
     }
 
     /// One read. Where it fills the buffer to the brim, more may have arrived with it, and what

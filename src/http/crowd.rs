@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::connection::Wait;
+use super::phase::Wait;
 use super::slot::Slot;
 
 // Threads past the cap; the program's own, and those that the system is still clearing away, make

@@ -4,8 +4,8 @@ use std::io;
 use std::ops::Range;
 
 use super::body::{Body, SIZE_LINE};
-use super::connection::Wait;
 use super::framing::Framing;
+use super::phase::Wait;
 use super::request::Head;
 use super::{Limits, Refusal};
 
@@ -153,39 +153,42 @@ mod tests {
     use super::*;
     use crate::http::request::{self, Slots};
 
-    /// Reads like a connection whose client sends `bytes` again and again, up to `limit` bytes,
-    /// and answers what is whole; how large the buffer was at its largest.
-    fn largest(head: &str, bytes: &[u8], limit: usize) -> usize {
-        let mut input = Input::new();
-        let mut source = head.bytes().chain(bytes.iter().copied().cycle()).take(limit);
-        let mut largest = 0;
+    /// Answers what is whole; false where the next request is refused.
+    fn answer_all(input: &mut Input) -> bool {
         loop {
-            while let Ok(None) = input.lacks(&Limits::DEFAULT) {
-                let mut slots = Slots::new();
-                let parsed = request::parse(input.unanswered(), &mut slots, &Limits::DEFAULT);
-                let (head, length) = match parsed {
-                    Ok(Some(whole)) => whole,
-                    Ok(None) => break,
-                    Err(_) => return largest,
-                };
-                match input.body(&head, length) {
-                    Some(body) => input.answered(body.end),
-                    None => {
-                        let framing = head.framing;
-                        if input.await_body(length, framing, &Limits::DEFAULT).is_err() {
-                            return largest;
-                        }
-                    }
+            match input.lacks(&Limits::DEFAULT) {
+                Ok(None) => {}
+                lacks => return lacks.is_ok(),
+            }
+            let mut slots = Slots::new();
+            let parsed = request::parse(input.unanswered(), &mut slots, &Limits::DEFAULT);
+            let (head, length) = match parsed {
+                Ok(Some(whole)) => whole,
+                parsed => return parsed.is_ok(),
+            };
+            let framing = head.framing;
+            match input.body(&head, length) {
+                Some(body) => input.answered(body.end),
+                None if input.await_body(length, framing, &Limits::DEFAULT).is_err() => {
+                    return false;
                 }
+                None => {}
             }
-            if input.lacks(&Limits::DEFAULT).is_err() {
-                return largest;
-            }
+        }
+    }
+
+    /// Reads like a connection whose client sends `head` and then `rest` again and again, up to
+    /// `limit` bytes; how large the buffer was at its largest.
+    fn largest(head: &str, rest: &[u8], limit: usize) -> usize {
+        let mut input = Input::new();
+        let mut source = head.bytes().chain(rest.iter().copied().cycle()).take(limit);
+        let mut largest = 0;
+        while answer_all(&mut input) {
+            // A second read where the first has used all the room.
             for _ in 0..2 {
                 let read = input.fill(&Limits::DEFAULT, |room| {
                     assert!(!room.is_empty(), "a read without room is taken for the end");
-                    let filled = room.iter_mut().zip(&mut source).map(|(to, from)| *to = from);
-                    Ok(filled.count())
+                    Ok(room.iter_mut().zip(&mut source).map(|(to, from)| *to = from).count())
                 });
                 largest = largest.max(input.bytes.capacity());
                 if read.unwrap() == 0 {
@@ -196,6 +199,7 @@ mod tests {
                 }
             }
         }
+        largest
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Bytes to a request: [`request`], [`target`], [`framing`], [`body`]. A response to bytes:
 //! [`response`], [`status`], and [`refusal`] where there was no request. One connection's life:
 //! [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All of them:
-//! [`server`] (listeners, threads, the drain), [`crowd`] (the cap) and [`slot`] (a connection seen
-//! from outside). [`network`] is a block of addresses.
+//! [`server`] (listeners, threads, the drain), [`crowd`] (the cap), and a connection seen from
+//! outside: [`phase`], [`slot`]. [`network`] is a block of addresses.
 
 pub mod body;
 pub mod connection;
@@ -12,6 +12,7 @@ mod crowd;
 mod framing;
 mod input;
 pub mod network;
+pub mod phase;
 mod refusal;
 pub mod request;
 pub mod response;

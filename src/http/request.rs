@@ -89,13 +89,7 @@ pub fn parse<'b>(
     slots: &'b mut Slots<'b>,
     limits: &Limits,
 ) -> Result<Option<(Head<'b>, usize)>, Refusal> {
-    let mut request = httparse::Request::new(&mut []);
-    let mut status = request.parse_with_uninit_headers(bytes, &mut slots.few);
-    if status == Err(httparse::Error::TooManyHeaders) {
-        slots.many.resize(FIELDS, httparse::EMPTY_HEADER);
-        request = httparse::Request::new(&mut slots.many);
-        status = request.parse(bytes);
-    }
+    let (request, status) = lines(bytes, slots);
     let length = match status {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() <= limits.head => return Ok(None),
@@ -129,6 +123,21 @@ pub fn parse<'b>(
         fields: Fields(request.headers),
     };
     Ok(Some((head, length)))
+}
+
+/// Reads into the few slots, or into the many where those are not enough.
+fn lines<'b>(
+    bytes: &'b [u8],
+    slots: &'b mut Slots<'b>,
+) -> (httparse::Request<'b, 'b>, httparse::Result<usize>) {
+    let mut request = httparse::Request::new(&mut []);
+    let mut status = request.parse_with_uninit_headers(bytes, &mut slots.few);
+    if status == Err(httparse::Error::TooManyHeaders) {
+        slots.many.resize(FIELDS, httparse::EMPTY_HEADER);
+        request = httparse::Request::new(&mut slots.many);
+        status = request.parse(bytes);
+    }
+    (request, status)
 }
 
 fn too_large(bytes: &[u8], limits: &Limits) -> Refusal {

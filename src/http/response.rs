@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::request::Version;
+use super::request::{Head, Version};
 use super::{Refusal, Status};
 use crate::encode::{date, decimal, json};
 
@@ -30,6 +30,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// To the request with this head, now.
+    pub fn to(head: &Head, close: bool) -> Delivery {
+        let time = SystemTime::now();
+        Delivery { head_only: head.method == "HEAD", version: head.version, close, time }
+    }
+
     /// To what never became a request: the last answer.
     pub fn of_refusal() -> Delivery {
         let time = SystemTime::now();

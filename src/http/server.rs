@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, FIRST_REQUEST, Phase, Wait};
+use super::connection::{Connection, FIRST_REQUEST};
 use super::crowd::Crowd;
+use super::phase::{Phase, Wait};
 use super::response::{Delivery, Response};
 use super::slot::Slot;
 use super::{Limits, Refusal, Service};

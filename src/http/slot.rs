@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::JoinHandle;
 
-use super::connection::Wait;
+use super::phase::Wait;
 
 /// Something to do: a request in hand, or answers that are read slowly.
 const BUSY: u64 = 4;

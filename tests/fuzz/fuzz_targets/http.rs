@@ -14,7 +14,8 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use http::connection::{Connection, Phase, Wait};
+use http::connection::Connection;
+use http::phase::{Phase, Wait};
 use http::transport::Transport;
 use http::{Head, Limits, Request, Response, Service, Status};
 use libfuzzer_sys::fuzz_target;
