@@ -147,24 +147,21 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             return Ok(Some(wait));
         }
         let mut slots = Slots::new();
-        let Some((head, length)) =
-            request::parse(self.input.unanswered(), &mut slots, self.limits)?
-        else {
-            return Ok(Some(Wait::Head));
-        };
-        let (body, is_last) = match self.input.body(&head, length) {
+        let parsed = request::parse(self.input.unanswered(), &mut slots, self.limits)?;
+        let Some((head, length)) = &parsed else { return Ok(Some(Wait::Head)) };
+        let (body, is_last) = match self.input.body(head, *length) {
             Some(body) => (body, false),
             // The answer will not wait, and where the next request begins will not be known.
-            None if !self.service.wants_body(&head) => (self.input.nothing(), true),
+            None if !self.service.wants_body(head) => (self.input.nothing(), true),
             None => {
-                let (framing, expects_continue) = (head.framing, head.expects_continue);
-                self.await_body(length, framing, expects_continue)?;
+                let (length, framing, expects) = (*length, head.framing, head.expects_continue);
+                self.await_body(length, framing, expects)?;
                 return Ok(None);
             }
         };
         let end = body.end;
         let is_last = is_last || !head.keep_alive || self.phase.draining();
-        let mut delivery = Delivery::to(&head, is_last);
+        let mut delivery = Delivery::to(head, is_last);
         let (transport, phase) = (&self.transport, self.phase);
         let request = Request {
             body: self.input.bytes(body),

@@ -35,7 +35,7 @@ pub enum Version {
 
 /// A whole request.
 pub struct Request<'b> {
-    pub head: Head<'b>,
+    pub head: &'b Head<'b>,
     pub body: &'b [u8],
     /// The address at the connection's other end.
     pub connection: IpAddr,
@@ -74,7 +74,7 @@ pub struct Slots<'b> {
     many: Vec<httparse::Header<'b>>,
 }
 
-const FEW: usize = 16;
+const FEW: usize = 12;
 
 impl Slots<'_> {
     pub fn new() -> Self {
