@@ -27,7 +27,7 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
             .map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?,
         None => DEMO.to_vec(),
     };
-    let beside = path.and_then(Path::parent).unwrap_or(Path::new(""));
+    let beside = beside(options);
     let outside = Outside {
         file: &|name| fs::read(beside.join(name)).map_err(|error| error.to_string()),
         is_open: &|name| match name {
@@ -46,6 +46,11 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
     let warnings = std::mem::take(&mut config.warnings);
     let warnings = warnings.iter().map(|it| line(&place, "warning: ", it)).collect();
     Ok(Loaded { config, warnings })
+}
+
+/// The folder of the configuration, beside which relative paths are looked for.
+pub fn beside(options: &Options) -> &Path {
+    options.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
 }
 
 /// What the configuration is called in messages.

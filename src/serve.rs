@@ -5,10 +5,11 @@
 //! that nobody reads. So SIGTERM ends the program whatever else it is at.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cli::{Failure, Options};
 use crate::config;
@@ -20,6 +21,7 @@ use crate::listen::{self, Bound, HostPort};
 use crate::load::{self, Loaded};
 use crate::oauth::token;
 use crate::os::{self, Event, Signals};
+use crate::store::{Counts, Store, SyncPolicy};
 use crate::watch::log::Log;
 
 /// How long requests in hand may take to finish at a stop: a little less than the ten seconds
@@ -47,6 +49,8 @@ struct Fixed {
     listen: Vec<HostPort>,
     metrics_listen: Option<HostPort>,
     max_connections: usize,
+    state_file: Option<PathBuf>,
+    state_sync: SyncPolicy,
 }
 
 /// Serves until a signal says to stop.
@@ -72,7 +76,10 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     }
     if let Some(running) = running.get() {
         running.server.stop(&running.addresses, DRAIN);
-        running.server.service().log.finish(LAST_LINES);
+        let app = running.server.service();
+        let finished = app.finish();
+        app.log.finish(LAST_LINES);
+        finished.map_err(Failure::failed)?;
     }
     Ok(())
 }
@@ -97,7 +104,9 @@ fn start(options: &Options) -> Result<Running, Failure> {
     let limits = Limits { connections, ..Limits::DEFAULT };
     let started_with = Fixed::of(&config.server);
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let app = App::new(Settings::new(config, issuer), Arc::clone(&log), (processors - 1).max(1));
+    let store = open_store(options, &config.server, &log)?;
+    let settings = Settings::new(config, issuer);
+    let app = App::new(settings, store, Arc::clone(&log), (processors - 1).max(1));
     let server = Server::new(app, limits);
     let addresses = listeners.iter().map(|bound| bound.address).collect();
     accept(&server, listeners)?;
@@ -110,6 +119,21 @@ fn start(options: &Options) -> Result<Running, Failure> {
         }
     })?;
     Ok(Running { server, addresses, started_with })
+}
+
+/// What was given out before, where it outlives the process. Whoever connects meanwhile waits.
+fn open_store(options: &Options, server: &config::Server, log: &Log) -> Result<Store, Failure> {
+    let Some(file) = &server.state_file else { return Ok(Store::new()) };
+    let path = load::beside(options).join(file);
+    let began = Instant::now();
+    let store = Store::open(&path, server.state_sync).map_err(Failure::failed)?;
+    let Counts { access_tokens, refresh_tokens, .. } = store.counts();
+    log.notice(&format!(
+        "{}: read {access_tokens} access and {refresh_tokens} refresh tokens in {} ms",
+        path.display(),
+        began.elapsed().as_millis()
+    ));
+    Ok(store)
 }
 
 /// Binds every place; also the URL of the first, as written, with its real port.
@@ -202,6 +226,8 @@ impl Fixed {
             listen: server.listen.clone(),
             metrics_listen: server.metrics_listen.clone(),
             max_connections: server.max_connections,
+            state_file: server.state_file.clone(),
+            state_sync: server.state_sync,
         }
     }
 
@@ -211,6 +237,8 @@ impl Fixed {
             (self.listen != now.listen, "listen"),
             (self.metrics_listen != now.metrics_listen, "metrics_listen"),
             (self.max_connections != now.max_connections, "max_connections"),
+            (self.state_file != now.state_file, "state_file"),
+            (self.state_sync != now.state_sync, "state_sync"),
         ];
         keys.into_iter().filter_map(|(has_changed, key)| has_changed.then_some(key))
     }

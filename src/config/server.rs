@@ -1,5 +1,7 @@
 //! `[server]`: what holds for everyone.
 
+use std::path::PathBuf;
+
 use super::keys::Keys;
 use super::nearest::nearest;
 use super::{Context, Finding};
@@ -7,6 +9,7 @@ use crate::http::Limits;
 use crate::http::network::Network;
 use crate::listen::HostPort;
 use crate::oauth::registry::Lifetimes;
+use crate::store::SyncPolicy;
 use crate::watch::log::LogFormat;
 
 const DEFAULT_LISTEN: &str = "localhost:3000";
@@ -26,6 +29,9 @@ pub struct Server {
     pub lifetimes: Lifetimes,
     pub log: LogFormat,
     pub metrics_listen: Option<HostPort>,
+    /// Where tokens outlive the process, as it stands in the file; `None`: nowhere.
+    pub state_file: Option<PathBuf>,
+    pub state_sync: SyncPolicy,
 }
 
 pub fn read(keys: &mut Keys, context: &Context) -> Server {
@@ -49,6 +55,8 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
             as usize,
         log: log_format(keys),
         metrics_listen: metrics_listen(keys),
+        state_file: state_file(keys),
+        state_sync: state_sync(keys),
     };
     keys.end();
     check_places(keys, &server, context);
@@ -99,6 +107,29 @@ fn metrics_listen(keys: &mut Keys) -> Option<HostPort> {
     HostPort::parse(&value.text)
         .map_err(|what| keys.fault(value.line, format!("metrics_listen {what}")))
         .ok()
+}
+
+fn state_file(keys: &mut Keys) -> Option<PathBuf> {
+    let value = keys.take("state_file")?;
+    if value.text.is_empty() {
+        keys.fault(value.line, "state_file is empty; write a path or leave it out");
+    }
+    Some(value.text.into())
+}
+
+fn state_sync(keys: &mut Keys) -> SyncPolicy {
+    let Some(value) = keys.take("state_sync") else { return SyncPolicy::Ends };
+    if !keys.has("state_file") {
+        keys.fault(value.line, "state_sync needs state_file");
+    }
+    match value.text.as_str() {
+        "ends" => SyncPolicy::Ends,
+        "always" => SyncPolicy::Always,
+        _ => {
+            keys.fault(value.line, "state_sync must be ends or always");
+            SyncPolicy::Ends
+        }
+    }
 }
 
 fn issuer(keys: &mut Keys) -> Option<String> {

@@ -5,6 +5,7 @@ use crate::http::Limits;
 use crate::oauth::registry::Lifetimes;
 use crate::oauth::secret::StoredSecret;
 use crate::oauth::{GrantType, Scope};
+use crate::store::SyncPolicy;
 use crate::watch::log::LogFormat;
 use proptest::prelude::*;
 
@@ -64,6 +65,8 @@ fn every_default_is_what_the_contract_says() {
         lifetimes,
         log: LogFormat::Text,
         metrics_listen: None,
+        state_file: None,
+        state_sync: SyncPolicy::Ends,
     };
     assert_eq!(config.server, server);
     assert_eq!(config.server.max_connections, Limits::DEFAULT.connections);
@@ -86,7 +89,7 @@ fn every_key_is_read() {
          device_code_lifetime = 63\r\ndevice_interval = 0\r\nbearer_in_query = yes\r\n\
          allowed_origins = https://App.example.com\r\ntrusted_proxies = 127.0.0.1\t10.0.0.0/8\r\n\
          max_connections = 2\r\nmax_tokens_per_client = 3\r\nlog = json\r\n\
-         metrics_listen = localhost:1\r\n\r\n\
+         metrics_listen = localhost:1\r\nstate_file = state\r\nstate_sync = always\r\n\r\n\
          [client my app]\r\nsecret = secret\r\nname = My App\r\n\
          grants = password urn:ietf:params:oauth:grant-type:device_code\r\n\
          scopes = read write\r\ndefault_scopes = read\r\naccess_token_lifetime = 300\r\n\
@@ -95,6 +98,8 @@ fn every_key_is_read() {
          [user p]\r\npassword = a#b;c\r\nscopes =\r\n",
     );
     let server = &config.server;
+    let state = (server.state_file.as_deref(), server.state_sync);
+    assert_eq!(state, (Some(std::path::Path::new("state")), SyncPolicy::Always));
     assert_eq!(server.listen.iter().map(|it| it.port).collect::<Vec<_>>(), [3000, 1]);
     assert_eq!(server.issuer.as_deref(), Some("https://auth.example.com"));
     let lifetimes = "Lifetimes { access_token: 60, refresh_token: 61, authorization_code: 62, \
@@ -133,6 +138,9 @@ fn the_demo_is_read() {
 const FAULTS: &[(&str, usize)] = &[
     ("x = 1", 1),
     ("[server]\nx = 1", 2),
+    ("[server]\nstate_file =", 2),
+    ("[server]\nstate_sync = ends", 2),
+    ("[server]\nstate_file = s\nstate_sync = never", 3),
     ("[server]\nlisten", 2),
     ("[server]\n\nlog = yes", 3),
     ("[server]\nlog = off\nlog = off", 3),

@@ -52,10 +52,13 @@ fn decide<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Respon
         (Some(_), Err(error)) => {
             pages::device(None, form, Some(Problem::wrong_code(error)), outcome)
         }
-        (Some("deny"), Ok(found)) => {
-            device::deny(&call.known, &found);
-            pages::device_denied(&found)
-        }
+        (Some("deny"), Ok(found)) => match device::deny(&call.known, &found) {
+            Ok(()) => pages::device_denied(&found),
+            Err(error) => {
+                let problem = Problem::wrong_password(error);
+                pages::device(Some(&found), form, Some(problem), outcome)
+            }
+        },
         (Some(_), Ok(found)) => allow(call, form, &found, outcome),
     }
 }

@@ -24,7 +24,7 @@ fn asked<'a>(
     client_auth::require_secret(client)?;
     let token =
         form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7662, section 2.1"))?;
-    Ok(introspect::introspect(&call.known, token, client, call.origin.now))
+    Ok(introspect::introspect(&call.known, token, client, call.origin.now)?)
 }
 
 /// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it

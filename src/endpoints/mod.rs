@@ -13,6 +13,7 @@ mod introspect;
 mod metadata;
 pub mod metrics;
 mod pages;
+mod ready;
 mod reply;
 mod resource;
 mod revoke;
@@ -22,6 +23,7 @@ mod token;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::crypto::gate::{Gate, Visitor};
@@ -53,6 +55,8 @@ pub struct App {
 
 /// How long a request may wait for its turn at a slow hash, from its last byte on.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two slices of housekeeping, so that requests go on.
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// A request on its way through an endpoint.
 struct Call<'a> {
@@ -64,8 +68,7 @@ struct Call<'a> {
 
 impl App {
     /// `slow_hashes` is how many password hashes may run at once.
-    pub fn new(mut settings: Settings, log: Arc<Log>, slow_hashes: usize) -> App {
-        let store = Store::new();
+    pub fn new(mut settings: Settings, store: Store, log: Arc<Log>, slow_hashes: usize) -> App {
         store.enrol(&mut settings.registry);
         App {
             settings: Current::new(settings),
@@ -84,14 +87,24 @@ impl App {
         self.settings.replace(settings);
     }
 
-    /// Frees what has expired, and what belongs to nobody in force.
+    /// What has to be done each second: frees what has expired, and sees to the state file.
     pub fn sweep(&self) {
-        self.store.sweep(timestamp(SystemTime::now()));
+        while self.store.sweep(timestamp(SystemTime::now())) {
+            thread::sleep(PAUSE);
+        }
+        for notice in self.store.upkeep() {
+            self.log.notice(&notice);
+        }
+    }
+
+    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
+    pub fn finish(&self) -> Result<(), String> {
+        self.store.finish()
     }
 
     /// Frees what belongs to clients and users that the settings in force do not name.
     pub fn free_unknown(&self) {
-        self.store.free_unknown(&self.settings.get().registry);
+        self.store.free_unknown(&self.settings.get().registry, || thread::sleep(PAUSE));
     }
 
     fn origin(&self, request: &Request, settings: &Settings) -> Origin {

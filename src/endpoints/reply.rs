@@ -72,7 +72,7 @@ pub fn refused(mut response: Response, error: OAuthError, outcome: &mut Outcome)
 pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
     let status = match error.code {
         ErrorCode::InvalidClient => Status::Unauthorized,
-        ErrorCode::TemporarilyUnavailable => Status::TooManyRequests,
+        ErrorCode::TemporarilyUnavailable => unavailable(&error),
         _ => Status::BadRequest,
     };
     let body = error_body(error.code.as_str(), &error.description);
@@ -81,6 +81,15 @@ pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
         response = response.field("WWW-Authenticate", "Basic realm=\"oauth2d\"");
     }
     refused(response, error, outcome)
+}
+
+/// Whether it is the client's doing (RFC 6585, section 4) or the server's (RFC 9110,
+/// section 15.6.4).
+pub fn unavailable(error: &OAuthError) -> Status {
+    match error.is_unavailable {
+        true => Status::ServiceUnavailable,
+        false => Status::TooManyRequests,
+    }
 }
 
 /// A refusal of a bearer token (RFC 6750, section 3.1).
@@ -119,6 +128,8 @@ fn challenge_with(
         Challenge::NoToken => response
             .field("WWW-Authenticate", &field)
             .body(error_body("unauthorized", "this needs a bearer token")),
+        // That the token cannot be looked up says nothing about it.
+        Challenge::Error { error, .. } if error.is_unavailable => oauth_error(error, outcome),
         Challenge::Error { error, scope } => {
             field.push_str(&format!(", error=\"{}\"", error.code.as_str()));
             if let Some(scope) = scope {

@@ -2,7 +2,7 @@
 //! answers.
 
 use super::{Call, authenticate, authorize, device, device_authorization, introspect, metadata};
-use super::{reply, resource, revoke, token};
+use super::{ready, reply, resource, revoke, token};
 use crate::http::Response;
 use crate::oauth::Outcome;
 
@@ -35,7 +35,7 @@ use Readers::{AllowedOrigins, Anyone, Nobody};
 
 /// In the order in which they are asked for most, which is that of the look-up and of the metrics.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 11] = [
+pub static ROUTES: [Route; 12] = [
     row("/oauth/token", POST, AllowedOrigins, token::answer),
     row("/", GET, AllowedOrigins, resource::answer),
     row("/oauth/authenticate", ANY, Nobody, authenticate::answer),
@@ -47,6 +47,7 @@ pub static ROUTES: [Route; 11] = [
     row("/.well-known/oauth-authorization-server", GET, Anyone, metadata::server),
     row("/.well-known/oauth-protected-resource", GET, Anyone, metadata::resource),
     row("/healthz", GET, Nobody, |_, _| reply::text("ok")),
+    row("/readyz", GET, Nobody, ready::answer),
 ];
 
 const fn row(

@@ -175,7 +175,7 @@ pub fn allow<'a>(
         // "A maximum authorization code lifetime of 10 minutes is RECOMMENDED."
         expires: origin.now.plus_seconds(lifetime),
     };
-    let _ = known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)]);
+    known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)])?;
     Ok(Allowed::Code(code))
 }
 

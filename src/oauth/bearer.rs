@@ -101,7 +101,9 @@ pub fn check<'k>(
     requirements: &Requirements,
     now: Timestamp,
 ) -> Result<TokenInfo<'k>, Challenge> {
-    let info = TokenInfo::of_access_token(known, token, now).ok_or_else(|| refusal(&GOOD, None))?;
+    let found = TokenInfo::of_access_token(known, token, now)
+        .map_err(|unavailable| Challenge::Error { error: unavailable.into(), scope: None })?;
+    let info = found.ok_or_else(|| refusal(&GOOD, None))?;
     let must = |rule: &Rule, holds| match holds {
         true => Ok(()),
         false => Err(refusal(rule, None)),

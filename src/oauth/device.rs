@@ -39,16 +39,21 @@ pub fn start(
         };
         let user_code = device.user_code;
         let room = OnlyIf::RoomForDevice(client.number, PENDING, user_code);
-        if known.store.apply(room, [Change::PutDevice(code.key(), device)]).is_ok() {
+        if known.store.apply(room, [Change::PutDevice(code.key(), device)])?.is_some() {
             return Ok((code, user_code));
         }
         // Otherwise another device shows this very code, and the next one will do.
-        ROOM.must(known.store.devices_of(client.number) < PENDING)?;
+        if known.store.devices_of(client.number)? >= PENDING {
+            return Err(ROOM.error().unavailable_for(ROOM_AFTER));
+        }
     }
 }
 
 /// The most devices of one client that wait at once.
 const PENDING: usize = 10_000;
+
+/// Seconds after which some of so many will have expired.
+const ROOM_AFTER: u64 = 60;
 
 /// None is dropped for a new one: a person may be typing its code.
 const ROOM: Rule = Rule {
@@ -81,10 +86,13 @@ pub fn find<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<Found<'k>, OAuthError> {
     known.throttle.check(Subject::UserCode, origin)?;
-    let found = UserCode::parse(typed).and_then(|user_code| {
-        let (key, device) = known.store.device_showing(&user_code, origin.now)?;
+    let shown = match UserCode::parse(typed) {
+        Some(user_code) => known.store.device_showing(&user_code, origin.now)?,
+        None => None,
+    };
+    let found = shown.and_then(|(key, device)| {
         let client = known.registry.client_numbered(device.client)?;
-        Some(Found { user_code, client, device, key })
+        Some(Found { user_code: device.user_code, client, device, key })
     });
     let Some(found) = found else {
         known.throttle.failed(Subject::UserCode, origin)?;
@@ -114,19 +122,19 @@ pub fn allow<'k>(
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
     };
     // Someone else may have been faster.
-    UNKNOWN.must(decide(known, found, decision))?;
+    UNKNOWN.must(decide(known, found, decision)?)?;
     Ok(allowed)
 }
 
 /// Lets a person deny the request of a device, which needs no password: who has the code may.
-pub fn deny(known: &Known, found: &Found) {
-    decide(known, found, Decision::Denied);
+pub fn deny(known: &Known, found: &Found) -> Result<(), OAuthError> {
+    decide(known, found, Decision::Denied).map(drop)
 }
 
 /// False where somebody has decided already.
-fn decide(known: &Known, found: &Found, decision: Decision) -> bool {
+fn decide(known: &Known, found: &Found, decision: Decision) -> Result<bool, OAuthError> {
     let change = Change::Decide(found.key, decision);
-    known.store.apply(OnlyIf::Undecided(found.key), [change]).is_ok()
+    Ok(known.store.apply(OnlyIf::Undecided(found.key), [change])?.is_some())
 }
 
 #[cfg(test)]
@@ -145,9 +153,9 @@ mod tests {
         }
         let error = start(&known, client, None, origin(NOW)).unwrap_err();
         assert_eq!((error.code, &*error.description), (ROOM.code, ROOM.broken));
-        assert!(world.store.device_showing(&first, NOW).is_some());
+        assert!(world.store.device_showing(&first, NOW).unwrap().is_some());
         world.device("b");
-        world.store.sweep(NOW.plus_seconds(700));
+        while world.store.sweep(NOW.plus_seconds(700)) {}
         assert!(start(&known, client, None, origin(NOW)).is_ok());
     }
 
@@ -158,7 +166,7 @@ mod tests {
         let (_, code) = world.device("a");
         let found = find(&known, &code.reveal(), origin(NOW), &mut outcome).unwrap();
         assert_eq!(outcome.client.map(|client| &*client.id), Some("a"));
-        deny(&known, &found);
+        deny(&known, &found).unwrap();
         let entered = Entered { name: "user", password: "password" };
         let late = allow(&known, &found, entered, (origin(NOW), &mut outcome));
         assert_eq!(late.err().unwrap().description, UNKNOWN.broken);

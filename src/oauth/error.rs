@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
+use crate::store::Unavailable;
+
 /// Declares the codes once: the enum, its list and its words cannot disagree.
 macro_rules! error_codes {
     ($($(#[$where:meta])* $code:ident = $word:literal),* $(,)?) => {
@@ -101,6 +103,8 @@ pub struct Details {
     pub for_log: Option<&'static str>,
     /// Seconds after which another attempt can succeed.
     pub retry_after: Option<u64>,
+    /// The server itself cannot do it now; whoever asks has done nothing wrong.
+    pub is_unavailable: bool,
 }
 
 impl Deref for OAuthError {
@@ -124,6 +128,7 @@ impl OAuthError {
             source,
             for_log: None,
             retry_after: None,
+            is_unavailable: false,
         }))
     }
 
@@ -162,9 +167,26 @@ impl OAuthError {
         self
     }
 
+    /// The same, as a state of the server that is over after these seconds.
+    pub fn unavailable_for(mut self, seconds: u64) -> OAuthError {
+        self.0.is_unavailable = true;
+        self.retry_after(seconds)
+    }
+
     /// The sentence for the log.
     pub fn reason(&self) -> String {
         let what = self.for_log.unwrap_or(&self.description);
         format!("{what} ({})", self.source)
+    }
+}
+
+impl From<Unavailable> for OAuthError {
+    fn from(unavailable: Unavailable) -> OAuthError {
+        const NOW: Rule = Rule {
+            code: ErrorCode::TemporarilyUnavailable,
+            broken: "the server cannot keep what it gives out now, try again later",
+            source: "RFC 9110, section 15.6.4",
+        };
+        NOW.error().unavailable_for(unavailable.retry_after)
     }
 }

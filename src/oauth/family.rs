@@ -9,7 +9,7 @@
 //! that came of the grant ends, and the person signs in again (RFC 9700, section 4.14.2).
 
 use super::{Client, ErrorCode, FamilyToken, Known, OAuthError, Rule, Timestamp};
-use crate::store::{Change, OnlyIf};
+use crate::store::{Change, Found, OnlyIf};
 
 /// Whether `token`, which is not the one that is good now, belongs to a family of this client that
 /// is still alive. Then it has been used before: the family ends, and this is how many of its
@@ -21,12 +21,16 @@ pub fn end_if_used(
     token: &FamilyToken,
     client: &Client,
     now: Timestamp,
-) -> Option<usize> {
-    let key = token.family.key();
-    let of_family = known.store.family(&key, now).map(|family| family.client);
-    let owner = of_family.or_else(|| known.store.code(&key, now).map(|code| code.client))?;
-    (owner == client.number)
-        .then(|| known.store.apply(OnlyIf::Always, [Change::TakeFamily(key)]).unwrap_or(0))
+) -> Found<usize> {
+    let (store, key) = (known.store, token.family.key());
+    let owner = match store.family(&key, now)? {
+        Some(family) => Some(family.client),
+        None => store.code(&key, now)?.map(|code| code.client),
+    };
+    match owner == Some(client.number) {
+        true => store.apply(OnlyIf::Always, [Change::TakeFamily(key)]),
+        false => Ok(None),
+    }
 }
 
 /// What a used or unknown code or refresh token is refused with.

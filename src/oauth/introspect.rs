@@ -1,6 +1,7 @@
 //! What a token is, for those who have to know (RFC 7662).
 
 use super::{Client, Known, Timestamp, TokenInfo};
+use crate::store::Found;
 
 /// What `client` is told of a token: everything of a live access token, whoever's it is, since an
 /// API has to check its callers' tokens; of a refresh token only its own client hears. `None` is
@@ -10,10 +11,12 @@ pub fn introspect<'k>(
     token: &str,
     client: &Client,
     now: Timestamp,
-) -> Option<TokenInfo<'k>> {
-    TokenInfo::of_access_token(known, token, now).or_else(|| {
-        TokenInfo::of_refresh_token(known, token, now).filter(|info| info.client.id == client.id)
-    })
+) -> Found<TokenInfo<'k>> {
+    if let Some(info) = TokenInfo::of_access_token(known, token, now)? {
+        return Ok(Some(info));
+    }
+    let info = TokenInfo::of_refresh_token(known, token, now)?;
+    Ok(info.filter(|info| info.client.id == client.id))
 }
 
 #[cfg(test)]
@@ -28,7 +31,7 @@ mod tests {
         let response = world.issue(NOW);
         let known = world.known();
         let ask = |token: &str, client, seconds| {
-            introspect(&known, token, client, NOW.plus_seconds(seconds))
+            introspect(&known, token, client, NOW.plus_seconds(seconds)).unwrap()
         };
         let access = response.access_token.reveal();
         let info = ask(&access, b, 3599).unwrap();

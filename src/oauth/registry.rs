@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Scope;
 use super::secret::StoredSecret;
-use crate::store::{Number, fold::Fold};
+use crate::store::{Kind, Number, fold::Fold};
 
 /// A `grant_type` of the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,9 +181,9 @@ impl Registry {
     }
 
     /// Every name, with the place for its number.
-    pub fn everyone(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Number)> {
-        let clients = self.clients.iter_mut().map(|client| (&client.id, &mut client.number));
-        clients.chain(self.users.iter_mut().map(|user| (&user.name, &mut user.number)))
+    pub fn everyone(&mut self) -> impl Iterator<Item = (Kind, &Arc<str>, &mut Number)> {
+        let clients = self.clients.iter_mut().map(|c| (Kind::Client, &c.id, &mut c.number));
+        clients.chain(self.users.iter_mut().map(|u| (Kind::User, &u.name, &mut u.number)))
     }
 
     /// Makes everyone known by number, once each has one.

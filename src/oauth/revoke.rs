@@ -24,20 +24,20 @@ pub fn revoke(
     now: Timestamp,
 ) -> Result<(), OAuthError> {
     if let Some(key) = Token::key_of(token)
-        && let Some(row) = known.store.access_token(&key, now)
+        && let Some(row) = known.store.access_token(&key, now)?
     {
         // "Verifies whether the token was issued to the client making the revocation request."
         OWN.must(row.client == client.number)?;
-        let _ = known.store.apply(OnlyIf::Always, [Change::TakeAccessToken(key)]);
+        known.store.apply(OnlyIf::Always, [Change::TakeAccessToken(key)])?;
     }
     if let Some(token) = FamilyToken::parse(token)
-        && let Some(family) = known.store.family(&token.family.key(), now)
+        && let Some(family) = known.store.family(&token.family.key(), now)?
     {
         OWN.must(family.client == client.number)?;
         // "If the particular token is a refresh token [...] the authorization server SHOULD also
         // invalidate all access tokens based on the same authorization grant." So does one that was
         // used before: whoever has it may have the others.
-        end_if_used(known, &token, client, now);
+        end_if_used(known, &token, client, now)?;
     }
     Ok(())
 }

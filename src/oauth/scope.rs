@@ -9,7 +9,7 @@ use super::{Client, ErrorCode, OAuthError, Rule, User};
 
 /// A set of scope tokens, in the order in which they were named; the usual one, of nothing, costs
 /// nothing.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Scope(Option<Arc<str>>);
 
 /// A character that a scope token cannot have.

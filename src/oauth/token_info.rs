@@ -1,6 +1,7 @@
 //! What a live token is: for the bearer check and for introspection.
 
 use super::{Client, FamilyToken, Known, Outcome, Scope, Timestamp, Token, User};
+use crate::store::{AccessToken, Family, Found};
 
 /// A live token, whose client and user are in force.
 #[derive(Clone, Debug)]
@@ -16,8 +17,13 @@ pub struct TokenInfo<'k> {
 
 impl<'k> TokenInfo<'k> {
     /// The access token that was presented, if it is alive.
-    pub fn of_access_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Option<Self> {
-        let row = known.store.access_token(&Token::key_of(presented)?, now)?;
+    pub fn of_access_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
+        let Some(key) = Token::key_of(presented) else { return Ok(None) };
+        let row = known.store.access_token(&key, now)?;
+        Ok(row.and_then(|row| TokenInfo::of_row(known, row)))
+    }
+
+    fn of_row(known: &Known<'k>, row: AccessToken) -> Option<Self> {
         let user = match row.user {
             Some(number) => Some(known.registry.user_numbered(number)?),
             None => None,
@@ -33,11 +39,17 @@ impl<'k> TokenInfo<'k> {
     }
 
     /// The refresh token that was presented, if it is the one that is good now.
-    pub fn of_refresh_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Option<Self> {
-        let token = FamilyToken::parse(presented)?;
+    pub fn of_refresh_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
+        let Some(token) = FamilyToken::parse(presented) else { return Ok(None) };
         let row = known.store.family(&token.family.key(), now)?;
-        let is_good = row.refresh_token == Some(token.key()) && now < row.refresh_token_expires;
-        is_good.then_some(TokenInfo {
+        let is_good = |row: &Family| {
+            row.refresh_token == Some(token.key()) && now < row.refresh_token_expires
+        };
+        Ok(row.filter(is_good).and_then(|row| TokenInfo::of_family(known, row)))
+    }
+
+    fn of_family(known: &Known<'k>, row: Family) -> Option<Self> {
+        Some(TokenInfo {
             is_refresh_token: true,
             client: known.registry.client_numbered(row.client)?,
             user: Some(known.registry.user_numbered(row.user)?),

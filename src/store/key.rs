@@ -17,6 +17,16 @@ impl Key {
         let digest = sha256::digest(digits.as_bytes());
         Key(*digest.first_chunk().expect("a digest has 32 bytes"))
     }
+
+    /// A key that was kept.
+    pub fn from_bytes(bytes: [u8; 20]) -> Key {
+        Key(bytes)
+    }
+
+    /// What is kept of it.
+    pub fn bytes(&self) -> [u8; 20] {
+        self.0
+    }
 }
 
 impl Hash for Key {

@@ -1,64 +1,68 @@
-//! The one lock. Every method takes it, does one whole thing, and lets go.
+//! The one lock. Every method takes it, does one whole thing, and lets go; only then a step waits
+//! for its file, where there is one.
 
-use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::key::Key;
-use super::keys::Keys;
-use super::rows::{AccessToken, Change, Code, Decision, Device, Family, Number, OnlyIf, Unmet};
+use super::load::load;
+use super::rows::{AccessToken, Change, Code, Device, Family, Number, OnlyIf};
 use super::shelf::{Kept, Shelf};
-use super::{Counts, names::Names};
+use super::state::State;
+use super::state_file::{NewFile, StateFile, SyncPolicy};
+use super::tail::Tail;
+use super::{Counts, Found, Unavailable, frame, record};
 use crate::oauth::{Registry, Timestamp, UserCode};
 
 /// Rows that one hold of the lock looks at in housekeeping: some 50 microseconds.
 const SLICE: usize = 128;
-/// The most codes of one client that wait to be redeemed.
-const CODES: usize = 10_000;
+/// A file is written anew past this size and twice what it would then be.
+const LARGE: u64 = 16 * 1024 * 1024;
 
 pub struct Memory {
     state: Mutex<State>,
-}
-
-struct State {
-    access_tokens: Shelf<AccessToken>,
-    codes: Shelf<Code>,
-    families: Shelf<Member>,
-    devices: Shelf<Device>,
-    /// Of the devices about which nobody has decided.
-    user_codes: HashMap<UserCode, Key>,
-    names: Names,
-    /// The most live access tokens of one client, and the most families.
-    limit: usize,
-    /// Families without a refresh token: they are there to know a used code.
-    without_refresh_token: usize,
-}
-
-/// A family, and the access tokens that name it.
-struct Member {
-    row: Family,
-    access_tokens: Keys,
+    file: Option<StateFile>,
 }
 
 impl Memory {
+    /// Nothing outlives the process.
     pub fn new() -> Memory {
-        Memory {
-            state: Mutex::new(State {
-                access_tokens: Shelf::new(),
-                codes: Shelf::new(),
-                families: Shelf::new(),
-                devices: Shelf::new(),
-                user_codes: HashMap::new(),
-                names: Names::default(),
-                limit: usize::MAX,
-                without_refresh_token: 0,
-            }),
+        Memory { state: Mutex::new(State::new()), file: None }
+    }
+
+    /// What the file has, and every step from now on in the file. An error is a line for the
+    /// operator.
+    pub fn open(path: &Path, policy: SyncPolicy) -> Result<Memory, String> {
+        let file = StateFile::open(path, policy)?;
+        let mut state = State::new();
+        let loaded = load(path, &file.file(), &mut state)?;
+        if loaded.dropped > 0 {
+            let bytes = loaded.dropped;
+            file.notice(&format!("the last {bytes} bytes are an unfinished step; dropped"));
         }
+        state.put_in_order();
+        state.tail = Some(Tail::new());
+        file.begin_at(loaded.end);
+        Ok(Memory { state: Mutex::new(state), file: Some(file) })
     }
 
     pub fn enrol(&self, registry: &mut Registry) {
         let mut state = self.lock();
         state.limit = registry.max_tokens_per_client;
+        // One at a time: a name is whole by itself, and a step is bounded.
+        let position = state
+            .names
+            .changes_for(registry)
+            .into_iter()
+            .map(|change| state.step([change]).position);
+        let position = position.last().unwrap_or(0);
         state.names.number(registry);
+        drop(state);
+        if let Some(file) = &self.file {
+            // Who was removed stays gone, whatever happens next. A file that cannot be written has
+            // told so, and gets it when it can.
+            let _ = file.keep(position, true, &|into| self.take(into));
+        }
     }
 
     pub fn access_token(&self, key: &Key, now: Timestamp) -> Option<AccessToken> {
@@ -92,29 +96,26 @@ impl Memory {
         &self,
         only_if: OnlyIf,
         changes: impl IntoIterator<Item = Change>,
-    ) -> Result<usize, Unmet> {
+    ) -> Found<usize> {
+        let mut changes = changes.into_iter().peekable();
+        let file = self.file.as_ref().filter(|_| changes.peek().is_some_and(Change::is_kept));
         let mut state = self.lock();
         if !state.holds(only_if) {
-            return Err(Unmet);
+            return Ok(None);
         }
-        Ok(changes.into_iter().map(|change| state.apply(change)).sum())
+        // Before anything changes: a full disk costs nobody a refresh token.
+        file.map_or(Ok(()), StateFile::check)?;
+        let step = state.step(changes);
+        drop(state);
+        if let Some(file) = file {
+            file.keep(step.position, step.ends_something, &|into| self.take(into))?;
+        }
+        Ok(Some(step.taken))
     }
 
     /// Frees some of what is gone; true where there may be more.
     pub fn sweep(&self, now: Timestamp) -> bool {
-        let mut state = self.lock();
-        for _ in 0..SLICE {
-            if let Some((key, row)) = state.access_tokens.pop_gone(now) {
-                state.leave_family(&key, &row);
-            } else if let Some((_, member)) = state.families.pop_gone(now) {
-                state.forget(member);
-            } else if let Some((_, device)) = state.devices.pop_gone(now) {
-                state.user_codes.remove(&device.user_code);
-            } else if state.codes.pop_gone(now).is_none() {
-                return false;
-            }
-        }
-        true
+        self.lock().sweep(now, SLICE)
     }
 
     /// Frees what belongs to nobody in `registry`; `pause` comes between two holds of the lock.
@@ -137,18 +138,14 @@ impl Memory {
         take: impl Fn(Key) -> Change,
         unwanted: &impl Fn(Number, Option<Number>) -> bool,
     ) {
-        // From the end: taking a row out moves the last one, which has been looked at, into its
-        // place. What is given out meanwhile stands behind and is in force.
-        let mut left = shelf(&self.lock()).len();
-        while left > 0 {
-            let slice = left.saturating_sub(SLICE)..left;
-            left = slice.start;
+        let rows = shelf(&self.lock()).len();
+        for slice in slices(rows) {
             let mut state = self.lock();
             for at in slice.rev() {
                 if let Some((key, row)) = shelf(&state).at(at)
                     && unwanted(row.client(), row.user())
                 {
-                    state.apply(take(key));
+                    state.step([take(key)]);
                 }
             }
             drop(state);
@@ -157,161 +154,130 @@ impl Memory {
     }
 
     pub fn counts(&self) -> Counts {
-        let state = self.lock();
-        Counts {
-            access_tokens: state.access_tokens.len(),
-            refresh_tokens: state.families.len() - state.without_refresh_token,
-            codes: state.codes.len(),
-            devices: state.devices.len(),
-        }
+        self.lock().counts()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Whether steps can be made.
+    pub fn check(&self) -> Result<(), Unavailable> {
+        self.file.as_ref().map_or(Ok(()), StateFile::check)
+    }
+
+    /// What the file needs each second; what an operator has to hear of it.
+    pub fn upkeep(&self) -> Vec<String> {
+        let Some(file) = &self.file else { return Vec::new() };
+        file.upkeep(&|into| self.take(into), &|confirmed| self.mark(confirmed));
+        if file.is_spoiled() || file.size() > LARGE + 2 * self.lock().weight() {
+            let result = self.rewrite(file);
+            if let Err(error) = result {
+                self.with_tail(|tail| tail.end_copy(0));
+                file.could_not_replace(&error);
+            }
+        }
+        file.notices()
+    }
+
+    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
+    pub fn finish(&self) -> Result<(), String> {
+        let Some(file) = &self.file else { return Ok(()) };
+        file.finish(&|into| self.take(into), &|confirmed| self.mark(confirmed))
+    }
+
+    #[cfg(test)]
+    pub(super) fn rewrite_now(&self) {
+        self.rewrite(self.file.as_ref().expect("there is a file")).expect("it can be written");
+    }
+
+    /// Writes a new file of everything that is held, while requests go on, and puts it in the place
+    /// of the old one. From the beginning every step is copied behind what was written by then, so
+    /// that the rows need not be of one moment: a row that changes meanwhile is written once more.
+    fn rewrite(&self, file: &StateFile) -> std::io::Result<()> {
+        let mut new = NewFile::create(file.path())?;
+        self.with_tail(Tail::begin_copy);
+        let names = self.lock().names.all();
+        let mut bytes = Vec::new();
+        names.iter().for_each(|change| push(change, &mut bytes));
+        new.write(&bytes)?;
+        // Families come before the access tokens that name them.
+        self.write_shelf(
+            &mut new,
+            |state| &state.families,
+            |key, member| Change::PutFamily(key, member.row.clone()),
+        )?;
+        self.write_shelf(
+            &mut new,
+            |state| &state.access_tokens,
+            |key, row| Change::PutAccessToken(key, row.clone()),
+        )?;
+        self.write_shelf(
+            &mut new,
+            |state| &state.codes,
+            |key, row| Change::PutCode(key, row.clone()),
+        )?;
+        self.write_shelf(
+            &mut new,
+            |state| &state.devices,
+            |key, row| Change::PutDevice(key, row.clone()),
+        )?;
+        file.replace(new, &|into| self.with_tail(|tail| tail.take_copy(into)), &|waiting| {
+            self.with_tail(|tail| tail.end_copy(waiting))
+        })
+    }
+
+    fn write_shelf<T: Kept>(
+        &self,
+        new: &mut NewFile,
+        shelf: impl Fn(&State) -> &Shelf<T>,
+        change: impl Fn(Key, &T) -> Change,
+    ) -> std::io::Result<()> {
+        let rows = shelf(&self.lock()).len();
+        let mut bytes = Vec::new();
+        for slice in slices(rows) {
+            bytes.clear();
+            let mut state = self.lock();
+            for at in slice.rev() {
+                if let Some((key, row)) = shelf(&state).at(at) {
+                    push(&change(key, row), &mut bytes);
+                }
+            }
+            if let Some(tail) = &mut state.tail {
+                tail.take_copy(&mut bytes);
+            }
+            drop(state);
+            new.write(&bytes)?;
+        }
+        Ok(())
+    }
+
+    fn take(&self, into: &mut Vec<u8>) -> u64 {
+        self.with_tail(|tail| tail.take(into))
+    }
+
+    fn mark(&self, confirmed: u64) {
+        self.with_tail(|tail| tail.mark(confirmed));
+    }
+
+    fn with_tail<R: Default>(&self, work: impl FnOnce(&mut Tail) -> R) -> R {
+        self.lock().tail.as_mut().map(work).unwrap_or_default()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere must not turn every later request into an error.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn holds(&self, only_if: OnlyIf) -> bool {
-        // Whatever has expired meanwhile was alive when the step was decided.
-        const EVER: Timestamp = Timestamp(0);
-        let undecided = |key| self.devices.get(key, EVER).is_some_and(|row| row.decision.is_none());
-        match only_if {
-            OnlyIf::Always => true,
-            OnlyIf::CodeIs(family, key) => {
-                self.codes.get(&family, EVER).is_some_and(|code| code.key == key)
-            }
-            OnlyIf::RefreshTokenIs(family, key) => self
-                .families
-                .get(&family, EVER)
-                .is_some_and(|member| member.row.refresh_token == Some(key)),
-            OnlyIf::RoomForDevice(client, limit, code) => {
-                self.devices.len_of(client) < limit && !self.user_codes.contains_key(&code)
-            }
-            OnlyIf::Undecided(key) => undecided(&key),
-            OnlyIf::Allowed(key) => self
-                .devices
-                .get(&key, EVER)
-                .is_some_and(|row| matches!(row.decision, Some(Decision::Allowed { .. }))),
-        }
-    }
-
-    /// The one function that changes anything; how many tokens it has taken out.
-    fn apply(&mut self, change: Change) -> usize {
-        match change {
-            Change::PutAccessToken(key, row) => self.put_access_token(key, row),
-            Change::TakeAccessToken(key) => {
-                let taken = self.access_tokens.remove(&key);
-                if let Some(row) = &taken {
-                    self.leave_family(&key, row);
-                }
-                return usize::from(taken.is_some());
-            }
-            Change::PutCode(family, row) => {
-                self.codes.remove(&family);
-                self.codes.insert(family, row, CODES);
-            }
-            Change::TakeCode(family) => drop(self.codes.remove(&family)),
-            Change::PutFamily(key, row) => self.put_family(key, row),
-            Change::TakeAccessTokensOf(family) => {
-                let member = self.families.get_mut(&family);
-                let keys = member.map(|member| std::mem::take(&mut member.access_tokens));
-                return self.take_access_tokens(keys.unwrap_or_default());
-            }
-            Change::TakeFamily(key) => {
-                self.codes.remove(&key);
-                return self.families.remove(&key).map_or(0, |member| self.forget(member));
-            }
-            Change::PutDevice(key, row) => {
-                self.apply(Change::TakeDevice(key));
-                if row.decision.is_none() {
-                    self.user_codes.insert(row.user_code, key);
-                }
-                self.devices.insert(key, row, usize::MAX);
-            }
-            Change::Decide(key, decision) => {
-                if let Some(device) = self.devices.get_mut(&key) {
-                    device.decision = Some(decision);
-                    self.user_codes.remove(&device.user_code);
-                }
-            }
-            Change::Poll(key, polled, interval) => {
-                if let Some(device) = self.devices.get_mut(&key) {
-                    (device.polled, device.interval) = (Some(polled), interval);
-                }
-            }
-            Change::TakeDevice(key) => {
-                if let Some(device) = self.devices.remove(&key) {
-                    self.user_codes.remove(&device.user_code);
-                }
-            }
-        }
-        0
-    }
-
-    /// A key's family never changes, so one that is there already needs no other.
-    fn put_access_token(&mut self, key: Key, row: AccessToken) {
-        self.access_tokens.remove(&key);
-        if let Some(member) = row.family.and_then(|family| self.families.get_mut(&family)) {
-            member.access_tokens.add(key);
-        }
-        if let Some((key, oldest)) = self.access_tokens.insert(key, row, self.limit) {
-            self.leave_family(&key, &oldest);
-        }
-    }
-
-    /// The access tokens of a family that is there already stay its own.
-    fn put_family(&mut self, key: Key, row: Family) {
-        let before = self.families.remove(&key);
-        if let Some(member) = &before {
-            self.without_refresh_token -= usize::from(member.row.refresh_token.is_none());
-        }
-        let access_tokens = before.map(|member| member.access_tokens).unwrap_or_default();
-        self.without_refresh_token += usize::from(row.refresh_token.is_none());
-        let oldest = self.families.insert(key, Member { row, access_tokens }, self.limit);
-        if let Some((_, oldest)) = oldest {
-            self.forget(oldest);
-        }
-    }
-
-    /// An access token has gone; a family of which nothing is left goes with it.
-    fn leave_family(&mut self, key: &Key, row: &AccessToken) {
-        let Some(family) = row.family else { return };
-        let Some(member) = self.families.get_mut(&family) else { return };
-        member.access_tokens.remove(key);
-        let over = member.access_tokens.is_empty() && member.row.refresh_token.is_none();
-        if over && let Some(member) = self.families.remove(&family) {
-            self.forget(member);
-        }
-    }
-
-    /// Ends what a family that was taken out has left; how many tokens that were.
-    fn forget(&mut self, member: Member) -> usize {
-        let refreshable = member.row.refresh_token.is_some();
-        self.without_refresh_token -= usize::from(!refreshable);
-        usize::from(refreshable) + self.take_access_tokens(member.access_tokens)
-    }
-
-    fn take_access_tokens(&mut self, keys: Keys) -> usize {
-        let mut taken = 0;
-        keys.each(|key| taken += usize::from(self.access_tokens.remove(key).is_some()));
-        taken
-    }
+/// The places of so many rows, in slices from the end: taking a row out moves the last one, which
+/// was visited, into its place. What comes meanwhile stands behind and is not visited.
+fn slices(rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..rows.div_ceil(SLICE)).rev().map(move |at| at * SLICE..rows.min((at + 1) * SLICE))
 }
 
-impl Kept for Member {
-    fn client(&self) -> Number {
-        self.row.client
-    }
-    fn user(&self) -> Option<Number> {
-        Some(self.row.user)
-    }
-    fn gone(&self) -> Timestamp {
-        self.row.expires
-    }
+/// Appends a change as a step of its own.
+fn push(change: &Change, bytes: &mut Vec<u8>) {
+    let start = frame::begin(bytes);
+    record::encode(change, bytes);
+    frame::end(bytes, start);
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,10 +301,10 @@ mod tests {
         let world = full(300);
         world.store.sweep(NOW.plus_seconds(10));
         assert_eq!(world.store.counts().access_tokens, 600);
-        world.store.sweep(NOW.plus_seconds(3600 + 60));
+        while world.store.sweep(NOW.plus_seconds(3600 + 60)) {}
         let left = Counts { refresh_tokens: 300, ..Counts::default() };
         assert_eq!(world.store.counts(), left);
-        world.store.sweep(NOW.plus_seconds(1_209_600 + 60));
+        while world.store.sweep(NOW.plus_seconds(1_209_600 + 60)) {}
         assert_eq!(world.store.counts(), Counts::default());
         assert!(world.store.memory.lock().user_codes.is_empty());
     }
@@ -362,12 +328,12 @@ mod tests {
     fn who_is_gone_leaves_memory_and_others_stay() {
         let mut world = full(400);
         world.reload(&["b"], &["user"]);
-        world.store.free_unknown(&world.registry);
+        world.store.free_unknown(&world.registry, || ());
         let left = Counts { access_tokens: 400, ..Counts::default() };
         assert_eq!(world.store.counts(), left);
         let mut world = full(2);
         world.reload(&["a", "b"], &[]);
-        world.store.free_unknown(&world.registry);
+        world.store.free_unknown(&world.registry, || ());
         let left = Counts { access_tokens: 2, devices: 2, ..Counts::default() };
         assert_eq!(world.store.counts(), left);
     }
@@ -400,13 +366,13 @@ mod tests {
                 Change::PutFamily(family, member.clone()),
                 Change::PutAccessToken(token, row.clone()),
             ];
-            assert_eq!(memory.apply(OnlyIf::Always, changes), Ok(0));
+            assert_eq!(memory.apply(OnlyIf::Always, changes), Ok(Some(0)));
             assert_eq!(memory.counts(), counts);
         }
-        assert_eq!(memory.apply(OnlyIf::Always, [Change::TakeFamily(family)]), Ok(2));
-        assert_eq!(memory.apply(OnlyIf::Always, [Change::TakeFamily(family)]), Ok(0));
+        assert_eq!(memory.apply(OnlyIf::Always, [Change::TakeFamily(family)]), Ok(Some(2)));
+        assert_eq!(memory.apply(OnlyIf::Always, [Change::TakeFamily(family)]), Ok(Some(0)));
         let step = OnlyIf::RefreshTokenIs(family, token);
-        assert_eq!(memory.apply(step, [Change::PutFamily(family, member)]), Err(Unmet));
+        assert_eq!(memory.apply(step, [Change::PutFamily(family, member)]), Ok(None));
         assert_eq!(memory.counts(), Counts::default());
     }
 }

@@ -16,30 +16,46 @@
 //! [`rows`] says what is kept, [`memory`] is the one lock; [`shelf`] is how a look-up, the oldest
 //! of a client and the next to expire are all found at once.
 
+#[cfg(test)]
+mod durability;
 pub mod fold;
+mod frame;
 mod key;
 mod keys;
+mod load;
 mod memory;
 mod names;
+mod record;
 mod rows;
 mod shelf;
 mod smooth_map;
+mod state;
+mod state_file;
+mod tail;
 
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
 
 use crate::oauth::{Registry, Timestamp, UserCode};
 pub use key::Key;
 use memory::Memory;
-pub use rows::{AccessToken, Change, Code, Decision, Device, Family, Number, OnlyIf, Unmet};
-
-/// Between two slices of housekeeping, so that requests go on.
-const PAUSE: Duration = Duration::from_micros(100);
+pub use rows::{AccessToken, Change, Code, Decision, Device, Family, Kind, Number, OnlyIf};
+pub use state_file::SyncPolicy;
 
 /// Where everything is that was given out.
 pub struct Store {
     memory: Memory,
 }
+
+/// What was given out cannot be looked up, or nothing can be given or ended, for now. That is never
+/// the same as "no such token".
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unavailable {
+    /// Seconds after which it may be over.
+    pub retry_after: u64,
+}
+
+/// A row, if there is one and if that can be said.
+pub type Found<T> = Result<Option<T>, Unavailable>;
 
 /// How many of each are held, the expired ones that no sweep has seen among them.
 #[derive(Debug, Default, PartialEq)]
@@ -56,6 +72,12 @@ impl Store {
         Store { memory: Memory::new() }
     }
 
+    /// One whose steps outlive the process in this file, with what is there already. An error is a
+    /// line for the operator.
+    pub fn open(path: &Path, policy: SyncPolicy) -> Result<Store, String> {
+        Ok(Store { memory: Memory::open(path, policy)? })
+    }
+
     /// Puts a configuration into force: gives each client and user its number, the one that it had
     /// in the configuration before or a new one, and takes the bound on tokens over.
     pub fn enrol(&self, registry: &mut Registry) {
@@ -63,56 +85,70 @@ impl Store {
     }
 
     /// The access token of this key, while it lives.
-    pub fn access_token(&self, key: &Key, now: Timestamp) -> Option<AccessToken> {
-        self.memory.access_token(key, now)
+    pub fn access_token(&self, key: &Key, now: Timestamp) -> Found<AccessToken> {
+        Ok(self.memory.access_token(key, now))
     }
 
     /// The code that waits to be redeemed for this family.
-    pub fn code(&self, family: &Key, now: Timestamp) -> Option<Code> {
-        self.memory.code(family, now)
+    pub fn code(&self, family: &Key, now: Timestamp) -> Found<Code> {
+        Ok(self.memory.code(family, now))
     }
 
     /// The family of this key, while anything of it lives.
-    pub fn family(&self, key: &Key, now: Timestamp) -> Option<Family> {
-        self.memory.family(key, now)
+    pub fn family(&self, key: &Key, now: Timestamp) -> Found<Family> {
+        Ok(self.memory.family(key, now))
     }
 
     /// The device of this device code's key; a while longer than the code is good.
-    pub fn device(&self, key: &Key, now: Timestamp) -> Option<Device> {
-        self.memory.device(key, now)
+    pub fn device(&self, key: &Key, now: Timestamp) -> Found<Device> {
+        Ok(self.memory.device(key, now))
     }
 
     /// The device that shows this user code and waits for a person, with its key.
-    pub fn device_showing(&self, code: &UserCode, now: Timestamp) -> Option<(Key, Device)> {
-        self.memory.device_showing(code, now)
+    pub fn device_showing(&self, code: &UserCode, now: Timestamp) -> Found<(Key, Device)> {
+        Ok(self.memory.device_showing(code, now))
     }
 
     /// How many devices of this client are kept.
-    pub fn devices_of(&self, client: Number) -> usize {
-        self.memory.devices_of(client)
+    pub fn devices_of(&self, client: Number) -> Result<usize, Unavailable> {
+        Ok(self.memory.devices_of(client))
     }
 
-    /// Makes a step: all of its changes, or, where its condition does not hold any more, none.
-    /// How many tokens it has taken out.
+    /// Makes a step: all of its changes, or, where its condition does not hold any more, none. How
+    /// many tokens it has taken out; `None` where it came too late.
     pub fn apply(
         &self,
         only_if: OnlyIf,
         changes: impl IntoIterator<Item = Change>,
-    ) -> Result<usize, Unmet> {
+    ) -> Found<usize> {
         self.memory.apply(only_if, changes)
     }
 
-    /// Frees what has expired, in slices.
-    pub fn sweep(&self, now: Timestamp) {
-        while self.memory.sweep(now) {
-            thread::sleep(PAUSE);
-        }
+    /// Frees some of what has expired; true where there may be more.
+    pub fn sweep(&self, now: Timestamp) -> bool {
+        self.memory.sweep(now)
     }
 
-    /// Frees what belongs to clients and users that are not in force any more, in slices. Nobody
-    /// waits for it: no look-up counts such a row.
-    pub fn free_unknown(&self, registry: &Registry) {
-        self.memory.free_unknown(registry, || thread::sleep(PAUSE));
+    /// Frees what belongs to clients and users that are not in force any more, in slices with a
+    /// `pause` between them. Nobody waits for it: no look-up counts such a row.
+    pub fn free_unknown(&self, registry: &Registry, pause: impl Fn()) {
+        self.memory.free_unknown(registry, pause);
+    }
+
+    /// What has to be done each second so that everything outlives the process; what an operator
+    /// has to hear of it.
+    pub fn upkeep(&self) -> Vec<String> {
+        self.memory.upkeep()
+    }
+
+    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
+    pub fn finish(&self) -> Result<(), String> {
+        self.memory.finish()
+    }
+
+    /// Whether anything can be given or ended now.
+    pub fn check(&self) -> Result<(), Unavailable> {
+        self.memory.check()
     }
 
     pub fn counts(&self) -> Counts {

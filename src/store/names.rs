@@ -3,30 +3,63 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::rows::Number;
+use super::rows::{Change, Kind, Number};
 use crate::oauth::Registry;
 
-/// The names of the configuration in force. Clients and users cannot have the same.
+/// The names of the configuration in force, and their numbers.
 #[derive(Default)]
 pub struct Names {
-    in_force: HashMap<Arc<str>, Number>,
+    in_force: HashMap<(Kind, Arc<str>), Number>,
     /// The last number that was given.
-    last: u32,
+    last: Number,
 }
 
 impl Names {
-    /// Numbers everyone in `registry`, which is in force from now on. A name that was in force until
-    /// now keeps its number; one that was not, however shortly, gets a new one.
-    pub fn number(&mut self, registry: &mut Registry) {
-        let before = std::mem::take(&mut self.in_force);
-        for (name, number) in registry.everyone() {
-            *number = before.get(name).copied().unwrap_or_else(|| {
-                self.last += 1;
-                Number(self.last)
-            });
-            self.in_force.insert(Arc::clone(name), *number);
+    /// What has to change so that the names of `registry` are in force and no others. A name that
+    /// was in force until now keeps its number; one that was not, however shortly, gets a new one.
+    pub fn changes_for(&self, registry: &mut Registry) -> Vec<Change> {
+        let mut gone = self.in_force.clone();
+        let mut last = self.last.0;
+        let mut changes = Vec::new();
+        for (kind, name, _) in registry.everyone() {
+            if gone.remove(&(kind, Arc::clone(name))).is_none() {
+                last += 1;
+                changes.push(Change::PutName(kind, Arc::clone(name), Number(last)));
+            }
+        }
+        changes.extend(gone.into_keys().map(|(kind, name)| Change::TakeName(kind, name)));
+        changes
+    }
+
+    /// Makes a change, if it is one of names.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::PutName(kind, name, number) => {
+                self.last.0 = self.last.0.max(number.0);
+                self.in_force.insert((*kind, Arc::clone(name)), *number);
+            }
+            Change::TakeName(kind, name) => {
+                self.in_force.remove(&(*kind, Arc::clone(name)));
+            }
+            Change::LastNumber(number) => self.last.0 = self.last.0.max(number.0),
+            _ => {}
+        }
+    }
+
+    /// Writes everyone's number into `registry`.
+    pub fn number(&self, registry: &mut Registry) {
+        for (kind, name, number) in registry.everyone() {
+            *number = self.in_force.get(&(kind, Arc::clone(name))).copied().unwrap_or_default();
         }
         registry.index_numbers();
+    }
+
+    /// The changes that make these names out of none.
+    pub fn all(&self) -> Vec<Change> {
+        let names = self.in_force.iter();
+        let put =
+            names.map(|((kind, name), number)| Change::PutName(*kind, Arc::clone(name), *number));
+        put.chain([Change::LastNumber(self.last)]).collect()
     }
 }
 
@@ -35,14 +68,21 @@ mod tests {
     use super::*;
     use crate::oauth::registry::samples;
 
+    fn enrol(names: &mut Names, clients: &[&str]) -> Registry {
+        let clients = clients.iter().map(|id| samples::client(id)).collect();
+        let mut registry = samples::registry(clients);
+        for change in names.changes_for(&mut registry) {
+            names.apply(&change);
+        }
+        names.number(&mut registry);
+        registry
+    }
+
     #[test]
     fn a_name_that_was_away_gets_another_number() {
         let mut names = Names::default();
         let mut number_of = |clients: &[&str], id: &str| {
-            let clients = clients.iter().map(|id| samples::client(id)).collect();
-            let mut registry = samples::registry(clients);
-            names.number(&mut registry);
-            registry.client(id).map(|client| client.number)
+            enrol(&mut names, clients).client(id).map(|client| client.number)
         };
         let first = number_of(&["a", "b"], "a").unwrap();
         assert_eq!(number_of(&["b", "a"], "a"), Some(first));
@@ -50,5 +90,18 @@ mod tests {
         assert_eq!(number_of(&["b"], "a"), None);
         let second = number_of(&["a", "b"], "a").unwrap();
         assert!(second.0 > first.0);
+    }
+
+    #[test]
+    fn no_number_is_given_twice_after_a_restart() {
+        let mut names = Names::default();
+        enrol(&mut names, &["a", "b"]);
+        enrol(&mut names, &["a"]);
+        let mut again = Names::default();
+        names.all().iter().for_each(|change| again.apply(change));
+        let registry = enrol(&mut again, &["a", "b"]);
+        let number = |id| registry.client(id).unwrap().number;
+        assert_eq!(number("a"), Number(1));
+        assert!(number("b").0 > 4, "{:?}", number("b"));
     }
 }

@@ -3,6 +3,8 @@
 //! A row names clients and users by their [`Number`], never by their name: who was removed from the
 //! configuration and comes back gets another number, and what was given out before stays gone.
 
+use std::sync::Arc;
+
 use super::key::Key;
 use super::shelf::Kept;
 use crate::oauth::{Scope, Timestamp, UserCode};
@@ -78,9 +80,16 @@ pub enum Decision {
     Allowed { user: Number, scope: Scope },
 }
 
+/// Whose name it is: a client and a user cannot have the same, but a name can change sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Client,
+    User,
+}
+
 /// One change of one row. Putting a row that is there replaces it, and taking out what is not there
 /// does nothing: the same changes made twice come to the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     PutAccessToken(Key, AccessToken),
     TakeAccessToken(Key),
@@ -96,6 +105,40 @@ pub enum Change {
     /// The device has polled; its next poll is welcome after so many seconds.
     Poll(Key, Timestamp, u64),
     TakeDevice(Key),
+    /// A name is in force, under this number.
+    PutName(Kind, Arc<str>, Number),
+    TakeName(Kind, Arc<str>),
+    /// No number up to this one is given again.
+    LastNumber(Number),
+}
+
+impl Change {
+    /// Whether something ends here before its time. The answer that says so must hold, whatever
+    /// happens next.
+    pub fn ends_something(&self) -> bool {
+        match self {
+            Change::TakeAccessToken(_)
+            | Change::TakeCode(_)
+            | Change::TakeAccessTokensOf(_)
+            | Change::TakeFamily(_)
+            | Change::TakeDevice(_)
+            | Change::Decide(_, Decision::Denied) => true,
+            Change::PutAccessToken(..)
+            | Change::PutCode(..)
+            | Change::PutFamily(..)
+            | Change::PutDevice(..)
+            | Change::Decide(..)
+            | Change::Poll(..)
+            | Change::PutName(..)
+            | Change::TakeName(..)
+            | Change::LastNumber(_) => false,
+        }
+    }
+
+    /// Whether it outlives the process: poll times begin anew.
+    pub fn is_kept(&self) -> bool {
+        !matches!(self, Change::Poll(..))
+    }
 }
 
 /// What has to hold still, so that a step does what was decided.
@@ -114,10 +157,6 @@ pub enum OnlyIf {
     Allowed(Key),
 }
 
-/// The condition of a step did not hold any more, and nothing was changed.
-#[derive(Debug, PartialEq)]
-pub struct Unmet;
-
 /// Seconds for which an expired device code is remembered, so that its device can be told.
 const DEVICE_MEMORY: u64 = 30;
 
@@ -131,6 +170,12 @@ impl Kept for AccessToken {
     fn gone(&self) -> Timestamp {
         self.expires
     }
+    fn begun(&self) -> Timestamp {
+        self.issued_at
+    }
+    fn weight(&self) -> usize {
+        95 + self.scope.as_str().len()
+    }
 }
 
 impl Kept for Code {
@@ -142,6 +187,12 @@ impl Kept for Code {
     }
     fn gone(&self) -> Timestamp {
         self.expires
+    }
+    fn begun(&self) -> Timestamp {
+        self.expires
+    }
+    fn weight(&self) -> usize {
+        100 + self.scope.as_str().len() + self.redirect_uri.len() + 43
     }
 }
 
@@ -157,5 +208,11 @@ impl Kept for Device {
     }
     fn gone(&self) -> Timestamp {
         self.expires.plus_seconds(DEVICE_MEMORY)
+    }
+    fn begun(&self) -> Timestamp {
+        self.expires
+    }
+    fn weight(&self) -> usize {
+        90 + self.scope.as_str().len()
     }
 }

@@ -25,6 +25,10 @@ pub trait Kept {
     fn user(&self) -> Option<Number>;
     /// From when on no look-up finds it.
     fn gone(&self) -> Timestamp;
+    /// By what the rows of a client are told older and newer.
+    fn begun(&self) -> Timestamp;
+    /// The bytes that a file needs for it, nearly.
+    fn weight(&self) -> usize;
 }
 
 pub struct Shelf<T> {
@@ -34,6 +38,7 @@ pub struct Shelf<T> {
     /// By number.
     clients: Vec<Line>,
     due: BTreeMap<u64, Chain>,
+    weight: usize,
 }
 
 struct Row<T> {
@@ -74,6 +79,7 @@ impl<T: Kept> Shelf<T> {
             blocks: Vec::new(),
             clients: Vec::new(),
             due: BTreeMap::new(),
+            weight: 0,
         }
     }
 
@@ -82,6 +88,11 @@ impl<T: Kept> Shelf<T> {
             Some(last) => (self.blocks.len() - 1) * BLOCK + last.len(),
             None => 0,
         }
+    }
+
+    /// The sum of the rows' weights.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// How many rows this client has.
@@ -109,6 +120,7 @@ impl<T: Kept> Shelf<T> {
         self.append(AGE, at);
         self.append(DUE, at);
         self.line(client).length += 1;
+        self.weight += self.row(at).value.weight();
         oldest
     }
 
@@ -135,6 +147,17 @@ impl<T: Kept> Shelf<T> {
         let (&span, chain) = self.due.first_key_value()?;
         let at = chain.first;
         ((span + 1) * SPAN <= now.0).then(|| self.remove_at(at))
+    }
+
+    /// Puts the rows of each client in their order anew: those of a file stand in none.
+    pub fn put_in_order(&mut self) {
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        order.sort_by_key(|&at| self.row(at).value.begun());
+        self.clients.iter_mut().for_each(|line| line.chain = EMPTY);
+        for at in order {
+            self.row_mut(at).links[AGE] = Link { before: NONE, after: NONE };
+            self.append(AGE, at);
+        }
     }
 
     /// The key and the row at this place, from 0 to the length.
@@ -194,6 +217,7 @@ impl<T: Kept> Shelf<T> {
         self.unlink(DUE, at);
         let (key, client) = (self.row(at).key, self.row(at).value.client());
         self.line(client).length -= 1;
+        self.weight -= self.row(at).value.weight();
         self.index.remove(&key);
     }
 
@@ -273,6 +297,12 @@ mod tests {
         fn gone(&self) -> Timestamp {
             self.1
         }
+        fn begun(&self) -> Timestamp {
+            self.1
+        }
+        fn weight(&self) -> usize {
+            1
+        }
     }
 
     fn key(number: usize) -> Key {
@@ -300,6 +330,19 @@ mod tests {
             assert_eq!(gone, (i == 3).then_some(key(0)));
         }
         assert_eq!((shelf.len(), shelf.len_of(Number(0)), shelf.len_of(Number(1))), (3, 2, 1));
+    }
+
+    #[test]
+    fn rows_are_put_in_the_order_of_their_age() {
+        let mut shelf = Shelf::new();
+        for (i, seconds) in [30, 10, 20].into_iter().enumerate() {
+            shelf.insert(key(i), Sample(1, NOW.plus_seconds(seconds)), 9);
+        }
+        shelf.put_in_order();
+        for (new, oldest) in [(3, 1), (4, 2), (5, 0)] {
+            let gone = shelf.insert(key(new), Sample(1, NOW.plus_seconds(60)), 3);
+            assert_eq!(gone.map(|(key, _)| key), Some(key(oldest)));
+        }
     }
 
     #[derive(Clone, Debug)]
@@ -351,7 +394,7 @@ mod tests {
                         prop_assert!(!late);
                     }
                 }
-                prop_assert_eq!(shelf.len(), list.len());
+                prop_assert_eq!((shelf.len(), shelf.weight()), (list.len(), list.len()));
                 for (key, row) in &list {
                     prop_assert_eq!(shelf.get(key, Timestamp(0)), Some(row));
                 }

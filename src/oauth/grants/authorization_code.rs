@@ -71,7 +71,7 @@ pub fn grant<'k>(
     // "Ensure that the authorization code was issued to the authenticated client" and "verify that
     // the authorization code is valid".
     let issued = store
-        .code(&key, request.origin.now)
+        .code(&key, request.origin.now)?
         .filter(|issued| issued.client == request.client.number && issued.key == code.key())
         .ok_or_else(|| not_good(request, &code))?;
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
@@ -79,7 +79,7 @@ pub fn grant<'k>(
     outcome.user = user;
     let once = OnlyIf::CodeIs(key, issued.key);
     if let Err(error) = GOOD.must(user.is_some()).and_then(|()| agrees(request, &issued)) {
-        let _ = store.apply(once, [Change::TakeCode(key)]);
+        store.apply(once, [Change::TakeCode(key)])?;
         return Err(error);
     }
     // The family lives on under its name, so that the code is known when it comes again.
@@ -87,8 +87,8 @@ pub fn grant<'k>(
         Granted { family: Some(code.family), user: Some(issued.user), scope: issued.scope };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
     // "MUST NOT be used more than once" (RFC 6749, section 4.1.2): of two at once, one is second.
-    let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh));
-    redeemed.map(|_| response).map_err(|_| not_good(request, &code))
+    let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh))?;
+    redeemed.map(|_| response).ok_or_else(|| not_good(request, &code))
 }
 
 /// Whether the request agrees with what was agreed on when the code was issued.
@@ -110,8 +110,10 @@ fn agrees(request: &TokenRequest, issued: &Code) -> Result<(), OAuthError> {
 /// (when possible) all tokens previously issued" (RFC 6749, section 4.1.2).
 #[cold]
 fn not_good(request: &TokenRequest, code: &FamilyToken) -> OAuthError {
-    let used = end_if_used(&request.known, code, request.client, request.origin.now);
-    family::not_good(used, "code", "RFC 6749, section 4.1.2", &GOOD)
+    match end_if_used(&request.known, code, request.client, request.origin.now) {
+        Ok(used) => family::not_good(used, "code", "RFC 6749, section 4.1.2", &GOOD),
+        Err(unavailable) => unavailable.into(),
+    }
 }
 
 #[cfg(test)]
@@ -180,7 +182,7 @@ mod tests {
         assert_eq!(redeem(&world, "a", &code, URI), "ok");
         assert_eq!(redeem(&world, "b", &code, URI), GOOD.broken);
         let family = FamilyToken::parse(&code).unwrap().family;
-        assert!(world.store.family(&family.key(), NOW).is_some());
+        assert!(world.store.family(&family.key(), NOW).unwrap().is_some());
     }
 
     #[test]

@@ -26,6 +26,6 @@ pub fn grant<'k>(
     // "A refresh token SHOULD NOT be included": the client can ask again (RFC 6749, section 4.4.3).
     let granted = Granted { family: None, user: None, scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
-    let _ = request.known.store.apply(OnlyIf::Always, changes);
+    request.known.store.apply(OnlyIf::Always, changes)?;
     Ok(response)
 }

@@ -56,7 +56,7 @@ pub fn grant<'k>(
     let presented = request.required("device_code", "RFC 8628, section 3.4")?;
     let key = Token::key_of(presented).ok_or_else(|| GOOD.error())?;
     let (store, now) = (request.known.store, request.origin.now);
-    let device = store.device(&key, now).ok_or_else(|| GOOD.error())?;
+    let device = store.device(&key, now)?.ok_or_else(|| GOOD.error())?;
     // "Verify that the device code was issued to the client": another's is as good as none.
     GOOD.must(device.client == request.client.number)?;
     ALIVE.must(now < device.expires)?;
@@ -72,8 +72,8 @@ pub fn grant<'k>(
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
     // Two polls at once: one gets the tokens.
     let taken =
-        store.apply(OnlyIf::Allowed(key), [Change::TakeDevice(key)].into_iter().chain(fresh));
-    taken.map(|_| response).map_err(|_| GOOD.error())
+        store.apply(OnlyIf::Allowed(key), [Change::TakeDevice(key)].into_iter().chain(fresh))?;
+    taken.map(|_| response).ok_or_else(|| GOOD.error())
 }
 
 /// What a device hears whose person has not decided yet; the next poll is measured from this one.
@@ -83,8 +83,8 @@ fn wait(request: &TokenRequest, (key, device): (crate::store::Key, &Device)) -> 
         true => (AT_INTERVAL.error(), device.interval + SLOWER),
         false => (DECIDED.error(), device.interval),
     };
-    let _ = request.known.store.apply(OnlyIf::Undecided(key), [Change::Poll(key, now, interval)]);
-    error
+    let poll = [Change::Poll(key, now, interval)];
+    request.known.store.apply(OnlyIf::Undecided(key), poll).map_or_else(OAuthError::from, |_| error)
 }
 
 /// "The client SHOULD wait between polling requests": at least the interval.
@@ -109,8 +109,12 @@ mod tests {
     }
 
     fn decide(world: &World, code: &UserCode, decision: Decision) -> bool {
-        let (key, _) = world.store.device_showing(code, NOW).unwrap();
-        world.store.apply(OnlyIf::Undecided(key), [Change::Decide(key, decision)]).is_ok()
+        let (key, _) = world.store.device_showing(code, NOW).unwrap().unwrap();
+        world
+            .store
+            .apply(OnlyIf::Undecided(key), [Change::Decide(key, decision)])
+            .unwrap()
+            .is_some()
     }
 
     fn allowed(world: &World) -> Decision {
@@ -133,7 +137,7 @@ mod tests {
             assert_eq!(poll(&world, "a", &code, seconds), Err(expected), "{seconds}");
         }
         assert!(decide(&world, &user_code, allowed(&world)));
-        assert!(world.store.device_showing(&user_code, NOW).is_none());
+        assert!(world.store.device_showing(&user_code, NOW).unwrap().is_none());
         assert_eq!(poll(&world, "b", &code, 34), Err(InvalidGrant));
         assert_eq!(poll(&world, "a", &code, 34), Ok(()));
         assert_eq!(poll(&world, "a", &code, 35), Err(InvalidGrant));
@@ -158,7 +162,8 @@ mod tests {
         ] {
             assert_eq!(poll(&world, "a", &code, seconds), Err(expected), "{seconds}");
         }
-        let showing = |seconds| world.store.device_showing(&user_code, NOW.plus_seconds(seconds));
+        let showing =
+            |seconds| world.store.device_showing(&user_code, NOW.plus_seconds(seconds)).unwrap();
         assert!(showing(599).is_some() && showing(600).is_none());
     }
 

@@ -33,6 +33,6 @@ pub fn grant<'k>(
     let family = request.family_name();
     let granted = Granted { family, user: Some(user.number), scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
-    let _ = request.known.store.apply(OnlyIf::Always, changes);
+    request.known.store.apply(OnlyIf::Always, changes)?;
     Ok(response)
 }

@@ -46,7 +46,8 @@ pub fn grant<'k>(
     let presented = request.required("refresh_token", SOURCE)?;
     let token = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
     let (store, key) = (request.known.store, token.family.key());
-    let family = store.family(&key, request.origin.now).ok_or_else(|| not_good(request, &token))?;
+    let family =
+        store.family(&key, request.origin.now)?.ok_or_else(|| not_good(request, &token))?;
 
     // "The refresh token is bound to the client to which it was issued": another client's attempt
     // does nothing.
@@ -73,8 +74,8 @@ pub fn grant<'k>(
     let (fresh, response) = request.fresh(&granted, scope).split();
     // Whoever comes second finds another token to be the good one: a second use.
     let once = OnlyIf::RefreshTokenIs(key, token.key());
-    let rotated = store.apply(once, [Change::TakeAccessTokensOf(key)].into_iter().chain(fresh));
-    rotated.map(|_| response).map_err(|_| not_good(request, &token))
+    let rotated = store.apply(once, [Change::TakeAccessTokensOf(key)].into_iter().chain(fresh))?;
+    rotated.map(|_| response).ok_or_else(|| not_good(request, &token))
 }
 
 /// The scope of the access token: the part that the client asks for, or the whole.
@@ -88,8 +89,10 @@ fn narrowed(left: Scope, requested: Option<&str>) -> Result<Scope, OAuthError> {
 
 #[cold]
 fn not_good(request: &TokenRequest, token: &FamilyToken) -> OAuthError {
-    let used = end_if_used(&request.known, token, request.client, request.origin.now);
-    family::not_good(used, "refresh token", "RFC 9700, section 4.14.2", &GOOD)
+    match end_if_used(&request.known, token, request.client, request.origin.now) {
+        Ok(used) => family::not_good(used, "refresh token", "RFC 9700, section 4.14.2", &GOOD),
+        Err(unavailable) => unavailable.into(),
+    }
 }
 
 #[cfg(test)]

@@ -26,8 +26,16 @@ impl World {
     pub fn with(change: impl Fn(&mut Client)) -> World {
         let mut clients = vec![samples::client("a"), samples::client("b")];
         clients.iter_mut().for_each(change);
+        World::of_clients(clients, Store::new())
+    }
+
+    /// With this store.
+    pub fn of(store: Store) -> World {
+        World::of_clients(vec![samples::client("a"), samples::client("b")], store)
+    }
+
+    fn of_clients(clients: Vec<Client>, store: Store) -> World {
         let mut registry = samples::registry(clients);
-        let store = Store::new();
         store.enrol(&mut registry);
         World { registry, store, throttle: Throttle::new() }
     }
@@ -97,7 +105,7 @@ impl World {
     }
 
     pub fn is_live(&self, token: &Token, now: Timestamp) -> bool {
-        TokenInfo::of_access_token(&self.known(), &token.reveal(), now).is_some()
+        TokenInfo::of_access_token(&self.known(), &token.reveal(), now).unwrap().is_some()
     }
 }
 

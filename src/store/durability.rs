@@ -1,0 +1,266 @@
+//! Tests of what outlives the process: a store is filled, let go and opened again.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::memory::Memory;
+use super::rows::{Change, OnlyIf};
+use super::state_file::SyncPolicy;
+use super::{Counts, Store, frame, record};
+use crate::oauth::grants::samples::{NOW, World};
+use crate::oauth::{ErrorCode, FamilyToken};
+
+/// A world whose store is in this folder.
+fn world(folder: &Path) -> World {
+    World::of(Store::open(&folder.join("state"), SyncPolicy::Ends).unwrap())
+}
+
+/// Everything that is held, as bytes.
+fn content(memory: &Memory) -> BTreeSet<Vec<u8>> {
+    let encoded = |change: &Change| {
+        let mut bytes = Vec::new();
+        record::encode(change, &mut bytes);
+        bytes
+    };
+    let state = memory.lock();
+    let mut all: BTreeSet<_> = state.names.all().iter().map(encoded).collect();
+    for at in 0..state.access_tokens.len() {
+        let (key, row) = state.access_tokens.at(at).unwrap();
+        all.insert(encoded(&Change::PutAccessToken(key, row.clone())));
+    }
+    for at in 0..state.families.len() {
+        let (key, member) = state.families.at(at).unwrap();
+        all.insert(encoded(&Change::PutFamily(key, member.row.clone())));
+    }
+    for at in 0..state.codes.len() {
+        let (key, row) = state.codes.at(at).unwrap();
+        all.insert(encoded(&Change::PutCode(key, row.clone())));
+    }
+    for at in 0..state.devices.len() {
+        let (key, row) = state.devices.at(at).unwrap();
+        all.insert(encoded(&Change::PutDevice(key, row.clone())));
+    }
+    all
+}
+
+fn refresh(world: &World, token: &FamilyToken) -> Result<FamilyToken, ErrorCode> {
+    let form = format!("grant_type=refresh_token&refresh_token={}", &*token.reveal());
+    match world.grant("a", &form, NOW) {
+        Ok(response) => Ok(response.refresh_token.unwrap()),
+        Err(error) => Err(error.code),
+    }
+}
+
+#[test]
+fn everything_survives_and_nothing_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = world(folder.path());
+    let kept = before.issue(NOW);
+    let rotated = before.issue(NOW).refresh_token.unwrap();
+    let newest = refresh(&before, &rotated).unwrap();
+    let revoked = before.issue(NOW);
+    let family = revoked.refresh_token.unwrap().family.key();
+    before.store.apply(OnlyIf::Always, [Change::TakeFamily(family)]).unwrap();
+    let (code, spent) = (before.code(None), before.code(None));
+    let redeem = |world: &World, code: &str| {
+        let uri = "redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb";
+        let form = format!("grant_type=authorization_code&code={code}&{uri}");
+        world.grant("a", &form, NOW).is_ok()
+    };
+    assert!(redeem(&before, &spent));
+    let (_, user_code) = before.device("a");
+    let all = content(&before.store.memory);
+    drop(before);
+
+    let after = world(folder.path());
+    assert_eq!(content(&after.store.memory), all);
+    assert!(after.is_live(&kept.access_token, NOW));
+    assert!(!after.is_live(&revoked.access_token, NOW));
+    assert!(redeem(&after, &code) && !redeem(&after, &code) && !redeem(&after, &spent));
+    assert!(after.store.device_showing(&user_code, NOW).unwrap().is_some());
+    assert!(refresh(&after, &kept.refresh_token.unwrap()).is_ok());
+    // A token that was used before the restart is known for that after it.
+    assert_eq!(refresh(&after, &rotated).err(), Some(ErrorCode::InvalidGrant));
+    assert_eq!(refresh(&after, &newest).err(), Some(ErrorCode::InvalidGrant));
+}
+
+#[test]
+fn who_was_removed_stays_gone_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut before = world(folder.path());
+    let token = before.issue(NOW).access_token;
+    before.reload(&["a", "b"], &[]);
+    drop(before);
+    let after = world(folder.path());
+    assert!(after.registry.user("user").is_some());
+    assert!(!after.is_live(&token, NOW));
+}
+
+#[test]
+fn the_oldest_still_makes_room_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = world(folder.path());
+    let tokens: Vec<_> =
+        (0..3).map(|second| before.issue(NOW.plus_seconds(second)).access_token).collect();
+    before.store.memory.rewrite_now();
+    drop(before);
+    let mut after = world(folder.path());
+    after.registry.max_tokens_per_client = 3;
+    after.store.enrol(&mut after.registry);
+    after.issue(NOW.plus_seconds(3));
+    let live: Vec<_> = tokens.iter().map(|token| after.is_live(token, NOW)).collect();
+    assert_eq!(live, [false, true, true]);
+    let counts = after.store.counts();
+    drop(after);
+    assert_eq!(world(folder.path()).store.counts(), counts);
+}
+
+#[test]
+fn a_file_that_is_written_anew_under_load_has_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = world(folder.path());
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut tokens = vec![before.issue(NOW).refresh_token.unwrap()];
+                    for step in 0..100 {
+                        let next = refresh(&before, tokens.last().unwrap()).unwrap();
+                        tokens.push(next);
+                        if step % 7 == 0 {
+                            let _ = refresh(&before, &tokens[0]);
+                            tokens = vec![before.issue(NOW).refresh_token.unwrap()];
+                        }
+                        before.code(None);
+                        before.device("b");
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                before.store.memory.rewrite_now();
+            }
+        });
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let all = content(&before.store.memory);
+    assert!(all.len() > 300);
+    drop(before);
+    assert_eq!(content(&world(folder.path()).store.memory), all);
+}
+
+/// A file of some steps, with a mark in the middle, and where the mark's place is.
+fn small_file(folder: &Path) -> (Vec<u8>, usize) {
+    let before = world(folder);
+    let first = before.issue(NOW).refresh_token.unwrap();
+    refresh(&before, &first).unwrap();
+    before.store.upkeep();
+    let confirmed = std::fs::metadata(folder.join("state")).unwrap().len() as usize;
+    before.code(None);
+    refresh(&before, &before.issue(NOW).refresh_token.unwrap()).unwrap();
+    drop(before);
+    let bytes = std::fs::read(folder.join("state")).unwrap();
+    assert_eq!(frame::largest_mark(&bytes), Some(confirmed as u64));
+    (bytes, confirmed)
+}
+
+#[test]
+fn every_cut_leaves_whole_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bytes, _) = small_file(folder.path());
+    let path = folder.path().join("state");
+    let mut borders = BTreeSet::from([0, frame::HEADER.len()]);
+    let mut at = frame::HEADER.len();
+    while let frame::Frame::Step(_, size) | frame::Frame::Mark(_, size) = frame::read(&bytes[at..])
+    {
+        at += size;
+        borders.insert(at);
+    }
+    assert!(borders.len() > 8 && borders.contains(&bytes.len()), "{borders:?}");
+    for end in 0..=bytes.len() {
+        std::fs::write(&path, &bytes[..end]).unwrap();
+        let store = Store::open(&path, SyncPolicy::Ends).unwrap();
+        let counts = store.counts();
+        // A rotation is whole: never a family without its access token.
+        assert_eq!(counts.access_tokens, counts.refresh_tokens, "{end}");
+        let whole = borders.range(..=end).next_back().filter(|&&at| at >= 16).unwrap_or(&0);
+        let expected = match end - whole {
+            0 => vec![],
+            bytes => vec![format!(
+                "{}: the last {bytes} bytes are an unfinished step; dropped",
+                path.display()
+            )],
+        };
+        assert_eq!(store.upkeep(), expected);
+        // What is left can be gone on with.
+        drop(store);
+        assert!(Store::open(&path, SyncPolicy::Ends).unwrap().upkeep().is_empty());
+    }
+}
+
+#[test]
+fn every_flipped_byte_is_damage_below_the_mark_and_dropped_above() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bytes, confirmed) = small_file(folder.path());
+    let path = folder.path().join("state");
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        std::fs::write(&path, &flipped).unwrap();
+        match Store::open(&path, SyncPolicy::Ends) {
+            Ok(_) => assert!(at >= confirmed, "{at}"),
+            Err(line) if at < frame::HEADER.len() => {
+                let known = ["this is no state file of oauth2d", "written by a newer oauth2d"];
+                assert!(known.iter().any(|words| line.contains(words)), "{at}: {line}");
+            }
+            Err(line) => {
+                assert!(at < confirmed, "{at}: {line}");
+                let place: usize = line
+                    .strip_prefix(&format!("{}: damaged at byte ", path.display()))
+                    .and_then(|rest| rest.split_once("; the disk had confirmed "))
+                    .and_then(|(place, _)| place.parse().ok())
+                    .unwrap_or_else(|| panic!("{line}"));
+                assert!(place <= at, "{line}");
+                let rest = format!(
+                    "; the disk had confirmed {confirmed}; restore a copy, or move it away: \
+                     everyone then signs in again"
+                );
+                assert!(line.ends_with(&rest), "{line}");
+            }
+        }
+        // What was refused is left as it was.
+        if at < confirmed {
+            assert_eq!(std::fs::read(&path).unwrap(), flipped);
+        }
+    }
+}
+
+#[test]
+fn a_second_store_is_refused_and_a_new_file_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    let first = Store::open(&path, SyncPolicy::Ends).unwrap();
+    assert_eq!(first.counts(), Counts::default());
+    let line = Store::open(&path, SyncPolicy::Ends).err().unwrap();
+    assert_eq!(line, format!("{}: another oauth2d uses this state file", path.display()));
+    drop(first);
+    assert!(Store::open(&path, SyncPolicy::Always).is_ok());
+    let missing = folder.path().join("none").join("state");
+    let line = Store::open(&missing, SyncPolicy::Ends).err().unwrap();
+    assert!(line.starts_with(&format!("{}: cannot be opened: ", missing.display())), "{line}");
+}
+
+/// The format is a promise: this file was written by the first version that kept one.
+#[test]
+fn the_file_of_the_first_version_is_still_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state");
+    std::fs::write(&path, include_bytes!("../../tests/state/first")).unwrap();
+    let after = world(folder.path());
+    let counts = Counts { access_tokens: 3, refresh_tokens: 2, codes: 1, devices: 1 };
+    assert_eq!(after.store.counts(), counts);
+    assert_eq!(after.registry.client("a").unwrap().number.0, 1);
+}

@@ -1,0 +1,388 @@
+//! Changes as bytes, for whatever outlives the process.
+//!
+//!     change    one byte that says which, then its fields in the order of `rows.rs`
+//!     key       20 bytes           number   u32           time    u64, milliseconds since 1970
+//!     text      u32 and UTF-8      maybe    0, or 1 and the value
+//!
+//! All numbers are little-endian. Pure functions, and a promise: what one version writes, the next
+//! one reads. So a byte that says which change is never used for another.
+
+use std::sync::Arc;
+
+use super::key::Key;
+use super::rows::{AccessToken, Change, Code, Decision, Device, Family, Kind, Number};
+use crate::oauth::{Scope, Timestamp, UserCode};
+
+/// Appends a change.
+pub fn encode(change: &Change, out: &mut Vec<u8>) {
+    match change {
+        Change::PutAccessToken(key, row) => put(out, 1, (key, row)),
+        Change::TakeAccessToken(key) => put(out, 2, (key, &())),
+        Change::PutCode(family, row) => put(out, 3, (family, row)),
+        Change::TakeCode(family) => put(out, 4, (family, &())),
+        Change::PutFamily(key, row) => put(out, 5, (key, row)),
+        Change::TakeAccessTokensOf(family) => put(out, 6, (family, &())),
+        Change::TakeFamily(key) => put(out, 7, (key, &())),
+        Change::PutDevice(key, row) => put(out, 8, (key, row)),
+        Change::Decide(key, decision) => put(out, 9, (key, decision)),
+        Change::TakeDevice(key) => put(out, 10, (key, &())),
+        Change::PutName(kind, name, number) => {
+            put(out, 11, (kind, name));
+            number.write(out);
+        }
+        Change::TakeName(kind, name) => put(out, 12, (kind, name)),
+        Change::LastNumber(number) => put(out, 13, (number, &())),
+        // Poll times begin anew with the process.
+        Change::Poll(..) => {}
+    }
+}
+
+fn put(out: &mut Vec<u8>, which: u8, (first, second): (&impl Field, &impl Field)) {
+    out.push(which);
+    first.write(out);
+    second.write(out);
+}
+
+/// Reads the changes of a payload; `None` where they are not what [`encode`] writes.
+pub fn decode(mut payload: &[u8]) -> Option<Vec<Change>> {
+    let mut changes = Vec::with_capacity(4);
+    while let Some((&which, rest)) = payload.split_first() {
+        payload = rest;
+        changes.push(change(which, &mut payload)?);
+    }
+    Some(changes)
+}
+
+fn change(which: u8, from: &mut &[u8]) -> Option<Change> {
+    Some(match which {
+        1 => Change::PutAccessToken(Field::read(from)?, Field::read(from)?),
+        2 => Change::TakeAccessToken(Field::read(from)?),
+        3 => Change::PutCode(Field::read(from)?, Field::read(from)?),
+        4 => Change::TakeCode(Field::read(from)?),
+        5 => Change::PutFamily(Field::read(from)?, Field::read(from)?),
+        6 => Change::TakeAccessTokensOf(Field::read(from)?),
+        7 => Change::TakeFamily(Field::read(from)?),
+        8 => Change::PutDevice(Field::read(from)?, Field::read(from)?),
+        9 => Change::Decide(Field::read(from)?, Field::read(from)?),
+        10 => Change::TakeDevice(Field::read(from)?),
+        11 => Change::PutName(Field::read(from)?, Field::read(from)?, Field::read(from)?),
+        12 => Change::TakeName(Field::read(from)?, Field::read(from)?),
+        13 => Change::LastNumber(Field::read(from)?),
+        _ => return None,
+    })
+}
+
+/// What can be written and read back.
+trait Field: Sized {
+    fn write(&self, out: &mut Vec<u8>);
+    fn read(from: &mut &[u8]) -> Option<Self>;
+}
+
+/// A row is its fields, one after the other.
+macro_rules! row {
+    ($row:ident { $($field:ident),* $(,)? }) => {
+        impl Field for $row {
+            fn write(&self, out: &mut Vec<u8>) {
+                $(self.$field.write(out);)*
+            }
+
+            fn read(from: &mut &[u8]) -> Option<Self> {
+                Some($row { $($field: Field::read(from)?),* })
+            }
+        }
+    };
+}
+
+row!(AccessToken { client, user, scope, issued_at, expires, family });
+row!(Code { key, client, user, scope, redirect_uri, redirect_uri_sent, challenge, expires });
+row!(Family { client, user, scope, issued_at, refresh_token, refresh_token_expires, expires });
+row!(Device { client, user_code, scope, interval, polled, expires, decision });
+
+impl Field for () {
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl<const N: usize> Field for [u8; N] {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        let (bytes, rest) = from.split_first_chunk()?;
+        *from = rest;
+        Some(*bytes)
+    }
+}
+
+impl Field for u32 {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.to_le_bytes().write(out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Field::read(from).map(u32::from_le_bytes)
+    }
+}
+
+impl Field for u64 {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.to_le_bytes().write(out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Field::read(from).map(u64::from_le_bytes)
+    }
+}
+
+impl Field for bool {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        match <[u8; 1]>::read(from)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.is_some().write(out);
+        if let Some(value) = self {
+            value.write(out);
+        }
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        match bool::read(from)? {
+            true => Some(Some(T::read(from)?)),
+            false => Some(None),
+        }
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    (text.len() as u32).write(out);
+    out.extend(text.as_bytes());
+}
+
+fn read_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
+    let length = u32::read(from)? as usize;
+    let (text, rest) = from.split_at_checked(length)?;
+    *from = rest;
+    std::str::from_utf8(text).ok()
+}
+
+impl Field for String {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self, out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        read_text(from).map(String::from)
+    }
+}
+
+impl Field for Arc<str> {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self, out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        read_text(from).map(Arc::from)
+    }
+}
+
+impl Field for Scope {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self.as_str(), out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Scope::parse(read_text(from)?).ok()
+    }
+}
+
+impl Field for Key {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.bytes().write(out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Field::read(from).map(Key::from_bytes)
+    }
+}
+
+impl Field for Number {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Field::read(from).map(Number)
+    }
+}
+
+impl Field for Timestamp {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        Field::read(from).map(Timestamp)
+    }
+}
+
+impl Field for UserCode {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(&self.reveal(), out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        UserCode::parse(read_text(from)?)
+    }
+}
+
+impl Field for Kind {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        let [kind] = Field::read(from)?;
+        [Kind::Client, Kind::User].into_iter().find(|known| *known as u8 == kind)
+    }
+}
+
+impl Field for Decision {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Decision::Denied => out.push(0),
+            Decision::Allowed { user, scope } => {
+                out.push(1);
+                user.write(out);
+                scope.write(out);
+            }
+        }
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        match bool::read(from)? {
+            false => Some(Decision::Denied),
+            true => Some(Decision::Allowed { user: Field::read(from)?, scope: Field::read(from)? }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(change: &Change) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(change, &mut bytes);
+        bytes
+    }
+
+    /// One of each, with everything in it.
+    fn samples() -> Vec<Change> {
+        let (key, other) = (Key::of("one"), Key::of("two"));
+        let scope = Scope::parse("read write").unwrap();
+        let (client, user, time) = (Number(1), Number(2), Timestamp(1_764_000_000_000));
+        let token = AccessToken {
+            client,
+            user: Some(user),
+            scope: scope.clone(),
+            issued_at: time,
+            expires: time.plus_seconds(3600),
+            family: Some(other),
+        };
+        let code = Code {
+            key: other,
+            client,
+            user,
+            scope: scope.clone(),
+            redirect_uri: "https://app.example.com/cb".into(),
+            redirect_uri_sent: true,
+            challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into()),
+            expires: time,
+        };
+        let family = Family {
+            client,
+            user,
+            scope: scope.clone(),
+            issued_at: time,
+            refresh_token: Some(other),
+            refresh_token_expires: time,
+            expires: time,
+        };
+        let allowed = Decision::Allowed { user, scope: scope.clone() };
+        let device = Device {
+            client,
+            user_code: UserCode::parse("WDJBMJHT").unwrap(),
+            scope,
+            interval: 5,
+            polled: Some(time),
+            expires: time,
+            decision: Some(allowed.clone()),
+        };
+        vec![
+            Change::PutAccessToken(key, token.clone()),
+            Change::PutAccessToken(key, AccessToken { user: None, family: None, ..token }),
+            Change::TakeAccessToken(key),
+            Change::PutCode(key, code),
+            Change::TakeCode(key),
+            Change::PutFamily(key, family),
+            Change::TakeAccessTokensOf(key),
+            Change::TakeFamily(key),
+            Change::PutDevice(key, device),
+            Change::Decide(key, allowed),
+            Change::Decide(key, Decision::Denied),
+            Change::TakeDevice(key),
+            Change::PutName(Kind::User, "pedroetb".into(), user),
+            Change::TakeName(Kind::Client, "application".into()),
+            Change::LastNumber(Number(7)),
+        ]
+    }
+
+    #[test]
+    fn every_change_is_read_back_as_it_was_written() {
+        let changes = samples();
+        let mut all = Vec::new();
+        changes.iter().for_each(|change| encode(change, &mut all));
+        assert_eq!(decode(&all), Some(changes));
+    }
+
+    #[test]
+    fn a_change_that_is_cut_is_none() {
+        for change in samples() {
+            let bytes = encoded(&change);
+            for end in 1..bytes.len() {
+                assert_eq!(decode(&bytes[..end]), None, "{change:?} {end}");
+            }
+        }
+        assert_eq!(decode(&[0]), None);
+        assert_eq!(decode(&[14]), None);
+    }
+
+    #[test]
+    fn rows_are_small() {
+        let sizes: Vec<_> = samples().iter().map(|change| encoded(change).len()).collect();
+        assert_eq!(sizes[..3], [81, 57, 21]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+}

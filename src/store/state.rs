@@ -1,0 +1,277 @@
+//! Everything that is held, and the one function that changes it: in use, and when a file is read.
+
+use std::collections::HashMap;
+
+use super::Counts;
+use super::key::Key;
+use super::keys::Keys;
+use super::names::Names;
+use super::rows::{AccessToken, Change, Code, Decision, Device, Family, Number, OnlyIf};
+use super::shelf::{Kept, Shelf};
+use super::tail::Tail;
+use crate::oauth::{Timestamp, UserCode};
+
+/// The most codes of one client that wait to be redeemed.
+const CODES: usize = 10_000;
+
+pub struct State {
+    pub access_tokens: Shelf<AccessToken>,
+    pub codes: Shelf<Code>,
+    pub families: Shelf<Member>,
+    pub devices: Shelf<Device>,
+    /// Of the devices about which nobody has decided.
+    pub user_codes: HashMap<UserCode, Key>,
+    pub names: Names,
+    /// The most live access tokens of one client, and the most families.
+    pub limit: usize,
+    /// Families without a refresh token: they are there to know a used code.
+    without_refresh_token: usize,
+    /// For a file; `None` where nothing outlives the process.
+    pub tail: Option<Tail>,
+}
+
+/// What a step came to.
+#[derive(Default)]
+pub struct Stepped {
+    /// How many tokens it has taken out.
+    pub taken: usize,
+    pub ends_something: bool,
+    /// Up to where the file has to be written for it.
+    pub position: u64,
+}
+
+/// A family, and the access tokens that name it.
+pub struct Member {
+    pub row: Family,
+    access_tokens: Keys,
+}
+
+impl State {
+    pub fn new() -> State {
+        State {
+            access_tokens: Shelf::new(),
+            codes: Shelf::new(),
+            families: Shelf::new(),
+            devices: Shelf::new(),
+            user_codes: HashMap::new(),
+            names: Names::default(),
+            limit: usize::MAX,
+            without_refresh_token: 0,
+            tail: None,
+        }
+    }
+
+    /// Makes the changes of a step, and keeps them for the file.
+    pub fn step(&mut self, changes: impl IntoIterator<Item = Change>) -> Stepped {
+        let mut stepped = Stepped::default();
+        if let Some(tail) = &mut self.tail {
+            tail.begin();
+        }
+        for change in changes {
+            stepped.ends_something |= change.ends_something();
+            self.keep(&change);
+            stepped.taken += self.apply(change);
+        }
+        if let Some(tail) = &mut self.tail {
+            stepped.position = tail.end();
+        }
+        stepped
+    }
+
+    fn keep(&mut self, change: &Change) {
+        if let Some(tail) = &mut self.tail {
+            tail.record(change);
+        }
+    }
+
+    /// Frees some of what is gone; true where there may be more. Time alone has done it, and will
+    /// again: no file has to know.
+    pub fn sweep(&mut self, now: Timestamp, slice: usize) -> bool {
+        for _ in 0..slice {
+            if let Some((key, row)) = self.access_tokens.pop_gone(now) {
+                self.leave_family(&key, &row);
+            } else if let Some((_, member)) = self.families.pop_gone(now) {
+                self.forget(member);
+            } else if let Some((_, device)) = self.devices.pop_gone(now) {
+                self.user_codes.remove(&device.user_code);
+            } else if self.codes.pop_gone(now).is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            access_tokens: self.access_tokens.len(),
+            refresh_tokens: self.families.len() - self.without_refresh_token,
+            codes: self.codes.len(),
+            devices: self.devices.len(),
+        }
+    }
+
+    /// The bytes that a file of all this would have, nearly.
+    pub fn weight(&self) -> u64 {
+        let shelves = self.access_tokens.weight() + self.codes.weight();
+        (shelves + self.families.weight() + self.devices.weight()) as u64
+    }
+
+    /// Puts each client's rows in the order of issue, once all are there.
+    pub fn put_in_order(&mut self) {
+        self.access_tokens.put_in_order();
+        self.codes.put_in_order();
+        self.families.put_in_order();
+        self.devices.put_in_order();
+    }
+
+    pub fn holds(&self, only_if: OnlyIf) -> bool {
+        // Whatever has expired meanwhile was alive when the step was decided.
+        const EVER: Timestamp = Timestamp(0);
+        let undecided = |key| self.devices.get(key, EVER).is_some_and(|row| row.decision.is_none());
+        match only_if {
+            OnlyIf::Always => true,
+            OnlyIf::CodeIs(family, key) => {
+                self.codes.get(&family, EVER).is_some_and(|code| code.key == key)
+            }
+            OnlyIf::RefreshTokenIs(family, key) => self
+                .families
+                .get(&family, EVER)
+                .is_some_and(|member| member.row.refresh_token == Some(key)),
+            OnlyIf::RoomForDevice(client, limit, code) => {
+                self.devices.len_of(client) < limit && !self.user_codes.contains_key(&code)
+            }
+            OnlyIf::Undecided(key) => undecided(&key),
+            OnlyIf::Allowed(key) => self
+                .devices
+                .get(&key, EVER)
+                .is_some_and(|row| matches!(row.decision, Some(Decision::Allowed { .. }))),
+        }
+    }
+
+    /// The one function that changes anything; how many tokens it has taken out.
+    pub fn apply(&mut self, change: Change) -> usize {
+        match change {
+            Change::PutAccessToken(key, row) => self.put_access_token(key, row),
+            Change::TakeAccessToken(key) => {
+                let taken = self.access_tokens.remove(&key);
+                if let Some(row) = &taken {
+                    self.leave_family(&key, row);
+                }
+                return usize::from(taken.is_some());
+            }
+            Change::PutCode(family, row) => {
+                self.codes.remove(&family);
+                if let Some((oldest, _)) = self.codes.insert(family, row, CODES) {
+                    self.keep(&Change::TakeCode(oldest));
+                }
+            }
+            Change::TakeCode(family) => drop(self.codes.remove(&family)),
+            Change::PutFamily(key, row) => self.put_family(key, row),
+            Change::TakeAccessTokensOf(family) => {
+                let member = self.families.get_mut(&family);
+                let keys = member.map(|member| std::mem::take(&mut member.access_tokens));
+                return self.take_access_tokens(keys.unwrap_or_default());
+            }
+            Change::TakeFamily(key) => {
+                self.codes.remove(&key);
+                return self.families.remove(&key).map_or(0, |member| self.forget(member));
+            }
+            Change::PutDevice(key, row) => {
+                self.apply(Change::TakeDevice(key));
+                if row.decision.is_none() {
+                    self.user_codes.insert(row.user_code, key);
+                }
+                self.devices.insert(key, row, usize::MAX);
+            }
+            Change::Decide(key, decision) => {
+                if let Some(device) = self.devices.get_mut(&key) {
+                    device.decision = Some(decision);
+                    self.user_codes.remove(&device.user_code);
+                }
+            }
+            Change::Poll(key, polled, interval) => {
+                if let Some(device) = self.devices.get_mut(&key) {
+                    (device.polled, device.interval) = (Some(polled), interval);
+                }
+            }
+            Change::TakeDevice(key) => {
+                if let Some(device) = self.devices.remove(&key) {
+                    self.user_codes.remove(&device.user_code);
+                }
+            }
+            Change::PutName(..) | Change::TakeName(..) | Change::LastNumber(_) => {
+                self.names.apply(&change);
+            }
+        }
+        0
+    }
+
+    /// A key's family never changes, so one that is there already needs no other.
+    fn put_access_token(&mut self, key: Key, row: AccessToken) {
+        self.access_tokens.remove(&key);
+        if let Some(member) = row.family.and_then(|family| self.families.get_mut(&family)) {
+            member.access_tokens.add(key);
+        }
+        if let Some((key, oldest)) = self.access_tokens.insert(key, row, self.limit) {
+            self.keep(&Change::TakeAccessToken(key));
+            self.leave_family(&key, &oldest);
+        }
+    }
+
+    /// The access tokens of a family that is there already stay its own.
+    fn put_family(&mut self, key: Key, row: Family) {
+        let before = self.families.remove(&key);
+        if let Some(member) = &before {
+            self.without_refresh_token -= usize::from(member.row.refresh_token.is_none());
+        }
+        let access_tokens = before.map(|member| member.access_tokens).unwrap_or_default();
+        self.without_refresh_token += usize::from(row.refresh_token.is_none());
+        let oldest = self.families.insert(key, Member { row, access_tokens }, self.limit);
+        if let Some((key, oldest)) = oldest {
+            self.keep(&Change::TakeFamily(key));
+            self.forget(oldest);
+        }
+    }
+
+    /// An access token has gone; a family of which nothing is left goes with it.
+    fn leave_family(&mut self, key: &Key, row: &AccessToken) {
+        let Some(family) = row.family else { return };
+        let Some(member) = self.families.get_mut(&family) else { return };
+        member.access_tokens.remove(key);
+        let over = member.access_tokens.is_empty() && member.row.refresh_token.is_none();
+        if over && let Some(member) = self.families.remove(&family) {
+            self.forget(member);
+        }
+    }
+
+    /// Ends what a family that was taken out has left; how many tokens that were.
+    fn forget(&mut self, member: Member) -> usize {
+        let refreshable = member.row.refresh_token.is_some();
+        self.without_refresh_token -= usize::from(!refreshable);
+        usize::from(refreshable) + self.take_access_tokens(member.access_tokens)
+    }
+
+    fn take_access_tokens(&mut self, keys: Keys) -> usize {
+        let mut taken = 0;
+        keys.each(|key| taken += usize::from(self.access_tokens.remove(key).is_some()));
+        taken
+    }
+}
+
+impl Kept for Member {
+    fn client(&self) -> Number {
+        self.row.client
+    }
+    fn user(&self) -> Option<Number> {
+        Some(self.row.user)
+    }
+    fn gone(&self) -> Timestamp {
+        self.row.expires
+    }
+    fn begun(&self) -> Timestamp {
+        self.row.issued_at
+    }
+    fn weight(&self) -> usize {
+        110 + self.row.scope.as_str().len()
+    }
+}

@@ -1,0 +1,411 @@
+//! The file in which the steps outlive the process: `state_file` in the configuration.
+//!
+//! A step that gives something is in the kernel before its answer leaves, so that it survives the
+//! end of the process; one that ends something is on the disk, so that it survives the power. Three
+//! positions tell how far the steps are: appended (in memory), written (in the kernel), synced (on
+//! the disk). Whoever needs more does it for all who wait.
+//!
+//! When the file cannot be written, every further step is refused before it changes anything, and
+//! what was made already waits in memory for the file to heal. After a failed sync that file is
+//! never synced again: the system may have thrown away what it could not write and calls it clean.
+//! A new file takes its place.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::Unavailable;
+use super::frame;
+use super::tail::START;
+
+/// Seconds after which a client may find the file healed.
+const HEALED_AFTER: u64 = 5;
+/// Bytes of a new file after which the disk gets them, so that the last sync is short.
+const UNSYNCED: usize = 4 * 1024 * 1024;
+
+/// Which answers wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SyncPolicy {
+    /// Those that end something; the others follow within a second.
+    Ends,
+    Always,
+}
+
+/// Where steps are that are not written yet: moves their bytes behind those that it is given, and
+/// says the position behind them.
+pub type Take<'a> = &'a dyn Fn(&mut Vec<u8>) -> u64;
+
+/// The same for the steps since a new file was begun, which stay where they are, too: how many of
+/// the bytes that wait to be written are among them, and the position behind them.
+pub type Copy<'a> = &'a dyn Fn(&mut Vec<u8>) -> (usize, u64);
+
+pub struct StateFile {
+    path: PathBuf,
+    policy: SyncPolicy,
+    out: Mutex<Out>,
+    written: AtomicU64,
+    disk: Mutex<Disk>,
+    /// Signalled when a leader has synced, or failed.
+    synced: Condvar,
+    is_broken: AtomicBool,
+    notices: Mutex<Vec<String>>,
+    /// Held for life; it goes with the process, whatever ends it.
+    _lock: File,
+}
+
+/// The file's end.
+struct Out {
+    file: Arc<File>,
+    /// Where the next bytes go.
+    end: u64,
+    /// Bytes that could not be written; they are tried again at the same place.
+    waiting: Vec<u8>,
+}
+
+/// How far the disk is.
+struct Disk {
+    file: Arc<File>,
+    synced: u64,
+    /// Somebody syncs for all who wait.
+    is_led: bool,
+    /// A sync has failed: this file is not synced again.
+    is_spoiled: bool,
+    /// What a position is less than a place in the file.
+    offset: i64,
+    /// Up to which position the file is marked.
+    marked: u64,
+}
+
+impl StateFile {
+    /// Takes the lock and opens the file, or makes a new one. An error is a line for the operator.
+    pub fn open(path: &Path, policy: SyncPolicy) -> Result<StateFile, String> {
+        let cannot = |error: io::Error| format!("{}: cannot be opened: {error}", path.display());
+        let lock = writable(&beside(path, ".lock")).map_err(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(format!("{}: another oauth2d uses this state file", path.display()));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+        let file = Arc::new(writable(path).map_err(cannot)?);
+        Ok(StateFile {
+            path: path.into(),
+            policy,
+            out: Mutex::new(Out { file: Arc::clone(&file), end: 0, waiting: Vec::new() }),
+            written: AtomicU64::new(START),
+            disk: Mutex::new(Disk {
+                file,
+                synced: 0,
+                is_led: false,
+                is_spoiled: false,
+                offset: 0,
+                marked: 0,
+            }),
+            synced: Condvar::new(),
+            is_broken: AtomicBool::new(false),
+            notices: Mutex::new(Vec::new()),
+            _lock: lock,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.out().file)
+    }
+
+    /// Goes on at this place of the file, which ends there: what stands behind was never finished.
+    /// A new file begins with its first line. A full disk is no reason not to start.
+    pub fn begin_at(&self, place: u64) {
+        let mut out = self.out();
+        let result = out.file.set_len(place);
+        out.end = place;
+        if place == 0 {
+            out.waiting.extend(frame::HEADER);
+        }
+        let mut disk = self.disk();
+        disk.offset = out.end as i64 + out.waiting.len() as i64 - START as i64;
+        drop(disk);
+        match result.and_then(|()| self.write_waiting(&mut out)) {
+            Ok(()) if place == 0 => drop(sync_folder(&self.path)),
+            Ok(()) => {}
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Whether no step may be made now.
+    pub fn check(&self) -> Result<(), Unavailable> {
+        match self.is_broken.load(Ordering::SeqCst) {
+            true => Err(Unavailable { retry_after: HEALED_AFTER }),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns once the step behind which this position lies is as safe as it has to be.
+    pub fn keep(&self, position: u64, ends: bool, take: Take) -> Result<(), Unavailable> {
+        self.write_through(position, take)?;
+        match ends || self.policy == SyncPolicy::Always {
+            true => self.sync_through(position),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns once the kernel has everything up to this position.
+    fn write_through(&self, position: u64, take: Take) -> Result<(), Unavailable> {
+        if self.written.load(Ordering::SeqCst) >= position {
+            return Ok(());
+        }
+        let mut out = self.out();
+        if self.written.load(Ordering::SeqCst) < position {
+            self.write(&mut out, take);
+        }
+        self.check()
+    }
+
+    fn write(&self, out: &mut Out, take: Take) {
+        let position = take(&mut out.waiting);
+        match self.write_waiting(out) {
+            Ok(()) => {
+                self.written.store(position, Ordering::SeqCst);
+                self.recovered();
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn write_waiting(&self, out: &mut Out) -> io::Result<()> {
+        out.file.write_all_at(&out.waiting, out.end)?;
+        out.end += out.waiting.len() as u64;
+        out.waiting.clear();
+        Ok(())
+    }
+
+    /// Returns once the disk has everything up to this position. The first who comes leads, and
+    /// syncs for all who have come until it begins.
+    fn sync_through(&self, position: u64) -> Result<(), Unavailable> {
+        let mut disk = self.disk();
+        while disk.synced < position {
+            self.check()?;
+            disk = match disk.is_led {
+                true => self.synced.wait(disk).unwrap_or_else(PoisonError::into_inner),
+                false => self.lead(disk),
+            };
+        }
+        Ok(())
+    }
+
+    /// Syncs what is written by now.
+    fn lead<'a>(&'a self, mut disk: MutexGuard<'a, Disk>) -> MutexGuard<'a, Disk> {
+        disk.is_led = true;
+        let (file, written) = (Arc::clone(&disk.file), self.written.load(Ordering::SeqCst));
+        drop(disk);
+        let result = file.sync_data();
+        let mut disk = self.disk();
+        disk.is_led = false;
+        match result {
+            Ok(()) => disk.synced = disk.synced.max(written),
+            Err(error) => {
+                disk.is_spoiled = true;
+                self.fail(&error);
+            }
+        }
+        self.synced.notify_all();
+        disk
+    }
+
+    /// What has to be done each second: writes and syncs what is still in memory, tries again what
+    /// failed, and marks how far the disk is.
+    pub fn upkeep(&self, take: Take, mark: &dyn Fn(u64)) {
+        if self.disk().is_spoiled {
+            return;
+        }
+        self.write(&mut self.out(), take);
+        let written = self.written.load(Ordering::SeqCst);
+        let mut disk = self.disk();
+        while disk.synced < written && !disk.is_spoiled {
+            disk = match disk.is_led {
+                true => self.synced.wait(disk).unwrap_or_else(PoisonError::into_inner),
+                false => self.lead(disk),
+            };
+        }
+        if disk.is_spoiled || disk.synced <= disk.marked {
+            return;
+        }
+        mark(disk.synced.saturating_add_signed(disk.offset));
+        // The mark itself asks for no other one.
+        disk.marked = disk.synced + frame::MARK_SIZE as u64;
+    }
+
+    /// Writes and syncs all there is, at a stop.
+    pub fn finish(&self, take: Take, mark: &dyn Fn(u64)) -> Result<(), String> {
+        self.upkeep(take, mark);
+        self.write(&mut self.out(), take);
+        self.check()
+            .map_err(|_| format!("{}: the last steps could not be written", self.path.display()))
+    }
+
+    /// Puts another file in the place of this one. `copy` gives the steps that it lacks, and how
+    /// many of the bytes that wait to be written they are; `let_go` lets so many of those go.
+    ///
+    /// Nobody's sync may be under way meanwhile: what is promised to be on the disk has to be there
+    /// in the new file, too, before it gets the name.
+    pub fn replace(&self, mut new: NewFile, copy: Copy, let_go: &dyn Fn(usize)) -> io::Result<()> {
+        let mut disk = self.disk();
+        while disk.is_led {
+            disk = self.synced.wait(disk).unwrap_or_else(PoisonError::into_inner);
+        }
+        disk.is_led = true;
+        drop(disk);
+        let swapped = self.swap(&mut new, copy, let_go);
+        // The name is on the disk when its folder is, and the last steps when they are synced.
+        let synced = match swapped {
+            Ok(_) => new.sync().and_then(|()| sync_folder(&self.path)),
+            Err(_) => Ok(()),
+        };
+        let mut disk = self.disk();
+        disk.is_led = false;
+        if let Ok(position) = swapped {
+            disk.file = new.file();
+            disk.offset = new.end as i64 - position as i64;
+            disk.marked = 0;
+            disk.is_spoiled = synced.is_err();
+            if synced.is_ok() {
+                disk.synced = position;
+                self.recovered();
+            }
+        }
+        self.synced.notify_all();
+        swapped.and(synced)
+    }
+
+    /// The position up to which the new file has everything.
+    fn swap(&self, new: &mut NewFile, copy: Copy, let_go: &dyn Fn(usize)) -> io::Result<u64> {
+        let mut bytes = Vec::new();
+        copy(&mut bytes);
+        new.write(&bytes)?;
+        new.sync()?;
+        // From here on nobody writes: few bytes are left, and none of the slow calls.
+        let mut out = self.out();
+        bytes.clear();
+        let (waiting, position) = copy(&mut bytes);
+        new.write(&bytes)?;
+        fs::rename(beside(&self.path, ".new"), &self.path)?;
+        let_go(waiting);
+        let old = std::mem::replace(&mut out.file, new.file());
+        out.end = new.end;
+        out.waiting.clear();
+        self.written.store(position, Ordering::SeqCst);
+        drop(out);
+        // Not under the lock: the system frees the whole old file here.
+        drop(old);
+        Ok(position)
+    }
+
+    /// Whether only a new file helps.
+    pub fn is_spoiled(&self) -> bool {
+        self.disk().is_spoiled
+    }
+
+    /// The file's size in bytes.
+    pub fn size(&self) -> u64 {
+        self.out().end
+    }
+
+    /// What an operator has to hear, each once.
+    pub fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn notice(&self, what: &str) {
+        let line = format!("{}: {what}", self.path.display());
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    fn fail(&self, error: &io::Error) {
+        if !self.is_broken.swap(true, Ordering::SeqCst) {
+            self.notice(&format!("{error}; nothing is given or ended until it can be written"));
+        }
+    }
+
+    /// The old file goes on, as long as it can.
+    pub fn could_not_replace(&self, error: &io::Error) {
+        match self.is_spoiled() {
+            true => self.fail(error),
+            false => self.notice(&format!("cannot be written anew: {error}; it goes on as it is")),
+        }
+    }
+
+    fn recovered(&self) {
+        if self.is_broken.swap(false, Ordering::SeqCst) {
+            self.notice("can be written again");
+        }
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that is to take the place of another.
+pub struct NewFile {
+    file: Arc<File>,
+    end: u64,
+    unsynced: usize,
+}
+
+impl NewFile {
+    /// Beside `path`, with its first line.
+    pub fn create(path: &Path) -> io::Result<NewFile> {
+        let file = writable(&beside(path, ".new"))?;
+        file.set_len(0)?;
+        let mut new = NewFile { file: Arc::new(file), end: 0, unsynced: 0 };
+        new.write(frame::HEADER)?;
+        Ok(new)
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.end)?;
+        self.end += bytes.len() as u64;
+        self.unsynced += bytes.len();
+        match self.unsynced > UNSYNCED {
+            true => self.sync(),
+            false => Ok(()),
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.unsynced = 0;
+        self.file.sync_data()
+    }
+
+    fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+}
+
+/// Opens a file of ours, or makes it, for nobody else to read.
+fn writable(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// A name is on the disk when its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
