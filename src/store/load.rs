@@ -23,19 +23,24 @@ pub struct Loaded {
 
 /// Makes every step of the file again, in `state`. An error is a line for the operator.
 pub fn load(path: &Path, file: &File, state: &mut State) -> Result<Loaded, String> {
-    let fault = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    let cannot = |error: std::io::Error| fault(&format_args!("cannot be opened: {error}"));
     let mut input = Input { file, bytes: Vec::new(), used: 0, place: 0 };
-    input.fill().map_err(cannot)?;
-    match frame::kind(input.bytes()) {
-        Kind::Ours => input.skip(frame::HEADER.len()),
-        Kind::New => return Ok(Loaded { end: 0, dropped: input.bytes().len() as u64 }),
-        Kind::Newer => {
-            let what = "written by a newer oauth2d; start that one, or move the file away";
-            return Err(fault(&what));
-        }
-        Kind::Other => return Err(fault(&"this is no state file of oauth2d")),
-    }
+    let result = input.fill().map_err(|error| format!("cannot be opened: {error}"));
+    result
+        .and_then(|_| match frame::kind(input.bytes()) {
+            Kind::Ours => steps(input, state),
+            Kind::New => Ok(Loaded { end: 0, dropped: input.bytes().len() as u64 }),
+            Kind::Newer => Err("written by a newer oauth2d; start that one, or move the file \
+                                away"
+                .into()),
+            Kind::Other => Err("this is no state file of oauth2d".into()),
+        })
+        .map_err(|what| format!("{}: {what}", path.display()))
+}
+
+/// The steps behind the first line.
+fn steps(mut input: Input, state: &mut State) -> Result<Loaded, String> {
+    let cannot = |error: std::io::Error| format!("cannot be read: {error}");
+    input.skip(frame::HEADER.len());
     let mut scopes = HashSet::new();
     let mut confirmed = 0;
     loop {
@@ -56,13 +61,12 @@ pub fn load(path: &Path, file: &File, state: &mut State) -> Result<Loaded, Strin
     }
     let end = input.place;
     let (largest, length) = input.rest().map_err(cannot)?;
-    confirmed = confirmed.max(largest);
-    match end < confirmed {
-        true => Err(fault(&format_args!(
+    match confirmed.max(largest) {
+        confirmed if end < confirmed => Err(format!(
             "damaged at byte {end}; the disk had confirmed {confirmed}; restore a copy, or move it \
              away: everyone then signs in again"
-        ))),
-        false => Ok(Loaded { end, dropped: length - end }),
+        )),
+        _ => Ok(Loaded { end, dropped: length - end }),
     }
 }
 

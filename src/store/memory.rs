@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::key::Key;
 use super::load::load;
+use super::new_file::NewFile;
 use super::rows::{AccessToken, Change, Code, Device, Family, Number, OnlyIf};
 use super::shelf::{Kept, Shelf};
 use super::state::State;
-use super::state_file::{NewFile, StateFile, SyncPolicy};
+use super::state_file::{StateFile, SyncPolicy};
 use super::tail::Tail;
 use super::{Counts, Found, Unavailable, frame, record};
 use crate::oauth::{Registry, Timestamp, UserCode};

@@ -16,6 +16,7 @@
 //! [`rows`] says what is kept, [`memory`] is the one lock; [`shelf`] is how a look-up, the oldest
 //! of a client and the next to expire are all found at once.
 
+mod chain;
 #[cfg(test)]
 mod durability;
 pub mod fold;
@@ -25,6 +26,7 @@ mod keys;
 mod load;
 mod memory;
 mod names;
+mod new_file;
 mod record;
 mod rows;
 mod shelf;

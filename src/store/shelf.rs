@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::chain::{AGE, Chain, DUE, EMPTY, Line, Link, NONE};
 use super::key::Key;
 use super::rows::Number;
 use super::smooth_map::SmoothMap;
@@ -16,7 +17,6 @@ use crate::oauth::Timestamp;
 const SPAN: u64 = 16_000;
 /// Rows that are allocated together. Growth never moves a row.
 const BLOCK: usize = 1024;
-const NONE: u32 = u32::MAX;
 
 /// What a shelf has to know of a row.
 pub trait Kept {
@@ -47,30 +47,6 @@ struct Row<T> {
     links: [Link; 2],
     value: T,
 }
-
-const AGE: usize = 0;
-const DUE: usize = 1;
-
-#[derive(Clone, Copy)]
-struct Link {
-    before: u32,
-    after: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Chain {
-    first: u32,
-    last: u32,
-}
-
-/// The rows of one client.
-#[derive(Clone, Copy)]
-struct Line {
-    chain: Chain,
-    length: usize,
-}
-
-const EMPTY: Chain = Chain { first: NONE, last: NONE };
 
 impl<T: Kept> Shelf<T> {
     pub fn new() -> Shelf<T> {

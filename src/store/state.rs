@@ -152,19 +152,8 @@ impl State {
     pub fn apply(&mut self, change: Change) -> usize {
         match change {
             Change::PutAccessToken(key, row) => self.put_access_token(key, row),
-            Change::TakeAccessToken(key) => {
-                let taken = self.access_tokens.remove(&key);
-                if let Some(row) = &taken {
-                    self.leave_family(&key, row);
-                }
-                return usize::from(taken.is_some());
-            }
-            Change::PutCode(family, row) => {
-                self.codes.remove(&family);
-                if let Some((oldest, _)) = self.codes.insert(family, row, CODES) {
-                    self.keep(&Change::TakeCode(oldest));
-                }
-            }
+            Change::TakeAccessToken(key) => return self.take_access_token(key),
+            Change::PutCode(family, row) => self.put_code(family, row),
             Change::TakeCode(family) => drop(self.codes.remove(&family)),
             Change::PutFamily(key, row) => self.put_family(key, row),
             Change::TakeAccessTokensOf(family) => {
@@ -176,34 +165,55 @@ impl State {
                 self.codes.remove(&key);
                 return self.families.remove(&key).map_or(0, |member| self.forget(member));
             }
-            Change::PutDevice(key, row) => {
-                self.apply(Change::TakeDevice(key));
-                if row.decision.is_none() {
-                    self.user_codes.insert(row.user_code, key);
-                }
-                self.devices.insert(key, row, usize::MAX);
-            }
-            Change::Decide(key, decision) => {
-                if let Some(device) = self.devices.get_mut(&key) {
-                    device.decision = Some(decision);
-                    self.user_codes.remove(&device.user_code);
-                }
-            }
+            Change::PutDevice(key, row) => self.put_device(key, row),
+            Change::Decide(key, decision) => self.decide(key, decision),
             Change::Poll(key, polled, interval) => {
                 if let Some(device) = self.devices.get_mut(&key) {
                     (device.polled, device.interval) = (Some(polled), interval);
                 }
             }
-            Change::TakeDevice(key) => {
-                if let Some(device) = self.devices.remove(&key) {
-                    self.user_codes.remove(&device.user_code);
-                }
-            }
+            Change::TakeDevice(key) => self.take_device(key),
             Change::PutName(..) | Change::TakeName(..) | Change::LastNumber(_) => {
                 self.names.apply(&change);
             }
         }
         0
+    }
+
+    fn put_code(&mut self, family: Key, row: Code) {
+        self.codes.remove(&family);
+        if let Some((oldest, _)) = self.codes.insert(family, row, CODES) {
+            self.keep(&Change::TakeCode(oldest));
+        }
+    }
+
+    fn put_device(&mut self, key: Key, row: Device) {
+        self.take_device(key);
+        if row.decision.is_none() {
+            self.user_codes.insert(row.user_code, key);
+        }
+        self.devices.insert(key, row, usize::MAX);
+    }
+
+    fn decide(&mut self, key: Key, decision: Decision) {
+        if let Some(device) = self.devices.get_mut(&key) {
+            device.decision = Some(decision);
+            self.user_codes.remove(&device.user_code);
+        }
+    }
+
+    fn take_device(&mut self, key: Key) {
+        if let Some(device) = self.devices.remove(&key) {
+            self.user_codes.remove(&device.user_code);
+        }
+    }
+
+    fn take_access_token(&mut self, key: Key) -> usize {
+        let taken = self.access_tokens.remove(&key);
+        if let Some(row) = &taken {
+            self.leave_family(&key, row);
+        }
+        usize::from(taken.is_some())
     }
 
     /// A key's family never changes, so one that is there already needs no other.

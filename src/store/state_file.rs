@@ -10,21 +10,20 @@
 //! never synced again: the system may have thrown away what it could not write and calls it clean.
 //! A new file takes its place.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Unavailable;
 use super::frame;
+use super::new_file::{NewFile, beside, sync_folder, writable};
 use super::tail::START;
 
 /// Seconds after which a client may find the file healed.
 const HEALED_AFTER: u64 = 5;
-/// Bytes of a new file after which the disk gets them, so that the last sync is short.
-const UNSYNCED: usize = 4 * 1024 * 1024;
 
 /// Which answers wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -354,58 +353,4 @@ impl StateFile {
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A file that is to take the place of another.
-pub struct NewFile {
-    file: Arc<File>,
-    end: u64,
-    unsynced: usize,
-}
-
-impl NewFile {
-    /// Beside `path`, with its first line.
-    pub fn create(path: &Path) -> io::Result<NewFile> {
-        let file = writable(&beside(path, ".new"))?;
-        file.set_len(0)?;
-        let mut new = NewFile { file: Arc::new(file), end: 0, unsynced: 0 };
-        new.write(frame::HEADER)?;
-        Ok(new)
-    }
-
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.end)?;
-        self.end += bytes.len() as u64;
-        self.unsynced += bytes.len();
-        match self.unsynced > UNSYNCED {
-            true => self.sync(),
-            false => Ok(()),
-        }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.unsynced = 0;
-        self.file.sync_data()
-    }
-
-    fn file(&self) -> Arc<File> {
-        Arc::clone(&self.file)
-    }
-}
-
-/// Opens a file of ours, or makes it, for nobody else to read.
-fn writable(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// A name is on the disk when its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

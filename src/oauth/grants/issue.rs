@@ -1,7 +1,7 @@
 //! Fresh tokens, for every grant alike: rows for the store and an answer for the client.
 
 use super::{TokenRequest, TokenResponse};
-use crate::oauth::{FamilyName, FamilyToken, GrantType, Scope, Token};
+use crate::oauth::{FamilyName, FamilyToken, GrantType, Scope, Timestamp, Token};
 use crate::store::{AccessToken, Change, Family, Number};
 
 /// What was granted.
@@ -39,42 +39,53 @@ impl TokenRequest<'_, '_> {
         let (client, now) = (self.client, self.origin.now);
         let access_token = Token::random();
         let expires = now.plus_seconds(client.access_token_lifetime);
-        let family = granted.family.zip(granted.user).map(|(name, user)| {
-            let may_refresh = client.may(GrantType::RefreshToken);
-            let refresh_token = may_refresh.then(|| FamilyToken::of(name));
-            let lifetime = self.known.registry.lifetimes.refresh_token;
-            let refresh_token_expires = now.plus_seconds(lifetime);
-            let row = Family {
-                client: client.number,
-                user,
-                scope: granted.scope.clone(),
-                issued_at: now,
-                refresh_token: refresh_token.map(|token| token.key()),
-                refresh_token_expires,
-                expires: match may_refresh {
-                    true => expires.max(refresh_token_expires),
-                    false => expires,
-                },
-            };
-            (name.key(), row, refresh_token)
-        });
         let row = AccessToken {
             client: client.number,
             user: granted.user,
             scope: scope.clone(),
             issued_at: now,
             expires,
-            family: family.as_ref().map(|(key, ..)| *key),
+            family: granted.family.map(|name| name.key()),
         };
+        let refresh_token =
+            granted.family.filter(|_| client.may(GrantType::RefreshToken)).map(FamilyToken::of);
         Fresh {
+            family: row.family.zip(granted.user).map(|(key, user)| {
+                let scope = granted.scope.clone();
+                Change::PutFamily(key, self.family((user, scope), refresh_token, expires))
+            }),
             access_token: Change::PutAccessToken(access_token.key(), row),
             response: TokenResponse {
                 access_token,
                 expires_in: client.access_token_lifetime,
-                refresh_token: family.as_ref().and_then(|(.., token)| *token),
+                refresh_token,
                 scope,
             },
-            family: family.map(|(key, row, _)| Change::PutFamily(key, row)),
+        }
+    }
+
+    /// A family as it is from now on; its newest access token `expires` then.
+    fn family(
+        &self,
+        (user, scope): (Number, Scope),
+        refresh_token: Option<FamilyToken>,
+        expires: Timestamp,
+    ) -> Family {
+        let now = self.origin.now;
+        let lifetime = self.known.registry.lifetimes.refresh_token;
+        let refresh_token_expires = now.plus_seconds(lifetime);
+        Family {
+            client: self.client.number,
+            user,
+            scope,
+            issued_at: now,
+            refresh_token: refresh_token.map(|token| token.key()),
+            refresh_token_expires,
+            // Without a refresh token it is there to know a used code.
+            expires: match refresh_token {
+                Some(_) => expires.max(refresh_token_expires),
+                None => expires,
+            },
         }
     }
 }
