@@ -107,16 +107,16 @@ fn a_client_that_does_not_read_is_left_after_the_write_time() {
 fn the_write_time_counts_from_the_first_byte_that_did_not_leave_at_once() {
     let limits = Limits { write_time: 2000 * MS, ..LIMITS };
     let large = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(15_000));
-    let sends = vec![Send(large.repeat(6).into())];
+    let sends = vec![Send(large.repeat(12).into())];
     // A third of the time each: alone it is soon enough, the third in a row is too late.
     let slow = [Hang, Late(500 * MS, usize::MAX)];
     let takes = vec![slow.clone(); 20].concat();
     let seen = run(&Around::default(), &limits, sends.clone(), takes);
-    assert!(seen.text().matches("[GET ").count() < 6);
+    assert!(seen.text().matches("[GET ").count() < 12);
     // Where an answer leaves at once the count is over.
     let takes = vec![[&slow[..], &[Take(usize::MAX)]].concat(); 20].concat();
     let seen = run(&Around::default(), &limits, sends, takes);
-    assert_eq!(seen.text().matches("[GET ").count(), 6);
+    assert_eq!(seen.text().matches("[GET ").count(), 12);
 }
 
 #[test]
