@@ -1,4 +1,11 @@
-//! A person's name and password, at the token endpoint and on the pages alike.
+//! A person's name and password, at the token endpoint (RFC 6749, section 4.3.2) and on the pages
+//! alike.
+//!
+//!     POST /oauth/token
+//!     grant_type=password&username=pedroetb&password=guess
+//!
+//!     HTTP/1.1 400 Bad Request                              429 after ten of them: `throttle/`
+//!     {"error":"invalid_grant","error_description":"the user name or the password is wrong"}
 
 use super::throttle::{Attempt, Subject};
 use super::{ErrorCode, Known, OAuthError, Origin, Outcome, Rule, User};

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
@@ -54,6 +56,25 @@ fn curl_with_its_own_basic_credentials() {
     let arguments = ["-s", "-u", "a+b:c%d/e f", "-d", "grant_type=client_credentials", &url];
     if let Ok(output) = Command::new("curl").args(arguments).output() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("access_token"));
+    }
+}
+
+#[test]
+fn credentials_as_long_as_the_limits_allow_are_refused_like_others() {
+    let server = Server::clients();
+    let refused = server.token("Authorization: Basic bm9ib2R5OnNlY3JldA==", "grant_type=password");
+    assert_eq!(refused.error(), (401, "invalid_client".into()));
+    let (in_head, in_body) = ("%41".repeat(3500), "%41".repeat(21_000));
+    for pair in [format!("{in_head}:x"), format!("app:{in_head}")] {
+        let field = format!("Authorization: Basic {}", STANDARD.encode(pair));
+        assert_eq!(server.token(&field, "grant_type=password").whole(), refused.whole());
+    }
+    for form in [
+        format!("client_id={in_body}&client_secret=x"),
+        format!("client_id=app&client_secret={in_body}"),
+        "client_id=app&".to_owned() + &"&a".repeat(30_000),
+    ] {
+        assert_eq!(server.post("/oauth/token", &[], &form).whole(), refused.whole());
     }
 }
 

