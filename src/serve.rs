@@ -5,6 +5,8 @@
 //! that nobody reads. So SIGTERM ends the program whatever else it is at.
 
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
@@ -40,7 +42,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A server that has been started.
 struct Running {
     server: Arc<Server<App>>,
-    addresses: Vec<std::net::SocketAddr>,
+    addresses: Vec<SocketAddr>,
     started_with: Fixed,
 }
 
@@ -61,15 +63,18 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     // A signal during a reload asks for one more; further ones ask for the same one.
     let (ask, asked) = sync_channel(1);
     let own = Arc::clone(&running);
-    spawn(move || match start(&options) {
-        Ok(started) => {
+    spawn(move || match catch_unwind(|| start(&options)) {
+        Ok(Ok(started)) => {
             let running = own.get_or_init(|| started);
             announce(running);
             for () in asked {
-                running.reload(&options);
+                // What panics in one reload may be mended in the file before the next.
+                let _ = catch_unwind(AssertUnwindSafe(|| running.reload(&options)));
             }
         }
-        Err(failure) => std::process::exit(failure.tell().into()),
+        Ok(Err(failure)) => std::process::exit(failure.tell().into()),
+        // The hook has told of it.
+        Err(_panic) => std::process::exit(1),
     })?;
     while signals.wait() == Event::Reload {
         let _ = ask.try_send(());
@@ -266,7 +271,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
 
 /// A panic is a fault of ours, and its message may hold anything: only its place is told.
 fn silence_panics() {
-    std::panic::set_hook(Box::new(|panic| {
+    panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or(String::new(), ToString::to_string);
         let _ = writeln!(io::stderr(), "oauth2d: a fault in this program at {place}");
     }));
