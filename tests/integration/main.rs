@@ -2,6 +2,7 @@
 
 mod soak;
 mod support;
+mod wire;
 
 mod abuse;
 mod authorize;
