@@ -46,6 +46,12 @@ struct Running {
     started_with: Fixed,
 }
 
+/// Its sockets, bound and not yet accepting.
+struct Listeners {
+    service: Vec<Bound>,
+    metrics: Vec<Bound>,
+}
+
 /// What only a restart changes.
 struct Fixed {
     listen: Vec<HostPort>,
@@ -63,10 +69,8 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     // A signal during a reload asks for one more; further ones ask for the same one.
     let (ask, asked) = sync_channel(1);
     let own = Arc::clone(&running);
-    spawn(move || match catch_unwind(|| start(&options)) {
-        Ok(Ok(started)) => {
-            let running = own.get_or_init(|| started);
-            announce(running);
+    spawn(move || match catch_unwind(AssertUnwindSafe(|| start(&options, &own))) {
+        Ok(Ok(running)) => {
             for () in asked {
                 // What panics in one reload may be mended in the file before the next.
                 let _ = catch_unwind(AssertUnwindSafe(|| running.reload(&options)));
@@ -89,8 +93,24 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads, binds and accepts, in this order: nobody is let in before everything is there.
-fn start(options: &Options) -> Result<Running, Failure> {
+/// Prepares, accepts and says so. A stop knows of `running` before the first request is answered.
+fn start<'a>(options: &Options, running: &'a OnceLock<Running>) -> Result<&'a Running, Failure> {
+    let (ready, listeners) = prepare(options)?;
+    let running = running.get_or_init(|| ready);
+    accept(&running.server, listeners)?;
+    let swept = Arc::clone(&running.server);
+    spawn(move || {
+        loop {
+            thread::sleep(SWEEP_INTERVAL);
+            swept.service().sweep();
+        }
+    })?;
+    announce(running);
+    Ok(running)
+}
+
+/// Reads the configuration and the state, and binds: nobody is let in before everything is there.
+fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     if !token::has_randomness() {
         return Err(Failure::failed("the operating system gives no random bytes"));
     }
@@ -99,8 +119,8 @@ fn start(options: &Options) -> Result<Running, Failure> {
     for warning in warnings {
         log.notice(&warning);
     }
-    let (listeners, first) = bind_all(&config.server.listen)?;
-    let metrics_listeners = match &config.server.metrics_listen {
+    let (service, first) = bind_all(&config.server.listen)?;
+    let metrics = match &config.server.metrics_listen {
         Some(place) => bind(place, "set another metrics_listen")?,
         None => Vec::new(),
     };
@@ -112,18 +132,9 @@ fn start(options: &Options) -> Result<Running, Failure> {
     let store = open_store(options, &config.server, &log)?;
     let settings = Settings::new(config, issuer);
     let app = App::new(settings, store, Arc::clone(&log), (processors - 1).max(1));
-    let server = Server::new(app, limits);
-    let addresses = listeners.iter().map(|bound| bound.address).collect();
-    accept(&server, listeners)?;
-    accept_metrics(&server, metrics_listeners)?;
-    let swept = Arc::clone(&server);
-    spawn(move || {
-        loop {
-            thread::sleep(SWEEP_INTERVAL);
-            swept.service().sweep();
-        }
-    })?;
-    Ok(Running { server, addresses, started_with })
+    let addresses = service.iter().map(|bound| bound.address).collect();
+    let running = Running { server: Server::new(app, limits), addresses, started_with };
+    Ok((running, Listeners { service, metrics }))
 }
 
 /// What was given out before, where it outlives the process. Whoever connects meanwhile waits.
@@ -164,18 +175,14 @@ fn bind(place: &HostPort, otherwise: &str) -> Result<Vec<Bound>, Failure> {
     })
 }
 
-fn accept(server: &Arc<Server<App>>, listeners: Vec<Bound>) -> Result<(), Failure> {
-    for bound in listeners {
+fn accept(server: &Arc<Server<App>>, listeners: Listeners) -> Result<(), Failure> {
+    for bound in listeners.service {
         let server = Arc::clone(server);
         spawn(move || server.accept(bound.listener))?;
     }
-    Ok(())
-}
-
-fn accept_metrics(server: &Arc<Server<App>>, listeners: Vec<Bound>) -> Result<(), Failure> {
     let limits = Limits { connections: METRICS_CONNECTIONS, ..Limits::DEFAULT };
     let metrics = Server::new(MetricsService(Arc::clone(server)), limits);
-    for bound in listeners {
+    for bound in listeners.metrics {
         let address = bound.address;
         server.service().log.notice(&format!("metrics on http://{address}/metrics"));
         let metrics = Arc::clone(&metrics);

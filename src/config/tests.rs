@@ -80,23 +80,23 @@ fn every_default_is_what_the_contract_says() {
     assert_eq!(config.registry.user("u").unwrap().scopes, None);
 }
 
+const EVERY_KEY: &str = "\u{feff}[server]\r\n; comment\r\nlisten = localhost:3000 [::1]:1\r\n\
+     issuer=https://auth.example.com\r\naccess_token_lifetime = 60\r\n\
+     refresh_token_lifetime = 61\r\nauthorization_code_lifetime = 62\r\n\
+     device_code_lifetime = 63\r\ndevice_interval = 0\r\nbearer_in_query = yes\r\n\
+     allowed_origins = https://App.example.com\r\ntrusted_proxies = 127.0.0.1\t10.0.0.0/8\r\n\
+     max_connections = 2\r\nmax_tokens_per_client = 3\r\nlog = json\r\n\
+     metrics_listen = localhost:1\r\nstate_file = state\r\nstate_sync = always\r\n\r\n\
+     [client my app]\r\nsecret = secret\r\nname = My App\r\n\
+     grants = password urn:ietf:params:oauth:grant-type:device_code\r\n\
+     scopes = read write\r\ndefault_scopes = read\r\naccess_token_lifetime = 300\r\n\
+     redirect_uris = com.example.app:/callback\r\nrequire_pkce = yes\r\n\
+     [client other]\r\nsecret = s\r\nrequire_pkce = no\r\n\
+     [user p]\r\npassword = a#b;c\r\nscopes =\r\n";
+
 #[test]
-fn every_key_is_read() {
-    let config = config(
-        "\u{feff}[server]\r\n; comment\r\nlisten = localhost:3000 [::1]:1\r\n\
-         issuer=https://auth.example.com\r\naccess_token_lifetime = 60\r\n\
-         refresh_token_lifetime = 61\r\nauthorization_code_lifetime = 62\r\n\
-         device_code_lifetime = 63\r\ndevice_interval = 0\r\nbearer_in_query = yes\r\n\
-         allowed_origins = https://App.example.com\r\ntrusted_proxies = 127.0.0.1\t10.0.0.0/8\r\n\
-         max_connections = 2\r\nmax_tokens_per_client = 3\r\nlog = json\r\n\
-         metrics_listen = localhost:1\r\nstate_file = state\r\nstate_sync = always\r\n\r\n\
-         [client my app]\r\nsecret = secret\r\nname = My App\r\n\
-         grants = password urn:ietf:params:oauth:grant-type:device_code\r\n\
-         scopes = read write\r\ndefault_scopes = read\r\naccess_token_lifetime = 300\r\n\
-         redirect_uris = com.example.app:/callback\r\nrequire_pkce = yes\r\n\
-         [client other]\r\nsecret = s\r\nrequire_pkce = no\r\n\
-         [user p]\r\npassword = a#b;c\r\nscopes =\r\n",
-    );
+fn every_key_of_the_server_is_read() {
+    let config = config(EVERY_KEY);
     let server = &config.server;
     let state = (server.state_file.as_deref(), server.state_sync);
     assert_eq!(state, (Some(std::path::Path::new("state")), SyncPolicy::Always));
@@ -110,6 +110,11 @@ fn every_key_is_read() {
     assert_eq!((server.max_connections, server.max_tokens_per_client), (2, 3));
     assert_eq!((server.bearer_in_query, server.log), (true, LogFormat::Json));
     assert_eq!(server.metrics_listen.as_ref().unwrap().to_string(), "localhost:1");
+}
+
+#[test]
+fn every_key_of_clients_and_users_is_read() {
+    let config = config(EVERY_KEY);
     let client = config.registry.client("my app").unwrap();
     assert_eq!(client.name.as_deref(), Some("My App"));
     assert_eq!(client.grants, [GrantType::Password, GrantType::DeviceCode]);
