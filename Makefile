@@ -66,7 +66,7 @@ lint:
 
 # Licences, sources and duplicates of everything that is built; needs cargo-deny.
 deny:
-	cargo deny --all-features check --config .ci/deny.toml bans licenses sources
+	cargo deny --all-features --config .ci/deny.toml check bans licenses sources
 
 clean:
 	rm -rf target dist
