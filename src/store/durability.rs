@@ -264,3 +264,107 @@ fn the_file_of_the_first_version_is_still_read() {
     assert_eq!(after.store.counts(), counts);
     assert_eq!(after.registry.client("a").unwrap().number.0, 1);
 }
+
+#[test]
+fn only_a_regular_file_can_be_the_state_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("state");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    for path in [&link, folder.path()] {
+        let line = Store::open(path, SyncPolicy::Ends).err().unwrap();
+        assert!(line.starts_with(&format!("{}: cannot be opened: ", path.display())), "{line}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_beside_the_file_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("state.new");
+    std::fs::write(&left, "half").unwrap();
+    let store = world(folder.path()).store;
+    assert!(!left.exists());
+    // One that stands there now, open to everyone, does not become the file.
+    std::fs::write(&left, "half").unwrap();
+    store.memory.rewrite_now();
+    let mode = |name: &str| {
+        let data = std::fs::metadata(folder.path().join(name)).unwrap();
+        std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o777
+    };
+    assert_eq!((mode("state"), mode("state.lock")), (0o600, 0o600));
+}
+
+#[test]
+fn a_panic_within_a_step_leaves_the_file_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = world(folder.path());
+    let first = before.issue(NOW);
+    let family = first.refresh_token.unwrap().family.key();
+    let changes = [Some(Change::TakeCode(family)), None].into_iter();
+    let step = || before.store.apply(OnlyIf::Always, changes.map(|change| change.unwrap()));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).is_err());
+    let second = before.issue(NOW);
+    drop(before);
+    let after = world(folder.path());
+    assert!(after.store.upkeep().is_empty());
+    assert!(after.is_live(&first.access_token, NOW) && after.is_live(&second.access_token, NOW));
+}
+
+#[test]
+fn a_stop_while_the_file_is_written_anew_leaves_one_that_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..5 {
+        let before = world(folder.path());
+        let last = (0..300).map(|_| before.issue(NOW)).last().unwrap().access_token;
+        std::thread::scope(|scope| {
+            let rewriting = scope.spawn(|| {
+                for _ in 0..3 {
+                    before.store.memory.rewrite_in_turn();
+                }
+            });
+            assert_eq!(before.store.finish(), Ok(()));
+            rewriting.join().unwrap();
+        });
+        drop(before);
+        let after = world(folder.path());
+        assert!(after.is_live(&last, NOW) && after.store.upkeep().is_empty());
+    }
+}
+
+#[test]
+fn codes_of_a_file_make_no_room_for_each_other_in_another_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = world(folder.path());
+    let codes: Vec<_> = (0..10_001).map(|_| before.code(None)).collect();
+    before.store.memory.rewrite_now();
+    let last = before.code(None);
+    drop(before);
+    let after = world(folder.path());
+    assert_eq!(after.store.counts().codes, 10_000);
+    let is_there = |code: &String| {
+        let family = FamilyToken::parse(code).unwrap().family.key();
+        after.store.code(&family, NOW).unwrap().is_some()
+    };
+    assert_eq!(codes.iter().filter(|code| !is_there(code)).count(), 2);
+    assert!(is_there(&last));
+}
+
+#[test]
+fn a_row_of_a_client_that_never_was_is_no_step_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = world(folder.path());
+    before.issue(NOW);
+    let mut row = before.store.access_token(&before.issue(NOW).access_token.key(), NOW).unwrap();
+    row.as_mut().unwrap().client = super::Number(u32::MAX);
+    drop(before);
+    let path = folder.path().join("state");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = frame::begin(&mut bytes);
+    record::encode(&Change::PutAccessToken(super::Key::of("x"), row.unwrap()), &mut bytes);
+    frame::end(&mut bytes, start);
+    std::fs::write(&path, &bytes).unwrap();
+    let after = Store::open(&path, SyncPolicy::Ends).unwrap();
+    let dropped = bytes.len() - start;
+    let told =
+        format!("{}: the last {dropped} bytes are an unfinished step; dropped", path.display());
+    assert_eq!((after.counts().access_tokens, after.upkeep()), (2, vec![told]));
+}

@@ -45,7 +45,7 @@ fn steps(mut input: Input, state: &mut State) -> Result<Loaded, String> {
     let mut confirmed = 0;
     loop {
         match frame::read(input.bytes()) {
-            Frame::Step(changes, size) => {
+            Frame::Step(changes, size) if changes.iter().all(|it| state.names.know(it)) => {
                 for change in changes {
                     state.apply(sharing(change, &mut scopes));
                 }
@@ -56,7 +56,7 @@ fn steps(mut input: Input, state: &mut State) -> Result<Loaded, String> {
                 input.skip(size);
             }
             Frame::Partial if input.fill().map_err(cannot)? => {}
-            Frame::Partial | Frame::Bad => break,
+            Frame::Step(..) | Frame::Partial | Frame::Bad => break,
         }
     }
     let end = input.place;

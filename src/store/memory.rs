@@ -4,31 +4,30 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::housekeeping::House;
 use super::key::Key;
 use super::load::load;
-use super::new_file::NewFile;
 use super::rows::{AccessToken, Change, Code, Device, Family, Number, OnlyIf};
 use super::shelf::{Kept, Shelf};
 use super::state::State;
 use super::state_file::{StateFile, SyncPolicy};
 use super::tail::Tail;
-use super::{Counts, Found, Unavailable, frame, record};
+use super::{Counts, Found, Unavailable};
 use crate::oauth::{Registry, Timestamp, UserCode};
 
 /// Rows that one hold of the lock looks at in housekeeping: some 50 microseconds.
 const SLICE: usize = 128;
-/// A file is written anew past this size and twice what it would then be.
-const LARGE: u64 = 16 * 1024 * 1024;
 
 pub struct Memory {
     state: Mutex<State>,
-    file: Option<StateFile>,
+    pub(super) file: Option<StateFile>,
+    pub(super) house: House,
 }
 
 impl Memory {
     /// Nothing outlives the process.
     pub fn new() -> Memory {
-        Memory { state: Mutex::new(State::new()), file: None }
+        Memory::of(State::new(), None)
     }
 
     /// What the file has, and every step from now on in the file. An error is a line for the
@@ -44,7 +43,11 @@ impl Memory {
         state.put_in_order();
         state.tail = Some(Tail::new());
         file.begin_at(loaded.end);
-        Ok(Memory { state: Mutex::new(state), file: Some(file) })
+        Ok(Memory::of(state, Some(file)))
+    }
+
+    fn of(state: State, file: Option<StateFile>) -> Memory {
+        Memory { state: Mutex::new(state), file, house: House::default() }
     }
 
     pub fn enrol(&self, registry: &mut Registry) {
@@ -163,101 +166,15 @@ impl Memory {
         self.file.as_ref().map_or(Ok(()), StateFile::check)
     }
 
-    /// What the file needs each second; what an operator has to hear of it.
-    pub fn upkeep(&self) -> Vec<String> {
-        let Some(file) = &self.file else { return Vec::new() };
-        file.upkeep(&|into| self.take(into), &|confirmed| self.mark(confirmed));
-        if file.is_spoiled() || file.size() > LARGE + 2 * self.lock().weight() {
-            let result = self.rewrite(file);
-            if let Err(error) = result {
-                self.with_tail(|tail| tail.end_copy(0));
-                file.could_not_replace(&error);
-            }
-        }
-        file.notices()
-    }
-
-    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
-    pub fn finish(&self) -> Result<(), String> {
-        let Some(file) = &self.file else { return Ok(()) };
-        file.finish(&|into| self.take(into), &|confirmed| self.mark(confirmed))
-    }
-
-    #[cfg(test)]
-    pub(super) fn rewrite_now(&self) {
-        self.rewrite(self.file.as_ref().expect("there is a file")).expect("it can be written");
-    }
-
-    /// Writes a new file of everything that is held, while requests go on, and puts it in the place
-    /// of the old one. From the beginning every step is copied behind what was written by then, so
-    /// that the rows need not be of one moment: a row that changes meanwhile is written once more.
-    fn rewrite(&self, file: &StateFile) -> std::io::Result<()> {
-        let mut new = NewFile::create(file.path())?;
-        self.with_tail(Tail::begin_copy);
-        let names = self.lock().names.all();
-        let mut bytes = Vec::new();
-        names.iter().for_each(|change| push(change, &mut bytes));
-        new.write(&bytes)?;
-        // Families come before the access tokens that name them.
-        self.write_shelf(
-            &mut new,
-            |state| &state.families,
-            |key, member| Change::PutFamily(key, member.row.clone()),
-        )?;
-        self.write_shelf(
-            &mut new,
-            |state| &state.access_tokens,
-            |key, row| Change::PutAccessToken(key, row.clone()),
-        )?;
-        self.write_shelf(
-            &mut new,
-            |state| &state.codes,
-            |key, row| Change::PutCode(key, row.clone()),
-        )?;
-        self.write_shelf(
-            &mut new,
-            |state| &state.devices,
-            |key, row| Change::PutDevice(key, row.clone()),
-        )?;
-        file.replace(new, &|into| self.with_tail(|tail| tail.take_copy(into)), &|waiting| {
-            self.with_tail(|tail| tail.end_copy(waiting))
-        })
-    }
-
-    fn write_shelf<T: Kept>(
-        &self,
-        new: &mut NewFile,
-        shelf: impl Fn(&State) -> &Shelf<T>,
-        change: impl Fn(Key, &T) -> Change,
-    ) -> std::io::Result<()> {
-        let rows = shelf(&self.lock()).len();
-        let mut bytes = Vec::new();
-        for slice in slices(rows) {
-            bytes.clear();
-            let mut state = self.lock();
-            for at in slice.rev() {
-                if let Some((key, row)) = shelf(&state).at(at) {
-                    push(&change(key, row), &mut bytes);
-                }
-            }
-            if let Some(tail) = &mut state.tail {
-                tail.take_copy(&mut bytes);
-            }
-            drop(state);
-            new.write(&bytes)?;
-        }
-        Ok(())
-    }
-
-    fn take(&self, into: &mut Vec<u8>) -> u64 {
+    pub(super) fn take(&self, into: &mut Vec<u8>) -> u64 {
         self.with_tail(|tail| tail.take(into))
     }
 
-    fn mark(&self, confirmed: u64) {
+    pub(super) fn mark(&self, confirmed: u64) {
         self.with_tail(|tail| tail.mark(confirmed));
     }
 
-    fn with_tail<R: Default>(&self, work: impl FnOnce(&mut Tail) -> R) -> R {
+    pub(super) fn with_tail<R: Default>(&self, work: impl FnOnce(&mut Tail) -> R) -> R {
         self.lock().tail.as_mut().map(work).unwrap_or_default()
     }
 
@@ -269,16 +186,10 @@ impl Memory {
 
 /// The places of so many rows, in slices from the end: taking a row out moves the last one, which
 /// was visited, into its place. What comes meanwhile stands behind and is not visited.
-fn slices(rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub fn slices(rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     (0..rows.div_ceil(SLICE)).rev().map(move |at| at * SLICE..rows.min((at + 1) * SLICE))
 }
 
-/// Appends a change as a step of its own.
-fn push(change: &Change, bytes: &mut Vec<u8>) {
-    let start = frame::begin(bytes);
-    record::encode(change, bytes);
-    frame::end(bytes, start);
-}
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,7 @@ mod chain;
 mod durability;
 pub mod fold;
 mod frame;
+mod housekeeping;
 mod key;
 mod keys;
 mod load;

@@ -46,6 +46,18 @@ impl Names {
         }
     }
 
+    /// Whether a row is of a client that has had a number: no other was ever written.
+    pub fn know(&self, change: &Change) -> bool {
+        let client = match change {
+            Change::PutAccessToken(_, row) => row.client,
+            Change::PutCode(_, row) => row.client,
+            Change::PutFamily(_, row) => row.client,
+            Change::PutDevice(_, row) => row.client,
+            _ => return true,
+        };
+        client.0 <= self.last.0
+    }
+
     /// Writes everyone's number into `registry`.
     pub fn number(&self, registry: &mut Registry) {
         for (kind, name, number) in registry.everyone() {

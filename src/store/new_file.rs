@@ -1,6 +1,6 @@
-//! A state file that is written beside the old one, and what both need of the file system.
+//! A file that is to take the place of another, and what it takes to put it there.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -8,56 +8,76 @@ use std::sync::Arc;
 
 use super::frame;
 
-/// Bytes of a new file after which the disk gets them, so that the last sync is short.
+/// Bytes after which the disk gets them, so that the last sync is short.
 const UNSYNCED: usize = 4 * 1024 * 1024;
 
-/// A file that is to take the place of another.
 pub struct NewFile {
     file: Arc<File>,
-    /// Its size in bytes.
-    pub end: u64,
+    end: u64,
     unsynced: usize,
 }
 
 impl NewFile {
-    /// Beside `path`, with its first line.
+    /// Beside `path`, with its first line. Never one that is there already: its sync may have
+    /// failed.
     pub fn create(path: &Path) -> io::Result<NewFile> {
-        let file = writable(&beside(path, ".new"))?;
-        file.set_len(0)?;
+        remove_new(path);
+        let file = options().create_new(true).open(beside(path, ".new"))?;
         let mut new = NewFile { file: Arc::new(file), end: 0, unsynced: 0 };
         new.write(frame::HEADER)?;
         Ok(new)
     }
 
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Appends; true where that was the time to sync what was written.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
         self.file.write_all_at(bytes, self.end)?;
         self.end += bytes.len() as u64;
         self.unsynced += bytes.len();
-        match self.unsynced > UNSYNCED {
-            true => self.sync(),
-            false => Ok(()),
+        let is_due = self.unsynced > UNSYNCED;
+        if is_due {
+            self.sync()?;
         }
+        Ok(is_due)
     }
 
     pub fn sync(&mut self) -> io::Result<()> {
         self.unsynced = 0;
+        self.sync_last()
+    }
+
+    pub fn sync_last(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
+
+    pub fn end(&self) -> u64 {
+        self.end
+    }
 }
 
 /// Opens a file of ours, or makes it, for nobody else to read.
 pub fn writable(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    options().create(true).truncate(false).open(path)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
 }
 
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// Gives back the room of a new file that did not come about.
+pub fn remove_new(path: &Path) {
+    let _ = fs::remove_file(beside(path, ".new"));
 }
 
 /// A name is on the disk when its folder is.

@@ -22,7 +22,8 @@ pub struct State {
     /// Of the devices about which nobody has decided.
     pub user_codes: HashMap<UserCode, Key>,
     pub names: Names,
-    /// The most live access tokens of one client, and the most families.
+    /// The most live access tokens of one client, and the most families. No bound while a file is
+    /// read: what had to make room is told there, too.
     pub limit: usize,
     /// Families without a refresh token: they are there to know a used code.
     without_refresh_token: usize,
@@ -182,7 +183,8 @@ impl State {
 
     fn put_code(&mut self, family: Key, row: Code) {
         self.codes.remove(&family);
-        if let Some((oldest, _)) = self.codes.insert(family, row, CODES) {
+        let limit = if self.limit == usize::MAX { usize::MAX } else { CODES };
+        if let Some((oldest, _)) = self.codes.insert(family, row, limit) {
             self.keep(&Change::TakeCode(oldest));
         }
     }

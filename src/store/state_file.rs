@@ -19,11 +19,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Unavailable;
 use super::frame;
-use super::new_file::{NewFile, beside, sync_folder, writable};
+use super::new_file::{NewFile, beside, remove_new, sync_folder, writable};
 use super::tail::START;
 
-/// Seconds after which a client may find the file healed.
-const HEALED_AFTER: u64 = 5;
+/// After so many seconds a client may find the file healed.
+const BROKEN: Unavailable = Unavailable { retry_after: 5 };
 
 /// Which answers wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,6 +91,12 @@ impl StateFile {
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
         let file = Arc::new(writable(path).map_err(cannot)?);
+        // A device would be replaced by a file, sooner or later.
+        if !file.metadata().map_err(cannot)?.is_file() {
+            return Err(cannot(io::Error::other("it is not a regular file")));
+        }
+        // A process that was killed may have left it; on a full disk it is in the way.
+        remove_new(path);
         Ok(StateFile {
             path: path.into(),
             policy,
@@ -123,25 +129,31 @@ impl StateFile {
     /// A new file begins with its first line. A full disk is no reason not to start.
     pub fn begin_at(&self, place: u64) {
         let mut out = self.out();
-        let result = out.file.set_len(place);
+        let mut disk = self.disk();
         out.end = place;
         if place == 0 {
             out.waiting.extend(frame::HEADER);
         }
-        let mut disk = self.disk();
         disk.offset = out.end as i64 + out.waiting.len() as i64 - START as i64;
+        let is_begun = out.file.set_len(place).and_then(|()| match place {
+            0 => sync_folder(&self.path),
+            _ => Ok(()),
+        });
+        if let Err(error) = is_begun {
+            // What stands behind, or the name itself, may come and go: only a new file helps.
+            disk.is_spoiled = true;
+            self.fail(&error);
+        }
         drop(disk);
-        match result.and_then(|()| self.write_waiting(&mut out)) {
-            Ok(()) if place == 0 => drop(sync_folder(&self.path)),
-            Ok(()) => {}
-            Err(error) => self.fail(&error),
+        if let Err(error) = self.write_waiting(&mut out) {
+            self.fail(&error);
         }
     }
 
     /// Whether no step may be made now.
     pub fn check(&self) -> Result<(), Unavailable> {
         match self.is_broken.load(Ordering::SeqCst) {
-            true => Err(Unavailable { retry_after: HEALED_AFTER }),
+            true => Err(BROKEN),
             false => Ok(()),
         }
     }
@@ -161,21 +173,24 @@ impl StateFile {
             return Ok(());
         }
         let mut out = self.out();
-        if self.written.load(Ordering::SeqCst) < position {
-            self.write(&mut out, take);
+        match self.written.load(Ordering::SeqCst) >= position {
+            true => Ok(()),
+            false => self.write(&mut out, take),
         }
-        self.check()
     }
 
-    fn write(&self, out: &mut Out, take: Take) {
+    /// Writes all there is by now.
+    fn write(&self, out: &mut Out, take: Take) -> Result<(), Unavailable> {
         let position = take(&mut out.waiting);
-        match self.write_waiting(out) {
-            Ok(()) => {
-                self.written.store(position, Ordering::SeqCst);
-                self.recovered();
-            }
-            Err(error) => self.fail(&error),
+        if let Err(error) = self.write_waiting(out) {
+            self.fail(&error);
+            return Err(BROKEN);
         }
+        self.written.store(position, Ordering::SeqCst);
+        if self.is_broken.load(Ordering::SeqCst) {
+            self.recovered(&self.disk());
+        }
+        Ok(())
     }
 
     fn write_waiting(&self, out: &mut Out) -> io::Result<()> {
@@ -190,7 +205,9 @@ impl StateFile {
     fn sync_through(&self, position: u64) -> Result<(), Unavailable> {
         let mut disk = self.disk();
         while disk.synced < position {
-            self.check()?;
+            if disk.is_spoiled {
+                return Err(BROKEN);
+            }
             disk = match disk.is_led {
                 true => self.synced.wait(disk).unwrap_or_else(PoisonError::into_inner),
                 false => self.lead(disk),
@@ -221,18 +238,11 @@ impl StateFile {
     /// What has to be done each second: writes and syncs what is still in memory, tries again what
     /// failed, and marks how far the disk is.
     pub fn upkeep(&self, take: Take, mark: &dyn Fn(u64)) {
-        if self.disk().is_spoiled {
+        let _ = self.write(&mut self.out(), take);
+        if self.sync_through(self.written.load(Ordering::SeqCst)).is_err() {
             return;
         }
-        self.write(&mut self.out(), take);
-        let written = self.written.load(Ordering::SeqCst);
         let mut disk = self.disk();
-        while disk.synced < written && !disk.is_spoiled {
-            disk = match disk.is_led {
-                true => self.synced.wait(disk).unwrap_or_else(PoisonError::into_inner),
-                false => self.lead(disk),
-            };
-        }
         if disk.is_spoiled || disk.synced <= disk.marked {
             return;
         }
@@ -241,11 +251,11 @@ impl StateFile {
         disk.marked = disk.synced + frame::MARK_SIZE as u64;
     }
 
-    /// Writes and syncs all there is, at a stop.
-    pub fn finish(&self, take: Take, mark: &dyn Fn(u64)) -> Result<(), String> {
-        self.upkeep(take, mark);
-        self.write(&mut self.out(), take);
-        self.check()
+    /// Writes the last there is, at a stop; what was made is synced already.
+    pub fn finish(&self, take: Take) -> Result<(), String> {
+        let written = self.write(&mut self.out(), take);
+        written
+            .and_then(|()| self.check())
             .map_err(|_| format!("{}: the last steps could not be written", self.path.display()))
     }
 
@@ -255,32 +265,48 @@ impl StateFile {
     /// Nobody's sync may be under way meanwhile: what is promised to be on the disk has to be there
     /// in the new file, too, before it gets the name.
     pub fn replace(&self, mut new: NewFile, copy: Copy, let_go: &dyn Fn(usize)) -> io::Result<()> {
+        // Most of it reaches the disk while nobody waits.
+        let mut bytes = Vec::new();
+        copy(&mut bytes);
+        new.write(&bytes)?;
+        new.sync()?;
         let mut disk = self.disk();
         while disk.is_led {
             disk = self.synced.wait(disk).unwrap_or_else(PoisonError::into_inner);
         }
         disk.is_led = true;
         drop(disk);
-        let swapped = self.swap(&mut new, copy, let_go);
-        // The name is on the disk when its folder is, and the last steps when they are synced.
-        let synced = match swapped {
-            Ok(_) => new.sync().and_then(|()| sync_folder(&self.path)),
-            Err(_) => Ok(()),
-        };
-        let mut disk = self.disk();
-        disk.is_led = false;
-        if let Ok(position) = swapped {
-            disk.file = new.file();
-            disk.offset = new.end as i64 - position as i64;
-            disk.marked = 0;
-            disk.is_spoiled = synced.is_err();
-            if synced.is_ok() {
-                disk.synced = position;
-                self.recovered();
-            }
-        }
+        let result = self.swap(&mut new, copy, let_go).and_then(|position| {
+            // The name is on the disk when its folder is, and the last steps when they are synced.
+            self.settle(&new, position, new.sync_last().and_then(|()| sync_folder(&self.path)))
+        });
+        self.disk().is_led = false;
         self.synced.notify_all();
-        swapped.and(synced)
+        result
+    }
+
+    /// The new file has the name; `synced` says whether the disk knows.
+    fn settle(&self, new: &NewFile, position: u64, synced: io::Result<()>) -> io::Result<()> {
+        let out = self.out();
+        let mut disk = self.disk();
+        let old = std::mem::replace(&mut disk.file, new.file());
+        disk.offset = new.end() as i64 - position as i64;
+        disk.marked = 0;
+        disk.is_spoiled = synced.is_err();
+        match &synced {
+            Ok(()) => {
+                disk.synced = position;
+                // Somebody may have failed to write to it already.
+                if out.waiting.is_empty() {
+                    self.recovered(&disk);
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+        drop((disk, out));
+        // Not under a lock: the system frees the whole old file here.
+        drop(old);
+        synced
     }
 
     /// The position up to which the new file has everything.
@@ -296,13 +322,10 @@ impl StateFile {
         new.write(&bytes)?;
         fs::rename(beside(&self.path, ".new"), &self.path)?;
         let_go(waiting);
-        let old = std::mem::replace(&mut out.file, new.file());
-        out.end = new.end;
+        out.file = new.file();
+        out.end = new.end();
         out.waiting.clear();
         self.written.store(position, Ordering::SeqCst);
-        drop(out);
-        // Not under the lock: the system frees the whole old file here.
-        drop(old);
         Ok(position)
     }
 
@@ -332,16 +355,18 @@ impl StateFile {
         }
     }
 
-    /// The old file goes on, as long as it can.
-    pub fn could_not_replace(&self, error: &io::Error) {
+    /// A new file did not come about. The old one goes on, as long as it can.
+    pub fn could_not_replace(&self, error: &io::Error, was_told: bool) {
         match self.is_spoiled() {
             true => self.fail(error),
+            false if was_told => {}
             false => self.notice(&format!("cannot be written anew: {error}; it goes on as it is")),
         }
     }
 
-    fn recovered(&self) {
-        if self.is_broken.swap(false, Ordering::SeqCst) {
+    /// Something has gone well. A write that does heals no file whose sync has failed.
+    fn recovered(&self, disk: &Disk) {
+        if !disk.is_spoiled && self.is_broken.swap(false, Ordering::SeqCst) {
             self.notice("can be written again");
         }
     }
@@ -354,3 +379,6 @@ impl StateFile {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,43 +14,46 @@ pub struct Tail {
     appended: u64,
     /// The same steps once more, while the file is written anew.
     copy: Option<Vec<u8>>,
-    /// Where the step under way begins.
-    begun: usize,
+    /// The step under way. It joins the others when it is whole: a panic in its middle must leave
+    /// no half frame, behind which the file would count as damaged.
+    step: Vec<u8>,
 }
 
 impl Tail {
     pub fn new() -> Tail {
-        Tail { bytes: Vec::new(), appended: START, copy: None, begun: 0 }
+        Tail { bytes: Vec::new(), appended: START, copy: None, step: Vec::new() }
     }
 
     pub fn begin(&mut self) {
-        self.begun = frame::begin(&mut self.bytes);
+        self.step.clear();
+        frame::begin(&mut self.step);
     }
 
     pub fn record(&mut self, change: &Change) {
-        record::encode(change, &mut self.bytes);
+        record::encode(change, &mut self.step);
     }
 
     /// Ends the step; the position behind it.
     pub fn end(&mut self) -> u64 {
-        frame::end(&mut self.bytes, self.begun);
-        self.count()
-    }
-
-    /// Adds the mark that the disk has the file up to this byte.
-    pub fn mark(&mut self, confirmed: u64) {
-        self.begun = self.bytes.len();
-        frame::mark(&mut self.bytes, confirmed);
-        self.count();
-    }
-
-    fn count(&mut self) -> u64 {
-        let frame = &self.bytes[self.begun..];
-        self.appended += frame.len() as u64;
+        frame::end(&mut self.step, 0);
         if let Some(copy) = &mut self.copy {
-            copy.extend(frame);
+            copy.extend(&self.step);
         }
+        self.append_step();
         self.appended
+    }
+
+    /// Adds the mark that the disk has the file up to this byte. That says nothing of the file that
+    /// is being written anew, so it is not copied.
+    pub fn mark(&mut self, confirmed: u64) {
+        self.step.clear();
+        frame::mark(&mut self.step, confirmed);
+        self.append_step();
+    }
+
+    fn append_step(&mut self) {
+        self.appended += self.step.len() as u64;
+        self.bytes.append(&mut self.step);
     }
 
     /// Moves the bytes behind those in `into`; the position behind them.
@@ -80,5 +83,40 @@ impl Tail {
     pub fn end_copy(&mut self, waiting: usize) {
         self.copy = None;
         self.bytes.drain(..waiting);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::key::Key;
+
+    #[test]
+    fn a_mark_is_not_copied_into_a_file_that_is_written_anew() {
+        let mut tail = Tail::new();
+        tail.begin_copy();
+        tail.mark(1_000_000);
+        let mut copied = Vec::new();
+        assert_eq!(
+            tail.take_copy(&mut copied),
+            (frame::MARK_SIZE, START + frame::MARK_SIZE as u64)
+        );
+        assert_eq!(copied, b"");
+        // It tells of the old file, and goes with it.
+        tail.end_copy(frame::MARK_SIZE);
+        assert_eq!(tail.take(&mut copied), START + frame::MARK_SIZE as u64);
+        assert_eq!(copied, b"");
+    }
+
+    #[test]
+    fn a_step_that_was_not_ended_leaves_nothing() {
+        let mut tail = Tail::new();
+        tail.begin();
+        tail.record(&Change::TakeFamily(Key::of("a")));
+        let mut written = Vec::new();
+        assert_eq!(tail.take(&mut written), START);
+        tail.begin();
+        assert_eq!(tail.end(), START);
+        assert_eq!((tail.take(&mut written), &*written), (START, &b""[..]));
     }
 }
