@@ -19,5 +19,8 @@ mod metadata;
 mod operations;
 mod running;
 mod signals;
+mod state;
+mod state_faults;
+mod state_model;
 mod throttle;
 mod token;

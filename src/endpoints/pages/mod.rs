@@ -48,15 +48,18 @@ impl Problem {
         Problem::of(error, Status::BadRequest, "Please choose Allow or Deny.", "username")
     }
 
-    /// This status and text, unless there were too many attempts.
+    /// This status and text, unless there were too many attempts or the server cannot do it now.
     fn of(error: OAuthError, status: Status, text: &str, field: &'static str) -> Problem {
         if error.code != ErrorCode::TemporarilyUnavailable {
             return Problem { text: text.into(), field, status, error };
         }
+        let why = match error.is_unavailable {
+            true => "This cannot be done just now",
+            false => "Too many failed attempts",
+        };
         let seconds = error.retry_after.unwrap_or(60);
-        let text =
-            format!("Too many failed attempts. Please wait {seconds} seconds, then try again.");
-        Problem { text, field: "password", status: Status::TooManyRequests, error }
+        let text = format!("{why}. Please wait {seconds} seconds, then try again.");
+        Problem { text, field: "password", status: reply::unavailable(&error), error }
     }
 }
 

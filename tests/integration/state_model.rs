@@ -1,0 +1,322 @@
+//! Random steps against a model of every answer, over reloads, stops and kills: nothing that was
+//! answered is lost, and nothing that ended comes back.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::state::*;
+use crate::support::*;
+
+/// A sequence that its seed repeats (xorshift, Marsaglia 2003).
+struct Dice(u64);
+
+impl Dice {
+    /// Told on failure; `OAUTH2D_SEED` repeats a run.
+    fn new() -> Dice {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let named = std::env::var("OAUTH2D_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = named.unwrap_or(since) | 1;
+        println!("OAUTH2D_SEED={seed}");
+        Dice(seed)
+    }
+
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % most
+    }
+}
+
+/// What came of one grant.
+#[derive(Default)]
+struct Family {
+    /// The access token and the refresh token that are good now.
+    access: Option<String>,
+    refresh: Option<String>,
+    /// The code, where there was one, and the refresh tokens that were used.
+    code: Option<String>,
+    used: Vec<String>,
+    user: &'static str,
+}
+
+/// What the server must say.
+struct Model {
+    server: Server,
+    dice: Dice,
+    families: Vec<Family>,
+    /// Tokens of no family.
+    live: Vec<String>,
+    dead: Vec<String>,
+    codes: Vec<String>,
+    /// Devices about which nobody has decided, and those that were allowed.
+    pending: Vec<(String, String)>,
+    allowed: Vec<String>,
+    has_bob: bool,
+    text: String,
+}
+
+impl Model {
+    fn new(server: Server) -> Model {
+        let text = std::fs::read_to_string(server.folder.path().join("oauth2d.conf")).unwrap();
+        Model {
+            server,
+            dice: Dice::new(),
+            families: Vec::new(),
+            live: Vec::new(),
+            dead: Vec::new(),
+            codes: Vec::new(),
+            pending: Vec::new(),
+            allowed: Vec::new(),
+            has_bob: true,
+            text,
+        }
+    }
+
+    fn step(&mut self) {
+        let kind = self.dice.below(21);
+        self.step_of(kind);
+    }
+
+    fn step_of(&mut self, kind: usize) {
+        match kind {
+            0..4 => self.issue(),
+            4..7 => self.rotate(),
+            7 => self.reuse(),
+            8 => self.revoke_access(),
+            9 => self.revoke_family(),
+            10 | 11 => self.codes.push(code(&self.server)),
+            12 | 13 => self.redeem(),
+            14 => self.redeem_again(),
+            15 => self.pending.push(device(&self.server)),
+            16 => self.decide(),
+            17 => self.poll(),
+            18 => self.toggle_bob(),
+            19 => self.restart(),
+            _ => self.restart_within_a_step(),
+        }
+        self.look_at_one();
+    }
+
+    fn issue(&mut self) {
+        if self.dice.below(3) == 0 {
+            let answer = self.server.token(APP, "grant_type=client_credentials");
+            return self.live.push(answer.member("access_token"));
+        }
+        let user = if self.has_bob && self.dice.below(2) == 0 { "bob" } else { "ann" };
+        let answer = self.server.token(APP, &ANN.replace("ann", user));
+        self.begin(&answer, None, user);
+    }
+
+    fn begin(&mut self, answer: &Answer, code: Option<String>, user: &'static str) {
+        let access = Some(answer.member("access_token"));
+        let refresh = Some(answer.member("refresh_token"));
+        self.families.push(Family { access, refresh, code, used: Vec::new(), user });
+    }
+
+    fn any(&mut self) -> Option<usize> {
+        (!self.families.is_empty()).then(|| self.dice.below(self.families.len()))
+    }
+
+    fn rotate(&mut self) {
+        let Some(at) = self.any() else { return };
+        let family = &mut self.families[at];
+        let token = family.refresh.take().unwrap();
+        let answer = refresh(&self.server, &token);
+        family.used.push(token);
+        self.dead.extend(family.access.replace(answer.member("access_token")));
+        family.refresh = Some(answer.member("refresh_token"));
+    }
+
+    /// A used refresh token ends its family.
+    fn reuse(&mut self) {
+        let Some(at) = self.any() else { return };
+        let used = self.families[at].used.last().cloned();
+        let Some(token) = used else { return };
+        let answer = refresh(&self.server, &token);
+        assert_eq!(answer.error(), (400, "invalid_grant".into()));
+        self.end(at);
+    }
+
+    fn end(&mut self, at: usize) {
+        let family = self.families.swap_remove(at);
+        self.dead.extend(family.access.into_iter().chain(family.refresh));
+    }
+
+    fn revoke_access(&mut self) {
+        if let Some(token) = self.live.pop() {
+            assert_eq!(revoke(&self.server, &token).status, 200);
+            self.dead.push(token);
+        }
+    }
+
+    fn revoke_family(&mut self) {
+        let Some(at) = self.any() else { return };
+        let token = self.families[at].refresh.clone().unwrap();
+        assert_eq!(revoke(&self.server, &token).status, 200);
+        self.end(at);
+    }
+
+    fn redeem(&mut self) {
+        let Some(code) = self.codes.pop() else { return };
+        let answer = redeem(&self.server, &code);
+        self.begin(&answer, Some(code), "ann");
+    }
+
+    fn redeem_again(&mut self) {
+        let Some(at) = self.families.iter().position(|family| family.code.is_some()) else {
+            return;
+        };
+        let code = self.families[at].code.clone().unwrap();
+        assert_eq!(redeem(&self.server, &code).error(), (400, "invalid_grant".into()));
+        self.end(at);
+    }
+
+    fn decide(&mut self) {
+        let Some((device_code, user_code)) = self.pending.pop() else { return };
+        match self.dice.below(3) {
+            0 => {
+                assert_eq!(decide(&self.server, &user_code, "deny").status, 200);
+                let answer = poll(&self.server, &device_code);
+                assert_eq!(answer.error(), (400, "access_denied".into()));
+            }
+            _ => {
+                assert_eq!(decide(&self.server, &user_code, "allow").status, 200);
+                self.allowed.push(device_code);
+            }
+        }
+    }
+
+    fn poll(&mut self) {
+        let Some(device_code) = self.allowed.pop() else { return };
+        let answer = poll(&self.server, &device_code);
+        self.begin(&answer, None, "ann");
+        let again = poll(&self.server, &device_code);
+        assert_eq!(again.error(), (400, "invalid_grant".into()));
+    }
+
+    /// Who leaves the configuration takes everything along, and brings nothing back.
+    fn toggle_bob(&mut self) {
+        self.has_bob = !self.has_bob;
+        let without = self.text.replace("[user bob]", "[user someone]");
+        reload(&self.server, if self.has_bob { &self.text } else { &without });
+        for at in (0..self.families.len()).rev() {
+            if self.families[at].user == "bob" {
+                self.end(at);
+            }
+        }
+    }
+
+    fn restart(&mut self) {
+        let signal = if self.dice.below(3) == 0 { "TERM" } else { "KILL" };
+        self.end_by(signal);
+        self.look_at_all();
+    }
+
+    fn end_by(&mut self, signal: &str) {
+        let folder = std::mem::replace(&mut self.server.folder, Folder::new());
+        self.server.signal(signal);
+        self.server.end();
+        self.server = started_in(folder);
+    }
+
+    /// A kill while a rotation may be anywhere: then nobody knows what it came to, but that what
+    /// had ended before stays so.
+    fn restart_within_a_step(&mut self) {
+        let Some(at) = self.any() else { return };
+        let family = self.families.swap_remove(at);
+        let form = format!("grant_type=refresh_token&refresh_token={}", family.refresh.unwrap());
+        let mut connection = self.server.connect();
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        connection.send(message("POST", "/oauth/token", &[APP, kind], &form));
+        self.end_by("KILL");
+        self.look_at_all();
+    }
+
+    fn look_at_one(&mut self) {
+        if let Some(at) = self.any() {
+            self.assert_is_live(&self.families[at]);
+        }
+        if !self.dead.is_empty() {
+            let token = &self.dead[self.dice.below(self.dead.len())];
+            assert!(!self.server.is_live(token), "{token} has ended");
+        }
+    }
+
+    fn look_at_all(&self) {
+        self.families.iter().for_each(|family| self.assert_is_live(family));
+        for token in &self.live {
+            assert!(self.server.is_live(token), "{token} is lost");
+        }
+        // The last hundred: those before were looked at before.
+        for token in self.dead.iter().rev().take(100) {
+            assert!(!self.server.is_live(token), "{token} has ended");
+        }
+    }
+
+    fn assert_is_live(&self, family: &Family) {
+        let access = family.access.as_ref().unwrap();
+        assert!(self.server.is_live(access), "{access} is lost");
+        let token = family.refresh.as_ref().unwrap();
+        let answer = self.server.post("/oauth/introspect", &[APP], &format!("token={token}"));
+        assert_eq!(answer.json()["active"], true, "{token} is lost");
+    }
+}
+
+/// How many steps were made.
+fn run_for(time: Duration, most: usize) -> usize {
+    let mut model = Model::new(with_state(""));
+    let began = Instant::now();
+    let mut steps = 0;
+    while steps < most && began.elapsed() < time {
+        model.step();
+        steps += 1;
+    }
+    model.restart();
+    steps
+}
+
+#[test]
+fn whatever_is_done_nothing_is_lost_and_nothing_comes_back() {
+    run_for(Duration::from_secs(10), 250);
+}
+
+/// With so many short tokens beside that the file is written anew again and again.
+#[test]
+#[ignore = "make soak"]
+fn soak_random_steps_while_the_file_is_written_anew() {
+    let mut model = Model::new(with_state(""));
+    let is_over = &std::sync::atomic::AtomicBool::new(false);
+    let began = Instant::now();
+    let (mut steps, mut files) = (0, std::collections::HashSet::new());
+    while began.elapsed() < Duration::from_secs(60) {
+        is_over.store(false, std::sync::atomic::Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            let address = model.server.addresses[0];
+            let flood = scope.spawn(move || flood(address, is_over));
+            let until = Instant::now() + Duration::from_secs(8);
+            while Instant::now() < until {
+                let kind = model.dice.below(18);
+                model.step_of(kind);
+                steps += 1;
+                let data = std::fs::metadata(model.server.folder.path().join("state")).unwrap();
+                files.insert(std::os::unix::fs::MetadataExt::ino(&data));
+            }
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            flood.join().unwrap();
+        });
+        model.restart();
+    }
+    println!("{steps} steps, {} files seen", files.len());
+    assert!(files.len() > 2);
+}
+
+/// Tokens that live a second, by the thousand.
+fn flood(address: std::net::SocketAddr, is_over: &std::sync::atomic::AtomicBool) {
+    let kind = "Content-Type: application/x-www-form-urlencoded";
+    let request = message("POST", "/oauth/token", &[BRIEF, kind], ANN);
+    let mut connection = Connection::to(address);
+    while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+        connection.send(request.repeat(50));
+        (0..50).for_each(|_| assert_eq!(connection.answer().status, 200));
+    }
+}
