@@ -5,7 +5,7 @@ STATIC := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/oauth2d
 # Where the sources of dependencies lie, which the executable must not tell.
 CARGO_HOME ?= $(HOME)/.cargo
 
-.PHONY: run test soak dist bench lint deny browser proxies fuzz clean
+.PHONY: run test soak dist bench lint deny browser proxies power fuzz clean
 
 run:
 	cargo run --quiet --release
@@ -44,7 +44,7 @@ browser:
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:
-	for target in http config; do \
+	for target in http config state; do \
 	  mkdir -p target/fuzz-corpus/$$target && \
 	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target target/fuzz-corpus/$$target \
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
@@ -54,6 +54,12 @@ fuzz:
 proxies:
 	cargo build --quiet
 	tests/proxies/run.py target/debug/oauth2d
+
+# Power cuts under a server at work; needs root, a loop device with ext4, Python and strace, and says
+# what it had to leave out.
+power:
+	cargo build --quiet
+	tests/power/run.py $(or $(CARGO_TARGET_DIR),target)/debug/oauth2d
 
 # Formatting, lints and docs, and that the fuzzers still compile: without libFuzzer's own library,
 # which only running them needs.
