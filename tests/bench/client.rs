@@ -112,7 +112,7 @@ impl Load<'_> {
     }
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
@@ -120,7 +120,11 @@ fn connect(address: SocketAddr) -> TcpStream {
 
 /// One request; the whole answer.
 pub fn ask(address: SocketAddr, request: &str) -> String {
-    let mut stream = connect(address);
+    ask_on(&mut connect(address), request)
+}
+
+/// The same on a connection that stays open.
+pub fn ask_on(stream: &mut TcpStream, request: &str) -> String {
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = vec![0; 65536];
     let mut filled = 0;

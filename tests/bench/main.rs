@@ -9,6 +9,7 @@
 mod client;
 mod floor;
 mod server;
+mod state;
 
 use std::time::{Duration, Instant};
 
@@ -37,13 +38,14 @@ fn main() {
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
     println!("| figure | ours | floor | ratio (spread) | target |");
     println!("| --- | --- | --- | --- | --- |");
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("throughput", throughput),
         ("log", log_on_and_off),
         ("growth", growth),
         ("expiry", expiry),
         ("memory", idle_memory),
         ("start", start),
+        ("state", state::state),
     ];
     for (name, part) in parts {
         if only.is_none_or(|only| only == name) {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +19,12 @@ pub struct Running {
 
 impl Running {
     pub fn program(config: &str) -> Running {
-        let file = std::env::temp_dir().join(format!("oauth2d-bench-{}.conf", std::process::id()));
+        Running::program_in(&std::env::temp_dir(), config)
+    }
+
+    /// With its configuration in this folder.
+    pub fn program_in(folder: &Path, config: &str) -> Running {
+        let file = folder.join(format!("oauth2d-bench-{}.conf", std::process::id()));
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new(program());
         command.args(["--listen", "127.0.0.1:0", "--config"]).arg(&file);
