@@ -63,6 +63,30 @@ fn a_preflight_is_answered_with_what_was_asked() {
 }
 
 #[test]
+fn a_preflight_below_well_known_is_answered_also_where_nothing_is() {
+    let asked = ["Origin: https://any.example", "Access-Control-Request-Method: GET"];
+    for server in [server(), Server::demo()] {
+        for path in [
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/oauth-protected-resource/mcp",
+            "/.well-known/openid-configuration",
+            "/.well-known/",
+        ] {
+            assert_eq!(
+                server.request("OPTIONS", path, &asked, "").whole(),
+                "204\nAccess-Control-Allow-Methods: GET, HEAD\nAccess-Control-Max-Age: 600\n\
+                 Access-Control-Allow-Origin: *\n\
+                 Access-Control-Expose-Headers: WWW-Authenticate, Retry-After\n\n",
+                "{path}"
+            );
+        }
+        // Without its two fields it is an OPTIONS request like others.
+        assert_eq!(server.request("OPTIONS", "/.well-known/x", &asked[..1], "").status, 404);
+        assert_eq!(server.request("OPTIONS", "/elsewhere", &asked, "").status, 404);
+    }
+}
+
+#[test]
 fn metadata_is_for_everyone_and_pages_for_nobody() {
     let server = server();
     for path in [
