@@ -1,8 +1,32 @@
 //! `/oauth/authorize` (RFC 6749, section 3.1): one page to sign in and to consent.
 //!
+//!     browser                             oauth2d                      application
+//!       | GET /oauth/authorize?…             |                              |
+//!       |----------------------------------->|                              |
+//!       |        200, the page               |                              |
+//!       |<-----------------------------------|                              |
+//!       | POST /oauth/authorize              |                              |
+//!       |----------------------------------->|                              |
+//!       |        303 See Other               |                              |
+//!       |<-----------------------------------|                              |
+//!       | GET /cb?code=…                                                    |
+//!       |------------------------------------------------------------------>|
+//!
+//!     GET /oauth/authorize?response_type=code&client_id=app&state=af0ifjsldkj
+//!         &redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb&scope=read
+//!         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256
+//!
+//!     POST /oauth/authorize            the same parameters, and
+//!     username=ann&password=password&decision=allow
+//!
+//!     HTTP/1.1 303 See Other
+//!     Location: https://app.example.com/cb?code=5e0c…e1&state=af0ifjsldkj
+//!         &iss=https%3A%2F%2Fauth.example.com
+//!
 //! No cookie and no session: the page carries the request along, and everything is checked again
 //! when it is sent in, with the password. So there is nothing that a forged request could ride on.
 
+use super::cross_site::is_cross_site;
 use super::pages::{self, Problem};
 use super::{Call, reply};
 use crate::encode::form::Form;
@@ -16,12 +40,8 @@ const ADDED: [&str; 3] = ["username", "password", "decision"];
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let is_post = call.request.head.method == "POST";
-    let known = [&authorize::PARAMETERS[..], &ADDED[..]].concat();
-    let form = match is_post {
-        true => call.form(&known),
-        false => call.query(&authorize::PARAMETERS),
-    };
-    let form = match form {
+    let is_cross_site = is_post && is_cross_site(call);
+    let form = match read(call, is_post, is_cross_site) {
         Ok(form) => form,
         Err(error) => return pages::dead_end(error, outcome),
     };
@@ -31,10 +51,25 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
         Err(Rejection::Redirect(target, error)) => return send_back(call, &target, error, outcome),
     };
     outcome.client = Some(request.client);
-    match is_post {
+    match is_post && !is_cross_site {
         true => decide(call, &form, &request, outcome),
-        false => pages::authorize(&request, &form, None, outcome),
+        false => {
+            let problem = is_cross_site.then(Problem::cross_site);
+            pages::authorize(&request, &form, problem, outcome)
+        }
     }
+}
+
+/// The parameters of the request and, where the page is sent in, what the page has added. What
+/// another site adds is not even read.
+fn read<'a>(call: &Call<'a>, is_post: bool, is_cross_site: bool) -> Result<Form<'a>, OAuthError> {
+    let form = match (is_post, is_cross_site) {
+        (true, false) => call.form(&[&authorize::PARAMETERS[..], &ADDED[..]].concat()),
+        (true, true) => call.form(&authorize::PARAMETERS),
+        (false, _) => call.query(&authorize::PARAMETERS),
+    }?;
+    pages::must_be_short(&form)?;
+    Ok(form)
 }
 
 fn decide<'a>(
@@ -47,8 +82,7 @@ fn decide<'a>(
         Some("deny") => send_back(call, &request.target, authorize::DENIED.error(), outcome),
         Some("allow") => allow(call, form, request, outcome),
         _ => {
-            let error = OAuthError::missing("decision", "RFC 6749, section 4.1.1");
-            let problem = Problem::no_decision(error);
+            let problem = Problem::no_decision("RFC 6749, section 4.1.1");
             pages::authorize(request, form, Some(problem), outcome)
         }
     }

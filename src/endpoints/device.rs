@@ -1,7 +1,31 @@
 //! `/oauth/device` (RFC 8628, section 3.3): where a person enters the code that a device shows.
+//!
+//!     device                   oauth2d                     browser, somewhere else
+//!       | shows WDJB-MJHT         |                                   |
+//!       | and polls               |     POST /oauth/device            |
+//!       |------------------------>|<----------------------------------|
+//!       | authorization_pending   |     200, who asks, and for what   |
+//!       |<------------------------|---------------------------------->|
+//!       |------------------------>|     POST /oauth/device            |
+//!       |                         |<----------------------------------|
+//!       | its token               |     200, "Device connected"       |
+//!       |<------------------------|---------------------------------->|
+//!
+//!     GET /oauth/device                            the first step: the code, alone
+//!     GET /oauth/device?user_code=WDJB-MJHT        as a link brings it: the second step
+//!
+//!     POST /oauth/device
+//!     user_code=wdjb-mjht                          the second step: who asks, and for what
+//!
+//!     POST /oauth/device
+//!     user_code=WDJB-MJHT&username=ann&password=password&decision=allow
+//!
+//! Two steps, since nobody can allow what they have not seen: the code may have come from somebody
+//! who wants to be let in (RFC 8628, section 5.4).
 
 use super::Call;
 use super::authorize::entered;
+use super::cross_site::is_cross_site;
 use super::pages::{self, Problem};
 use crate::encode::form::Form;
 use crate::http::Response;
@@ -12,54 +36,60 @@ const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let is_post = call.request.head.method == "POST";
+    match read(call, is_post) {
+        Err(error) => pages::dead_end(error, outcome),
+        // A link that another site has brought waits for the person to press the button: an image
+        // with its address would bring it just the same, once for every attempt there is.
+        Ok(form) if is_cross_site(call) => {
+            let problem = is_post.then(Problem::cross_site);
+            pages::enter_code(form.get("user_code"), problem, outcome)
+        }
+        Ok(form) => match form.get("user_code") {
+            None if !is_post => pages::enter_code(None, None, outcome),
+            typed => look_up(call, &form, typed.unwrap_or(""), outcome),
+        },
+    }
+}
+
+/// What the page adds to its address; of that, only a code is looked at.
+fn read<'a>(call: &Call<'a>, is_post: bool) -> Result<Form<'a>, OAuthError> {
     let form = match is_post {
         true => call.form(&PARAMETERS),
         false => call.query(&PARAMETERS[..1]),
-    };
-    match form {
-        Err(error) => pages::dead_end(error, outcome),
-        Ok(form) => match form.repeated() {
-            Some(name) => pages::dead_end(OAuthError::repeated(name), outcome),
-            None if is_post => decide(call, &form, outcome),
-            None => show(call, &form, outcome),
-        },
+    }?;
+    pages::must_be_short(&form)?;
+    match form.repeated() {
+        Some(name) => Err(OAuthError::repeated(name, "RFC 8628, section 3.3")),
+        None => Ok(form),
     }
 }
 
-/// The page, with the code filled in where the URI brought the right one. It still asks: the URI
-/// may have come from somebody else (RFC 8628, section 5.4).
-fn show<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Response {
-    let Some(typed) = form.get("user_code") else {
-        return pages::device(None, form, None, outcome);
-    };
+/// The second step where a device shows this code, and else the first again.
+fn look_up<'a>(call: &Call<'a>, form: &Form, typed: &str, outcome: &mut Outcome<'a>) -> Response {
     match device::find(&call.known, typed, call.origin, outcome) {
-        Ok(found) => pages::device(Some(&found), form, None, outcome),
-        // Who follows a link has not typed the code: the page is as it should be.
-        Err(error) => pages::device(None, form, Some(Problem::stale_link(error)), outcome),
+        Ok(found) => decide(call, form, &found, outcome),
+        Err(error) => {
+            let problem = match call.request.head.method {
+                "POST" => Problem::wrong_code(error),
+                _ => Problem::stale_link(error),
+            };
+            pages::enter_code(Some(typed), Some(problem), outcome)
+        }
     }
 }
 
-fn decide<'a>(call: &Call<'a>, form: &Form, outcome: &mut Outcome<'a>) -> Response {
-    let typed = form.get("user_code").unwrap_or("");
-    let decision = form.get("decision").filter(|word| matches!(*word, "allow" | "deny"));
-    let found = device::find(&call.known, typed, call.origin, outcome);
-    match (decision, found) {
-        (None, found) => {
-            let error = OAuthError::missing("decision", "RFC 8628, section 3.3");
-            let problem = Some(Problem::no_decision(error));
-            pages::device(found.as_ref().ok(), form, problem, outcome)
-        }
-        (Some(_), Err(error)) => {
-            pages::device(None, form, Some(Problem::wrong_code(error)), outcome)
-        }
-        (Some("deny"), Ok(found)) => match device::deny(&call.known, &found) {
-            Ok(()) => pages::device_denied(&found),
-            Err(error) => {
-                let problem = Problem::wrong_password(error);
-                pages::device(Some(&found), form, Some(problem), outcome)
-            }
+fn decide<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome<'a>) -> Response {
+    match form.get("decision") {
+        None => pages::device(found, form, None, outcome),
+        Some("allow") => allow(call, form, found, outcome),
+        Some("deny") => match device::deny(&call.known, found) {
+            Ok(()) => pages::device_denied(found),
+            Err(error) => pages::device(found, form, Some(Problem::wrong_password(error)), outcome),
         },
-        (Some(_), Ok(found)) => allow(call, form, &found, outcome),
+        Some(_) => {
+            let problem = Problem::no_decision("RFC 8628, section 3.3");
+            pages::device(found, form, Some(problem), outcome)
+        }
     }
 }
 
@@ -69,7 +99,7 @@ fn allow<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome<
         Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(found),
         Err(error) => {
             let problem = Problem::wrong_password(error);
-            pages::device(Some(found), form, Some(problem), outcome)
+            pages::device(found, form, Some(problem), outcome)
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 }
 
 fn start<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(Token, UserCode), OAuthError> {
-    let form = call.strict_form(&PARAMETERS)?;
+    let form = call.strict_form(&PARAMETERS, "RFC 8628, section 3.1")?;
     let client = call.client(&form, outcome)?;
     device::start(&call.known, client, form.get("scope"), call.origin)
 }

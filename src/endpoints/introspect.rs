@@ -19,7 +19,7 @@ fn asked<'a>(
     call: &Call<'a>,
     outcome: &mut Outcome<'a>,
 ) -> Result<Option<TokenInfo<'a>>, OAuthError> {
-    let form = call.strict_form(&PARAMETERS)?;
+    let form = call.strict_form(&PARAMETERS, "RFC 6749, section 3.2")?;
     let client = call.client(&form, outcome)?;
     client_auth::require_secret(client)?;
     let token =

@@ -6,6 +6,7 @@
 mod authenticate;
 mod authorize;
 mod cors;
+mod cross_site;
 mod current;
 mod device;
 mod device_authorization;
@@ -269,10 +270,15 @@ impl<'a> Call<'a> {
     }
 
     /// The form in the body for programs, whose mistakes are errors: nothing may be there twice.
-    fn strict_form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+    /// `source` says where that stands.
+    fn strict_form(
+        &self,
+        known: &[&'static str],
+        source: &'static str,
+    ) -> Result<Form<'a>, OAuthError> {
         let form = self.form(known)?;
         match form.repeated() {
-            Some(name) => Err(OAuthError::repeated(name)),
+            Some(name) => Err(OAuthError::repeated(name, source)),
             None => Ok(form),
         }
     }

@@ -156,11 +156,13 @@ pub fn metrics(text: String) -> Response {
     Response::with_fields(Status::Ok, FIELDS).body(text)
 }
 
+/// `X-Frame-Options` is for browsers that do not know `frame-ancestors` (RFC 9700, section 4.16).
 const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
     X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
     Content-Type: text/html; charset=utf-8\r\n";
 
-/// A page for a person, with what keeps it from being framed, cached or extended by others.
+/// A page for a person, with what keeps it from being framed, cached or extended by others: nobody
+/// can lay it under a button of their own (RFC 9700, section 4.16).
 pub fn page(status: Status, html: impl Into<Cow<'static, str>>, style_policy: &str) -> Response {
     let policy = format!(
         "default-src 'none'; style-src {style_policy}; base-uri 'none'; frame-ancestors 'none'"

@@ -15,7 +15,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 }
 
 fn asked<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), OAuthError> {
-    let form = call.strict_form(&PARAMETERS)?;
+    let form = call.strict_form(&PARAMETERS, "RFC 6749, section 3.2")?;
     let client = call.client(&form, outcome)?;
     let token =
         form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7009, section 2.1"))?;

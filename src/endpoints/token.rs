@@ -14,7 +14,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 }
 
 fn grant<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<TokenResponse, OAuthError> {
-    let form = call.strict_form(&grants::PARAMETERS)?;
+    let form = call.strict_form(&grants::PARAMETERS, "RFC 6749, section 3.2")?;
     let client = call.client(&form, outcome)?;
     let request = TokenRequest { known: call.known, client, form: &form, origin: call.origin };
     grants::grant(&request, outcome)

@@ -96,7 +96,7 @@ fn who_and_where<'k: 'r, 'r>(
     const SOURCE: &str = "RFC 6749, section 4.1.2.1";
     let refusal = |text: &'static str| OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE);
     if let Some(name @ ("client_id" | "redirect_uri")) = form.repeated() {
-        return Err(OAuthError::repeated(name));
+        return Err(OAuthError::repeated(name, "RFC 6749, section 3.1"));
     }
     let id = form.get("client_id").ok_or_else(|| OAuthError::missing("client_id", SOURCE))?;
     let client = registry.client(id).ok_or_else(|| refusal("the client is unknown"))?;
@@ -112,9 +112,10 @@ fn who_and_where<'k: 'r, 'r>(
 }
 
 fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a str>), OAuthError> {
-    const SOURCE: &str = "RFC 6749, section 4.1.1";
+    const SOURCE: &str = "RFC 6749, section 3.1.1";
+    const MODES: &str = "OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1";
     if let Some(name) = form.repeated() {
-        return Err(OAuthError::repeated(name));
+        return Err(OAuthError::repeated(name, "RFC 6749, section 3.1"));
     }
     match form.get("response_type") {
         Some("code") => {}
@@ -126,7 +127,7 @@ fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a 
     }
     if form.get("response_mode").is_some_and(|mode| mode != "query") {
         let text = "the only response_mode is query";
-        return Err(OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE));
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, text, MODES));
     }
     MAY_USE.must(client.may(GrantType::AuthorizationCode))?;
     let challenge = challenge(client, form)?;

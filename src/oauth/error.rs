@@ -139,11 +139,11 @@ impl OAuthError {
     }
 
     /// A known parameter is there more than once.
-    pub fn repeated(parameter: &'static str) -> OAuthError {
+    pub fn repeated(parameter: &'static str, source: &'static str) -> OAuthError {
         OAuthError::new(
             ErrorCode::InvalidRequest,
             format!("the parameter {parameter} is there more than once"),
-            "RFC 6749, section 3.2",
+            source,
         )
     }
 

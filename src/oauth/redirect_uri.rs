@@ -96,9 +96,13 @@ pub fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
     joined.replacen("?&", "?", 1)
 }
 
-/// Where a person will be sent, in few words: the host, or the scheme of an app.
+/// Where a person will be sent, in few words: the host, or the scheme of an app. The port that a
+/// program has taken for the moment tells a person nothing (RFC 8252, section 7.3).
 pub fn destination(uri: &str) -> &str {
     match uri.split_once("://") {
+        Some(("http" | "https", rest)) if loopback_host(authority(rest)).is_some() => {
+            "a program on this computer"
+        }
         Some(("http" | "https", rest)) => authority(rest),
         _ => uri.split_once(':').map_or(uri, |(scheme, _)| scheme),
     }
@@ -192,5 +196,9 @@ mod tests {
     fn destinations_in_few_words() {
         assert_eq!(destination("https://app.example.com:8443/cb?x"), "app.example.com:8443");
         assert_eq!(destination("com.example.app:/cb"), "com.example.app");
+        for uri in ["http://127.0.0.1:4711/cb", "http://[::1]/", "https://localhost:1/cb"] {
+            assert_eq!(destination(uri), "a program on this computer", "{uri}");
+        }
+        assert_eq!(destination("http://localhost.example.com/cb"), "localhost.example.com");
     }
 }

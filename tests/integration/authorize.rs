@@ -10,9 +10,9 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str =
     "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
 const CB: &str = "redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb";
-const ANN: &str = "username=ann&password=password&decision=allow";
+pub const ANN: &str = "username=ann&password=password&decision=allow";
 
-fn post(server: &Server, request: &str, more: &str) -> Answer {
+pub fn post(server: &Server, request: &str, more: &str) -> Answer {
     server.post(
         "/oauth/authorize",
         &["Origin: null"],
@@ -31,7 +31,7 @@ fn redeem(server: &Server, code: &str, more: &str) -> Answer {
     server.token(APP, &format!("grant_type=authorization_code&code={code}{more}"))
 }
 
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     text.bytes().map(|b| format!("%{b:02X}")).collect()
 }
 
@@ -73,36 +73,6 @@ fn the_page_asks_and_carries_the_request_along() {
         server.request("HEAD", &target, &[], "").field("Content-Length"),
         page.field("Content-Length")
     );
-}
-
-#[test]
-fn every_page_keeps_others_out() {
-    let server = Server::clients();
-    for (target, status) in [
-        ("/oauth/authorize?response_type=code&client_id=app", 200),
-        ("/oauth/authorize", 400),
-        ("/oauth/device", 200),
-    ] {
-        let page = server.get(target, &[]);
-        assert_eq!(page.status, status);
-        let policy = page.field("Content-Security-Policy").unwrap();
-        assert!(
-            policy.starts_with("default-src 'none'; style-src 'sha256-")
-                && policy.ends_with("='; base-uri 'none'; frame-ancestors 'none'"),
-            "{policy}"
-        );
-        assert!(!policy.contains("form-action"));
-        for (name, value) in [
-            ("X-Frame-Options", "DENY"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cache-Control", "no-store"),
-            ("Content-Type", "text/html; charset=utf-8"),
-        ] {
-            assert_eq!(page.field(name), Some(value));
-        }
-        assert_eq!(page.field("Set-Cookie"), None);
-    }
 }
 
 #[test]
@@ -274,6 +244,69 @@ fn a_person_can_deny_and_can_be_wrong() {
     }
     let nothing = post(&server, "client_id=app&scope=write", &ANN.replace("ann", "bob"));
     assert_eq!(nothing.location_parameter("error").as_deref(), Some("invalid_scope"));
+}
+
+#[test]
+fn a_page_that_another_site_sends_in_is_the_first_page_again() {
+    let server = Server::clients();
+    let form = |more: &str| format!("response_type=code&client_id=app&state=s{more}");
+    for fields in [
+        &["Sec-Fetch-Site: cross-site"][..],
+        &["Sec-Fetch-Site: cross-site", "Origin: null"],
+        &["Origin: https://evil.example.com"],
+    ] {
+        for more in ["", "&decision=deny", &format!("&{ANN}")] {
+            let page = server.post("/oauth/authorize", fields, &form(more));
+            assert_eq!((page.status, page.field("Location")), (403, None), "{more}");
+            for part in [
+                "Another website has sent this",
+                "name=\"state\" value=\"s\"",
+                "name=\"username\" value=\"\"",
+            ] {
+                assert!(page.body.contains(part), "{part} {page:?}");
+            }
+        }
+        // As many wrong passwords as anybody likes: they are not tried, so they do not count.
+        for _ in 0..21 {
+            let wrong = form("&username=ann&password=wrong&decision=allow");
+            assert_eq!(server.post("/oauth/authorize", fields, &wrong).status, 403);
+        }
+    }
+    // Who comes from another site by a link is where this begins.
+    let target = format!("/oauth/authorize?{}", form(""));
+    let link = ["Sec-Fetch-Site: cross-site", "Origin: https://app.example.com"];
+    assert_eq!(server.get(&target, &link).status, 200);
+    let own = format!("Origin: {}", server.issuer());
+    for fields in [&[own.as_str()], &["Origin: http://localhost"], &["Sec-Fetch-Site: same-origin"]]
+    {
+        let allowed = server.post("/oauth/authorize", fields, &form(&format!("&{ANN}")));
+        assert_eq!(allowed.status, 303, "{fields:?}");
+    }
+}
+
+#[test]
+fn the_log_names_the_rule_that_was_broken() {
+    let server = Server::clients();
+    server.get("/oauth/authorize?client_id=app&client_id=app", &[]);
+    server.get("/oauth/authorize?client_id=app&state=s&state=s", &[]);
+    server.get("/oauth/authorize?client_id=app", &[]);
+    server.get("/oauth/authorize?client_id=app&response_type=code&response_mode=fragment", &[]);
+    server.post("/oauth/device_authorization", &[APP], "scope=read&scope=read");
+    server.post("/oauth/device", &[], "user_code=x&user_code=x");
+    server.post("/oauth/device", &["Sec-Fetch-Site: cross-site"], "user_code=x");
+    server.bearer("0000000000000000000000000000000000000000");
+    for reason in [
+        "client_id is there more than once (RFC 6749, section 3.1)",
+        "state is there more than once (RFC 6749, section 3.1)",
+        "response_type is missing (RFC 6749, section 3.1.1)",
+        "(OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1)",
+        "scope is there more than once (RFC 8628, section 3.1)",
+        "user_code is there more than once (RFC 8628, section 3.3)",
+        "the form was sent from another site (RFC 6749, section 10.12)",
+        "(RFC 6750, section 3.1)",
+    ] {
+        server.log_line(|line| line.contains(reason));
+    }
 }
 
 #[test]

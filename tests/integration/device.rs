@@ -42,7 +42,8 @@ fn a_device_is_allowed_by_a_person() {
 
     let page = server.get(&format!("/oauth/device?user_code={shown}"), &[]);
     for part in [
-        format!("value=\"{shown}\""),
+        format!("<input type=\"hidden\" name=\"user_code\" value=\"{shown}\">"),
+        format!("your device shows the code <strong>{shown}</strong>"),
         "<strong>app</strong>".into(),
         "<li>write</li>".into(),
         "name=\"decision\"".into(),
@@ -79,12 +80,150 @@ fn what_a_person_gets_wrong_is_shown_again() {
     assert!(
         wrong.body.contains("value=\"ann\"") && wrong.body.contains(&format!("value=\"{code}\""))
     );
-    assert_eq!(decide(&server, "nonsense", ANN).status, 403);
-    assert_eq!(decide(&server, &code, "username=ann&password=password").status, 400);
-    let unknown = server.get("/oauth/device?user_code=BBBB-BBBB", &[]);
-    assert_eq!(unknown.status, 200);
-    assert!(unknown.body.contains("name=\"user_code\" value=\"\""));
+    assert!(!wrong.body.contains("wrong\""));
     assert_eq!(decide(&server, &code, ANN).status, 200);
+}
+
+/// The first step with this in its field, and nothing else to enter or to decide.
+#[track_caller]
+fn assert_first_step(page: &Answer, status: u16, code: &str) {
+    assert_eq!(page.status, status, "{page:?}");
+    assert!(page.body.contains(&format!("name=\"user_code\" value=\"{code}\"")), "{page:?}");
+    for other in ["<strong>", "username", "password", "decision"] {
+        assert!(!page.body.split("</style>").nth(1).unwrap().contains(other), "{other}: {page:?}");
+    }
+}
+
+/// The second step with this code, for `app` and its scope `read`.
+#[track_caller]
+fn assert_second_step(page: &Answer, status: u16, code: &str) {
+    assert_eq!(page.status, status, "{page:?}");
+    for part in [
+        &format!("<input type=\"hidden\" name=\"user_code\" value=\"{code}\">"),
+        "Allow <strong>app</strong> access?",
+        "<li>read</li>",
+        "name=\"username\"",
+        "name=\"password\"",
+        "<button name=\"decision\" value=\"allow\">",
+        "<button name=\"decision\" value=\"deny\"",
+    ] {
+        assert!(page.body.contains(part), "{part}: {page:?}");
+    }
+}
+
+#[test]
+fn the_code_comes_first_and_alone_then_who_asks() {
+    let server = Server::clients();
+    let code = start(&server, "").member("user_code");
+    assert_first_step(&server.get("/oauth/device", &[]), 200, "");
+    assert_first_step(&server.get("/oauth/device?user_code=", &[]), 200, "");
+    assert_second_step(&server.get(&format!("/oauth/device?user_code={code}"), &[]), 200, &code);
+    let typed = code.to_lowercase().replace('-', "+");
+    assert_second_step(&decide(&server, &typed, ""), 200, &code);
+    assert_second_step(&decide(&server, &typed, "decision="), 200, &code);
+    assert_second_step(&decide(&server, &typed, "decision=maybe"), 400, &code);
+    let with_password = "username=ann&password=password";
+    assert_second_step(&decide(&server, &code, with_password), 200, &code);
+    assert_second_step(&decide(&server, &code, &ANN.replace("=password", "=no")), 403, &code);
+    assert_eq!(decide(&server, &code, ANN).status, 200);
+}
+
+#[test]
+fn a_wrong_code_shows_the_first_step_with_its_field_empty() {
+    let server = Server::clients();
+    let page = server.get("/oauth/device?user_code=BBBB-BBBB", &[]);
+    assert_first_step(&page, 200, "");
+    assert!(page.body.contains("This code is unknown or has expired."));
+    for (code, decision) in
+        [("BBBB-BBBB", ANN), ("nonsense", "decision=deny"), ("x", "decision=maybe"), ("x", "")]
+    {
+        assert_first_step(&decide(&server, code, decision), 403, "");
+    }
+    assert_eq!(server.get("/oauth/device?user_code=x&user_code=y", &[]).status, 400);
+}
+
+#[test]
+fn a_post_without_a_code_is_an_attempt_and_a_look_at_the_page_is_none() {
+    let server = Server::with("device_interval = 0");
+    let started = start(&server, "");
+    for _ in 0..30 {
+        assert_first_step(&server.get("/oauth/device", &[]), 200, "");
+        assert_eq!(poll(&server, &started).error(), (400, "authorization_pending".into()));
+        assert_eq!(server.token(OTHER, &poll_form(&started)).error().1, "invalid_grant");
+    }
+    for _ in 0..5 {
+        assert_first_step(&server.post("/oauth/device", &[], "decision=allow"), 403, "");
+    }
+    let refused = (0..20).map(|_| server.post("/oauth/device", &[], "")).find(|a| a.status != 403);
+    let refused = refused.expect("attempts are counted");
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.field("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds));
+    assert!(refused.body.contains(&format!("Please wait {seconds} seconds")));
+    // Nor is the right one looked at then; what was typed stays, for it may be right.
+    let code = started.member("user_code");
+    assert_first_step(&decide(&server, &code, ANN), 429, &code);
+    assert_eq!(server.get(&format!("/oauth/device?user_code={code}"), &[]).status, 429);
+}
+
+#[test]
+fn too_many_wrong_passwords_show_the_second_step_with_the_time_to_wait() {
+    let server = Server::clients();
+    let code = start(&server, "").member("user_code");
+    let wrong = ANN.replace("=password", "=wrong");
+    let refused = (0..21).map(|_| decide(&server, &code, &wrong)).find(|page| page.status != 403);
+    let refused = refused.unwrap();
+    assert_second_step(&refused, 429, &code);
+    assert!(refused.field("Retry-After").is_some() && refused.body.contains("value=\"ann\""));
+    assert_eq!(decide(&server, &code, "decision=deny").status, 200);
+}
+
+const ELSEWHERE: [&[&str]; 3] = [
+    &["Sec-Fetch-Site: cross-site"],
+    &["Sec-Fetch-Site: cross-site", "Origin: null"],
+    &["Origin: https://evil.example.com"],
+];
+
+#[test]
+fn another_site_can_neither_try_codes_nor_use_up_its_visitors_attempts() {
+    let server = Server::clients();
+    let started = start(&server, "");
+    let code = started.member("user_code");
+    for _ in 0..30 {
+        let image = server.get("/oauth/device?user_code=BBBB-BBBB", ELSEWHERE[0]);
+        assert_first_step(&image, 200, "BBBB-BBBB");
+        assert!(!image.body.contains("role=\"alert\""));
+        for fields in ELSEWHERE {
+            let form = server.post("/oauth/device", fields, "user_code=BBBB-BBBB&decision=deny");
+            assert_eq!(
+                (form.status, form.body.contains("Another website has sent this")),
+                (403, true)
+            );
+        }
+    }
+    // A right code is not looked up, either: not shown whose it is, allowed or denied.
+    let target = format!("/oauth/device?user_code={code}");
+    assert_first_step(&server.get(&target, ELSEWHERE[0]), 200, &code);
+    for (fields, decision) in ELSEWHERE.into_iter().zip([ANN, "decision=deny", ""]) {
+        let form = format!("user_code={code}&{decision}");
+        assert_first_step(&server.post("/oauth/device", fields, &form), 403, &code);
+    }
+    assert_eq!(poll(&server, &started).error(), (400, "authorization_pending".into()));
+    let escaped = server.get("/oauth/device?user_code=%22%3E%3Cb%3E", ELSEWHERE[0]);
+    assert_first_step(&escaped, 200, "&quot;&gt;&lt;b&gt;");
+    // One press goes on, and so does whoever comes from here, or does not say from where.
+    for origin in [
+        "Sec-Fetch-Site: same-origin",
+        "Sec-Fetch-Site: same-site",
+        "Sec-Fetch-Site: none",
+        "Origin: http://localhost",
+        &format!("Origin: {}", server.issuer()),
+    ] {
+        let form = format!("user_code={code}");
+        assert_second_step(&server.post("/oauth/device", &[origin], &form), 200, &code);
+        assert_second_step(&server.get(&target, &[origin]), 200, &code);
+    }
+    assert_second_step(&server.get(&target, ELSEWHERE[2]), 200, &code);
 }
 
 #[test]

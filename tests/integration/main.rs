@@ -17,6 +17,7 @@ mod introspection;
 mod layers;
 mod metadata;
 mod operations;
+mod pages;
 mod running;
 mod signals;
 mod state;

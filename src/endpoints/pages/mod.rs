@@ -1,4 +1,12 @@
 //! The pages that a person sees: plain HTML, one style, no script, nothing from elsewhere.
+//!
+//! [`Page`] is the frame into which each of them is written: `authorize.rs`, `device.rs`, with
+//! `problem.rs` for what they say when something was wrong, and `parts.rs` for what they share.
+
+mod authorize;
+mod device;
+mod parts;
+mod problem;
 
 use std::sync::LazyLock;
 
@@ -8,11 +16,13 @@ use base64::engine::general_purpose::STANDARD;
 use super::reply;
 use crate::crypto::sha256;
 use crate::encode::form::Form;
-use crate::encode::html::escape;
+use crate::encode::html::push_escaped;
 use crate::http::{Response, Status};
-use crate::oauth::authorize::{self, AuthorizationRequest};
-use crate::oauth::device::Found;
-use crate::oauth::{ErrorCode, OAuthError, Outcome, Scope, redirect_uri};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, Rule};
+
+pub use authorize::authorize;
+pub use device::{device, device_allowed, device_denied, device_nothing_to_give, enter_code};
+pub use problem::Problem;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -20,231 +30,117 @@ const STYLE: &str = include_str!("page.css");
 static STYLE_POLICY: LazyLock<String> =
     LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(sha256::digest(STYLE.as_bytes()))));
 
-/// What went wrong with what a person entered: what they read, and what the log is told.
-pub struct Problem {
-    text: String,
-    /// The field to mend, which gets the focus.
-    field: &'static str,
-    status: Status,
-    error: OAuthError,
+/// A page while it is written, from top to bottom into one text: what a page carries along can be
+/// long, and no piece of it is kept twice.
+struct Page {
+    html: String,
 }
 
-impl Problem {
-    pub fn wrong_password(error: OAuthError) -> Problem {
-        let text = "The user name or the password is wrong. Please try again.";
-        Problem::of(error, Status::Forbidden, text, "password")
+impl Page {
+    /// A page of this title, as far as its first heading.
+    fn titled(title: &'static str) -> Page {
+        let mut page = Page { html: String::with_capacity(USUAL_LENGTH) };
+        page.html("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
+            .html("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
+            .html("<meta name=\"color-scheme\" content=\"light dark\">\n<title>")
+            .html(title)
+            .html("</title>\n<style>")
+            .html(STYLE)
+            .html("</style>\n</head>\n<body>\n<main>\n");
+        page
     }
 
-    pub fn wrong_code(error: OAuthError) -> Problem {
-        Problem::of(error, Status::Forbidden, UNKNOWN_CODE, "user_code")
+    /// Adds HTML that stands in this program. So by its type it is nothing of a request's.
+    fn html(&mut self, ours: &'static str) -> &mut Page {
+        self.html.push_str(ours);
+        self
     }
 
-    /// The same for a code that a link has brought: asking for the page was no mistake.
-    pub fn stale_link(error: OAuthError) -> Problem {
-        Problem::of(error, Status::Ok, UNKNOWN_CODE, "user_code")
+    /// Adds anybody's text.
+    fn text(&mut self, theirs: &str) -> &mut Page {
+        push_escaped(&mut self.html, theirs);
+        self
     }
 
-    pub fn no_decision(error: OAuthError) -> Problem {
-        Problem::of(error, Status::BadRequest, "Please choose Allow or Deny.", "username")
+    fn show(mut self, status: Status) -> Response {
+        self.html("</main>\n</body>\n</html>\n");
+        reply::page(status, self.html, &STYLE_POLICY)
     }
 
-    /// This status and text, unless there were too many attempts or the server cannot do it now.
-    fn of(error: OAuthError, status: Status, text: &str, field: &'static str) -> Problem {
-        if error.code != ErrorCode::TemporarilyUnavailable {
-            return Problem { text: text.into(), field, status, error };
-        }
-        let why = match error.is_unavailable {
-            true => "This cannot be done just now",
-            false => "Too many failed attempts",
-        };
-        let seconds = error.retry_after.unwrap_or(60);
-        let text = format!("{why}. Please wait {seconds} seconds, then try again.");
-        Problem { text, field: "password", status: reply::unavailable(&error), error }
-    }
-}
-
-const UNKNOWN_CODE: &str = "This code is unknown or has expired. Compare it with the one that your \
-    device shows.";
-
-/// Sign-in and consent for an authorization request, which the form carries along.
-pub fn authorize(
-    request: &AuthorizationRequest,
-    form: &Form,
-    problem: Option<Problem>,
-    outcome: &mut Outcome,
-) -> Response {
-    let mut hidden = String::new();
-    for (name, value) in form.pairs() {
-        if authorize::PARAMETERS.contains(&name) {
-            let value = escape(value);
-            hidden
-                .push_str(&format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n"));
+    /// The page as it is, or with the status of what went wrong.
+    fn show_with(self, problem: Option<Problem>, outcome: &mut Outcome) -> Response {
+        match problem {
+            None => self.show(Status::Ok),
+            Some(problem) => reply::refused(self.show(problem.status), problem.error, outcome),
         }
     }
-    let destination = escape(redirect_uri::destination(request.target.redirect_uri));
-    let after = format!("Afterwards you return to <strong>{destination}</strong>.");
-    let body = format!(
-        "{who}\n{problem}<form method=\"post\" action=\"authorize\">\n{hidden}{fields}{buttons}</form>\n\
-         <p class=\"note\">{after}</p>\n",
-        who = who(request.client.label(), &request.scope),
-        problem = problem_text(problem.as_ref()),
-        fields = sign_in_fields(form, problem.as_ref(), true),
-        buttons = BUTTONS,
-    );
-    show_with("Sign in", &body, problem, outcome)
 }
 
-/// The device's page: the code, and who asks where the code is known.
-pub fn device(
-    known: Option<&Found>,
-    form: &Form,
-    problem: Option<Problem>,
-    outcome: &mut Outcome,
-) -> Response {
-    let (intro, code) = match known {
-        Some(found) => (
-            format!(
-                "{}\n<p class=\"note\">Allow this only if your device shows the code \
-                 <strong>{}</strong>.</p>\n",
-                who(found.client.label(), &found.device.scope),
-                found.user_code.reveal()
-            ),
-            found.user_code.reveal(),
-        ),
-        None => (
-            "<h1>Connect a device</h1>\n<p>Enter the code that your device shows.</p>\n".into(),
-            String::new(),
-        ),
-    };
-    let wrong = problem.as_ref().is_some_and(|problem| problem.field == "user_code");
-    let focus = known.is_none() || wrong;
-    let code_field = format!(
-        "<label for=\"user_code\">Code</label>\n<input id=\"user_code\" name=\"user_code\" \
-         value=\"{code}\" class=\"code\" placeholder=\"XXXX-XXXX\" autocomplete=\"off\" \
-         autocapitalize=\"characters\" spellcheck=\"false\" required{}{}>\n",
-        invalid(wrong),
-        if focus { " autofocus" } else { "" },
-    );
-    let body = format!(
-        "{intro}{problem}<form method=\"post\" action=\"device\">\n{code_field}{fields}{buttons}</form>\n",
-        problem = problem_text(problem.as_ref()),
-        fields = sign_in_fields(form, problem.as_ref(), !focus),
-        buttons = BUTTONS,
-    );
-    show_with("Connect a device", &body, problem, outcome)
-}
+/// Bytes of a page that carries little along.
+const USUAL_LENGTH: usize = 5 * 1024;
 
-pub fn device_allowed(found: &Found) -> Response {
-    let client = escape(found.client.label());
-    let text = format!(
-        "<strong>{client}</strong> is connected. You can close this page and go back to your device."
-    );
-    outcome(Status::Ok, "Device connected", &text)
-}
+/// Bytes of parameters that a page takes along at most. A head has no room for more, so nobody who
+/// comes by a link meets this limit. Escaped they can be six times as long, and then they stand in
+/// memory two times: in the page, and in the answer as it leaves.
+const CARRIED: usize = 16 * 1024;
 
-pub fn device_denied(found: &Found) -> Response {
-    let client = escape(found.client.label());
-    let text = format!("<strong>{client}</strong> got no access. You can close this page.");
-    outcome(Status::Ok, "Access denied", &text)
-}
+const TOO_LONG: Rule = Rule {
+    code: ErrorCode::InvalidRequest,
+    broken: "the parameters are longer than 16 KiB",
+    source: "RFC 6749, section 10.14",
+};
 
-pub fn device_nothing_to_give(found: &Found) -> Response {
-    let client = escape(found.client.label());
-    let text = format!(
-        "Nothing of what <strong>{client}</strong> asks for is yours to give, so it got no access."
-    );
-    outcome(Status::Forbidden, "Nothing to allow", &text)
+/// Refuses a form that is too long to be carried along. A password is not: no page shows it.
+pub fn must_be_short(form: &Form) -> Result<(), OAuthError> {
+    let carried = form.pairs().filter(|(name, _)| *name != "password");
+    TOO_LONG.must(carried.map(|(_, value)| value.len()).sum::<usize>() <= CARRIED)
 }
 
 /// For a request that cannot go on and has nowhere to go back to.
 pub fn dead_end(error: OAuthError, outcome: &mut Outcome) -> Response {
-    let text = format!(
-        "The application that sent you here made a mistake: {}. Please tell its maker; there is \
-         nothing that you can do here.",
-        escape(&error.description)
-    );
-    let body = format!("<h1>This link does not work</h1>\n<p role=\"alert\">{text}</p>\n");
-    let response = show(Status::BadRequest, "This link does not work", &body);
-    reply::refused(response, error, outcome)
+    let mut page = Page::titled("This link does not work");
+    page.html("<h1>This link does not work</h1>\n<p role=\"alert\">")
+        .html("The application that sent you here made a mistake: ")
+        .text(&error.description)
+        .html(". Please tell its maker; there is nothing that you can do here.</p>\n");
+    reply::refused(page.show(Status::BadRequest), error, outcome)
 }
 
-fn outcome(status: Status, title: &str, text: &str) -> Response {
-    show(status, title, &format!("<h1>{title}</h1>\n<p role=\"status\">{text}</p>\n"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Limits;
 
-fn show(status: Status, title: &str, body: &str) -> Response {
-    reply::page(status, layout(title, body), &STYLE_POLICY)
-}
-
-/// The page as it is, or with what went wrong and the status of that.
-fn show_with(title: &str, body: &str, problem: Option<Problem>, outcome: &mut Outcome) -> Response {
-    match problem {
-        None => show(Status::Ok, title, body),
-        Some(problem) => reply::refused(show(problem.status, title, body), problem.error, outcome),
+    /// Asserts that a connection with this page, made of the longest body, stays in its bound.
+    #[track_caller]
+    pub fn assert_within_bound(page: &Page) {
+        let body = Limits::DEFAULT.body;
+        // The buffer in which it came doubles as it grows; decoded, a body is as long at most.
+        let (buffer, form) = (2 * body, body);
+        let answer = page.html.len() + 1024;
+        let bytes = buffer + form + page.html.capacity() + answer;
+        assert!(page.html.len() > 6 * CARRIED, "{} bytes", page.html.len());
+        assert!(bytes <= 512 * 1024, "{bytes} bytes");
     }
-}
 
-/// Who asks, and for what.
-fn who(client: &str, scope: &Scope) -> String {
-    let client = escape(client);
-    let mut text = format!("<h1>Allow <strong>{client}</strong> access?</h1>\n");
-    if scope.is_empty() {
-        text.push_str("<p>It asks to act in your name.</p>");
-    } else {
-        text.push_str("<p>It asks to act in your name, for:</p>\n<ul>\n");
-        for token in scope.tokens() {
-            text.push_str(&format!("<li>{}</li>\n", escape(token)));
-        }
-        text.push_str("</ul>");
+    /// What costs most: every byte of it becomes six.
+    pub fn worst() -> String {
+        "\"".repeat(CARRIED - 100)
     }
-    text
-}
 
-fn problem_text(problem: Option<&Problem>) -> String {
-    match problem {
-        Some(problem) => {
-            format!("<p id=\"problem\" class=\"problem\" role=\"alert\">{}</p>\n", problem.text)
-        }
-        None => String::new(),
+    #[test]
+    fn what_is_carried_along_has_a_bound() {
+        let form = |length: usize, password: usize| {
+            let text = format!("state={}&password={}", "\"".repeat(length), "x".repeat(password));
+            must_be_short(&Form::parse(&text, &["state", "password"]).unwrap()).is_ok()
+        };
+        assert!(form(CARRIED, CARRIED));
+        assert!(!form(CARRIED + 1, 0));
     }
-}
 
-fn invalid(wrong: bool) -> &'static str {
-    match wrong {
-        true => " aria-invalid=\"true\" aria-describedby=\"problem\"",
-        false => "",
+    #[test]
+    fn a_usual_page_needs_no_more_room_than_it_begins_with() {
+        let page = device::first_step(Some("WDJB-MJHT"), Some(&Problem::cross_site()));
+        assert_eq!(page.html.capacity(), USUAL_LENGTH);
     }
-}
-
-/// The focus goes to the field that has to be filled in next.
-fn sign_in_fields(form: &Form, problem: Option<&Problem>, may_focus: bool) -> String {
-    let wrong = problem.is_some_and(|problem| problem.field == "password");
-    let name = form.get("username").unwrap_or("");
-    let focus = |here: bool| if may_focus && here { " autofocus" } else { "" };
-    format!(
-        "<label for=\"username\">User name</label>\n<input id=\"username\" name=\"username\" \
-         value=\"{}\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" \
-         required{}>\n<label for=\"password\">Password</label>\n<input id=\"password\" \
-         name=\"password\" type=\"password\" autocomplete=\"current-password\" required{}{}>\n",
-        escape(name),
-        focus(name.is_empty()),
-        invalid(wrong),
-        focus(!name.is_empty()),
-    )
-}
-
-/// Allow comes first, so that Enter presses it; deny needs no field.
-const BUTTONS: &str = "<div class=\"buttons\">\n\
-    <button name=\"decision\" value=\"allow\">Allow</button>\n\
-    <button name=\"decision\" value=\"deny\" class=\"quiet\" formnovalidate>Deny</button>\n\
-    </div>\n";
-
-fn layout(title: &str, body: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
-         </body>\n</html>\n"
-    )
 }

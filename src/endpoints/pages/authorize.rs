@@ -1,0 +1,56 @@
+//! The page of the authorization endpoint.
+
+use super::{Page, Problem};
+use crate::encode::form::Form;
+use crate::http::Response;
+use crate::oauth::Outcome;
+use crate::oauth::authorize::{AuthorizationRequest, PARAMETERS};
+use crate::oauth::redirect_uri::destination;
+
+/// Sign-in and consent for an authorization request, which the form carries along.
+pub fn authorize(
+    request: &AuthorizationRequest,
+    form: &Form,
+    problem: Option<Problem>,
+    outcome: &mut Outcome,
+) -> Response {
+    sign_in(request, form, problem.as_ref()).show_with(problem, outcome)
+}
+
+fn sign_in(request: &AuthorizationRequest, form: &Form, problem: Option<&Problem>) -> Page {
+    let mut page = Page::titled("Sign in");
+    page.who(request.client, &request.scope)
+        .problem(problem)
+        .html("<form method=\"post\" action=\"authorize\">\n");
+    for (name, value) in form.pairs().filter(|(name, _)| PARAMETERS.contains(name)) {
+        page.hidden(name, value);
+    }
+    page.sign_in_fields(form, problem)
+        .decision_buttons()
+        .html("</form>\n<p class=\"note\">Afterwards you return to <strong>")
+        .text(destination(request.target.redirect_uri))
+        .html("</strong>.</p>\n");
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{assert_within_bound, worst};
+    use super::*;
+    use crate::oauth::authorize::check;
+    use crate::oauth::registry::samples;
+
+    #[test]
+    fn the_longest_page_stays_within_a_connections_memory() {
+        let registry = samples::registry(vec![samples::client("app")]);
+        let known = [&PARAMETERS[..], &["username"]].concat();
+        let worst = worst();
+        let (half, other) = worst.split_at(worst.len() / 2);
+        for (state, name) in [(worst.as_str(), ""), ("", worst.as_str()), (half, other)] {
+            let text = format!("response_type=code&client_id=app&state={state}&username={name}");
+            let form = Form::parse(&text, &known).unwrap();
+            let Ok(request) = check(&registry, &form) else { panic!() };
+            assert_within_bound(&sign_in(&request, &form, Some(&Problem::cross_site())));
+        }
+    }
+}

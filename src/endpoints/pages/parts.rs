@@ -1,0 +1,67 @@
+//! What both pages that ask for a decision have: who asks and for what, the fields, the buttons.
+
+use super::Page;
+use super::problem::{Field, Problem, is_wrong};
+use crate::encode::form::Form;
+use crate::oauth::{Client, Scope};
+
+impl Page {
+    /// Adds who asks, and for what.
+    pub(super) fn who(&mut self, client: &Client, scope: &Scope) -> &mut Page {
+        self.html("<h1>Allow <strong>").text(client.label()).html("</strong> access?</h1>\n");
+        if scope.is_empty() {
+            return self.html("<p>It asks to act in your name.</p>\n");
+        }
+        self.html("<p>It asks to act in your name, for:</p>\n<ul>\n");
+        for token in scope.tokens() {
+            self.html("<li>").text(token).html("</li>\n");
+        }
+        self.html("</ul>\n")
+    }
+
+    /// Adds a parameter that the form takes along.
+    pub(super) fn hidden(&mut self, name: &'static str, value: &str) -> &mut Page {
+        self.html("<input type=\"hidden\" name=\"").html(name).html("\" value=\"");
+        self.text(value).html("\">\n")
+    }
+
+    /// Adds the fields for name and password. The name stays as it was entered; the focus goes to
+    /// the field that has to be filled in next.
+    pub(super) fn sign_in_fields(&mut self, form: &Form, problem: Option<&Problem>) -> &mut Page {
+        let name = form.get("username").unwrap_or("");
+        self.html("<label for=\"username\">User name</label>\n<input id=\"username\" ")
+            .html("name=\"username\" value=\"")
+            .text(name)
+            .html("\" autocomplete=\"username\" autocapitalize=\"none\" spellcheck=\"false\" ")
+            .html("required")
+            .html(focus(name.is_empty()))
+            .html(">\n<label for=\"password\">Password</label>\n<input id=\"password\" ")
+            .html("name=\"password\" type=\"password\" autocomplete=\"current-password\" required")
+            .html(invalid(is_wrong(problem, Field::Password)))
+            .html(focus(!name.is_empty()))
+            .html(">\n")
+    }
+
+    /// Adds the two ways to decide. Allow comes first, so that Enter presses it; deny needs no
+    /// field.
+    pub(super) fn decision_buttons(&mut self) -> &mut Page {
+        self.html(
+            "<div class=\"buttons\">\n\
+             <button name=\"decision\" value=\"allow\">Allow</button>\n\
+             <button name=\"decision\" value=\"deny\" class=\"quiet\" formnovalidate>Deny</button>\n\
+             </div>\n",
+        )
+    }
+}
+
+/// Tells those who cannot see it that this field is the wrong one, and where the reason stands.
+pub fn invalid(wrong: bool) -> &'static str {
+    match wrong {
+        true => " aria-invalid=\"true\" aria-describedby=\"problem\"",
+        false => "",
+    }
+}
+
+fn focus(here: bool) -> &'static str {
+    if here { " autofocus" } else { "" }
+}
