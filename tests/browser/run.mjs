@@ -13,10 +13,15 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const [program, shots] = process.argv.slice(2);
 if (shots) mkdirSync(shots, { recursive: true });
 
-// Where the browser comes back to.
-const client = createServer((_, answer) => answer.end("back"));
+// Where the browser comes back to and, by its other name, another site.
+let elsewhere = "";
+const client = createServer((request, answer) => {
+  answer.setHeader("Content-Type", "text/html");
+  answer.end(request.url === "/elsewhere" ? elsewhere : "back");
+});
 await new Promise((ready) => client.listen(0, "127.0.0.1", ready));
 const callback = `http://127.0.0.1:${client.address().port}/cb`;
+const site = `http://localhost:${client.address().port}`;
 
 const folder = mkdtempSync(join(tmpdir(), "oauth2d-browser-"));
 const file = join(folder, "oauth2d.conf");
@@ -52,6 +57,7 @@ async function startDevice() {
 
 let passed = 0, failed = 0;
 const phone = { width: 360, height: 740 }, desktop = { width: 1280, height: 800 };
+const narrow = { width: 320, height: 640 };
 
 // One person with a browser of their own, from which no request leaves but to us and back.
 async function person(what, options, visit) {
@@ -60,7 +66,7 @@ async function person(what, options, visit) {
   const strangers = [], complaints = [];
   page.on("request", (request) => {
     const { origin } = new URL(request.url());
-    if (origin !== issuer && origin !== new URL(callback).origin) strangers.push(request.url());
+    if (![issuer, new URL(callback).origin, site].includes(origin)) strangers.push(request.url());
   });
   page.on("console", (message) => { if (message.type() === "error" && /Content Security|Refused/.test(message.text())) complaints.push(message.text()); });
   try {
@@ -71,6 +77,7 @@ async function person(what, options, visit) {
     console.log(`browser: ${what} ... ok`);
   } catch (error) {
     failed++;
+    await shot(page, `failed-${failed}`);
     console.log(`browser: ${what} ... FAILED: ${error.message}`);
   }
   await context.close();
@@ -96,7 +103,7 @@ await person("allow, by Enter, with the keyboard alone", {}, async (page) => {
   await page.keyboard.type("password");
   await Promise.all([page.waitForURL(/\/cb/), page.keyboard.press("Enter")]);
   const { code, state, iss } = returned(page);
-  equal([code.length, state, iss], [40, "s", issuer]);
+  equal([code.length, state, iss], [64, "s", issuer]);
 });
 
 await person("deny without a password", {}, async (page) => {
@@ -115,52 +122,151 @@ await person("a wrong password, then the right one, without JavaScript", { javaS
   equal(await focused(page), "password");
   await page.getByLabel("Password").fill("password");
   await Promise.all([page.waitForURL(/\/cb/), page.getByRole("button", { name: "Allow" }).click()]);
-  equal(returned(page).code.length, 40);
+  equal(returned(page).code.length, 64);
 });
+
+// Who asks is there before anything can be allowed.
+async function secondStep(page, code) {
+  equal(await page.getByRole("heading").innerText(), "Allow Photo Printer access?");
+  equal(await page.getByRole("listitem").allInnerTexts(), ["photos:read"]);
+  equal(await page.getByText("Allow this only if").innerText(), `Allow this only if your device shows the code ${code}.`);
+}
+
+async function firstStep(page, code) {
+  equal(await page.getByRole("heading").innerText(), "Connect a device");
+  equal(await page.getByLabel("Code").inputValue(), code);
+  equal(await page.getByRole("button").allInnerTexts(), ["Continue"]);
+  equal(await page.getByLabel("Password").count(), 0);
+  equal(await focused(page), "user_code");
+}
+
+const press = (page, name) => page.getByRole("button", { name }).click();
+
+async function signIn(page, password) {
+  await page.getByLabel("User name").fill("ann");
+  await page.getByLabel("Password").fill(password);
+  await press(page, "Allow");
+}
 
 await person("a device, by its complete address", {}, async (page) => {
   const started = await startDevice();
   await page.goto(started.verification_uri_complete);
-  equal(await page.getByLabel("Code").inputValue(), started.user_code);
-  await page.getByLabel("User name").fill("ann");
-  await page.getByLabel("Password").fill("password");
-  await page.getByRole("button", { name: "Allow" }).click();
+  await secondStep(page, started.user_code);
+  equal(await focused(page), "username");
+  await signIn(page, "password");
   equal(await page.getByRole("heading").innerText(), "Device connected");
 });
 
-await person("a device, by its code", {}, async (page) => {
+await person("a device, by its code, with the keyboard alone", {}, async (page) => {
   const started = await startDevice();
   await page.goto(started.verification_uri);
-  equal(await focused(page), "user_code");
+  await firstStep(page, "");
+  await page.keyboard.type(started.user_code.toLowerCase());
+  await Promise.all([page.waitForEvent("load"), page.keyboard.press("Enter")]);
+  await secondStep(page, started.user_code);
+  equal(await focused(page), "username");
+  await page.keyboard.type("ann");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("password");
+  await Promise.all([page.waitForEvent("load"), page.keyboard.press("Enter")]);
+  equal(await page.getByRole("heading").innerText(), "Device connected");
+});
+
+await person("a device, by its code, with mistakes and without JavaScript", { javaScriptEnabled: false }, async (page) => {
+  const started = await startDevice();
+  await page.goto(started.verification_uri);
   await page.getByLabel("Code").fill("BBBB-BBBB");
-  await page.getByRole("button", { name: "Deny" }).click();
+  await press(page, "Continue");
   equal(await page.getByRole("alert").count(), 1);
-  equal(await focused(page), "user_code");
-  await page.getByLabel("Code").fill(started.user_code.toLowerCase());
-  await page.getByRole("button", { name: "Deny" }).click();
+  await firstStep(page, "");
+  await page.getByLabel("Code").fill(started.user_code.replace("-", " "));
+  await press(page, "Continue");
+  await secondStep(page, started.user_code);
+  await signIn(page, "wrong");
+  equal(await page.getByRole("alert").count(), 1);
+  await secondStep(page, started.user_code);
+  equal(await page.getByLabel("User name").inputValue(), "ann");
+  equal(await focused(page), "password");
+  await press(page, "Deny");
   equal(await page.getByRole("heading").innerText(), "Access denied");
 });
 
-// Every page, in every look: nothing for axe, nothing wider than the screen.
+await person("another site's link waits for a press, and its images count for nothing", {}, async (page) => {
+  const started = await startDevice();
+  elsewhere = `<a href="${started.verification_uri_complete}">link</a>` + Array.from({ length: 30 }, (_, n) =>
+    `<img src="${started.verification_uri}?user_code=BBBB-BBBB&n=${n}">`).join("");
+  await page.goto(`${site}/elsewhere`);
+  await page.getByRole("link").click();
+  await firstStep(page, started.user_code);
+  await Promise.all([page.waitForEvent("load"), page.keyboard.press("Enter")]);
+  await secondStep(page, started.user_code);
+  await press(page, "Deny");
+  equal(await page.getByRole("heading").innerText(), "Access denied");
+});
+
+await person("another site's form does nothing", {}, async (page) => {
+  const started = await startDevice();
+  elsewhere = `<form method="post" action="${started.verification_uri}"><input name="user_code" value="${started.user_code}">
+    <input name="decision" value="deny"><button>Win</button></form>`;
+  await page.goto(`${site}/elsewhere`);
+  await press(page, "Win");
+  equal(await page.getByRole("alert").count(), 1);
+  await firstStep(page, started.user_code);
+  await press(page, "Continue");
+  await secondStep(page, started.user_code);
+  elsewhere = `<form method="post" action="${authorize.replaceAll("&", "&amp;")}">${[...new URL(authorize).searchParams, ["decision", "deny"]]
+    .map(([name, value]) => `<input name="${name}" value="${value}">`).join("")}<button>Win</button></form>`;
+  await page.goto(`${site}/elsewhere`);
+  await press(page, "Win");
+  equal(await page.getByRole("alert").count(), 1);
+  await signIn(page, "password");
+  await page.waitForURL(/\/cb/);
+  equal(returned(page).code.length, 64);
+});
+
+const visits = {
+  "sign-in": (page) => page.goto(authorize),
+  "wrong-password": async (page, once) => {
+    await page.goto(authorize);
+    await page.getByLabel("User name").fill(once);
+    await page.getByLabel("Password").fill("wrong");
+    await press(page, "Allow");
+  },
+  "code": (page) => page.goto(`${issuer}/oauth/device`),
+  "wrong-code": (page) => page.goto(`${issuer}/oauth/device?user_code=BBBB-BBBB`),
+  "device": async (page) => page.goto((await startDevice()).verification_uri_complete),
+  "device-done": async (page) => {
+    await page.goto((await startDevice()).verification_uri_complete);
+    await press(page, "Deny");
+  },
+  "dead-end": (page) => page.goto(`${issuer}/oauth/authorize?client_id=nobody`),
+};
+
+// How far the page reaches to the right, and the buttons whose words are on more than one line.
+function measure() {
+  const lines = (button) => {
+    const range = document.createRange();
+    range.selectNodeContents(button);
+    return range.getClientRects().length;
+  };
+  const right = Math.max(...[...document.querySelectorAll("body *")].map((element) => element.getBoundingClientRect().right));
+  const broken = [...document.querySelectorAll("button")].filter((button) => lines(button) > 1);
+  return { fits: document.documentElement.scrollWidth <= innerWidth && right <= innerWidth, broken: broken.map((button) => button.innerText) };
+}
+
+// Every page, in every look: nothing for axe, nothing wider than the screen, no button's word in
+// two; also where the person has made the text twice as large.
 for (const colorScheme of ["light", "dark"]) {
-  for (const [name, viewport] of Object.entries({ phone, desktop })) {
-    for (const kind of ["sign-in", "wrong", "device", "device-known", "done", "dead-end"]) {
+  for (const [name, viewport, text] of [["phone", phone, 100], ["desktop", desktop, 100], ["narrow", narrow, 100], ["narrow-200", narrow, 200]]) {
+    for (const [kind, visit] of Object.entries(visits)) {
       await person(`${kind}, ${colorScheme}, ${name}`, { colorScheme, viewport, bypassCSP: true }, async (page) => {
-        if (kind === "sign-in" || kind === "wrong") await page.goto(authorize);
-        if (kind === "wrong") {
-          await page.getByLabel("User name").fill(`${colorScheme}-${name}`);
-          await page.getByLabel("Password").fill("wrong");
-          await page.getByRole("button", { name: "Allow" }).click();
-        }
-        if (kind === "device") await page.goto(`${issuer}/oauth/device`);
-        if (kind === "device-known" || kind === "done") await page.goto((await startDevice()).verification_uri_complete);
-        if (kind === "done") await page.getByRole("button", { name: "Deny" }).click();
-        if (kind === "dead-end") await page.goto(`${issuer}/oauth/authorize?client_id=nobody`);
+        await visit(page, `${colorScheme}-${name}`);
+        await page.addStyleTag({ content: `html { font-size: ${text}% }` });
+        equal(await page.evaluate(measure), { fits: true, broken: [] });
         await shot(page, `${kind}-${colorScheme}-${name}`);
         await page.evaluate(axe);
         const { violations } = await page.evaluate(() => axe.run());
         equal(violations.map((violation) => `${violation.id}: ${violation.nodes[0].html}`), []);
-        equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
       });
     }
   }
