@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::state::*;
 use crate::support::*;
@@ -168,7 +169,7 @@ impl Injected {
     fn into(server: &Server, faults: &[&str]) -> Option<Injected> {
         let trace = server.folder.path().join("trace");
         let mut command = Command::new("strace");
-        command.args(["-f", "-y", "-e", "trace=fdatasync,pwrite64,rename", "-o"]).arg(&trace);
+        command.args(["-f", "-y", "-e", "trace=fdatasync,fsync,pwrite64,rename", "-o"]).arg(&trace);
         faults.iter().for_each(|fault| _ = command.args(["-e", &format!("inject={fault}")]));
         command.args(["-p", &server.pid().to_string()]);
         let Ok(strace) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
@@ -290,4 +291,94 @@ fn assert_never_synced_again(calls: &[String]) {
 
 fn inode(path: &Path) -> u64 {
     std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap())
+}
+
+/// What the clients of a test share.
+#[derive(Default)]
+struct Progress {
+    is_over: AtomicBool,
+    answers: AtomicUsize,
+}
+
+/// What one client knows for certain: what a refusal came to, nobody knows.
+#[derive(Default)]
+struct Known {
+    live: Vec<String>,
+    dead: Vec<String>,
+    refused: usize,
+}
+
+fn issue_and_end(server: &Server, progress: &Progress) -> Known {
+    let mut known = Known::default();
+    while !progress.is_over.load(Ordering::Relaxed) {
+        let first = server.token(APP, ANN);
+        let second = match first.status {
+            200 => refresh(server, &first.member("refresh_token")),
+            _ => first.clone(),
+        };
+        if second.status != 200 {
+            assert_unavailable(&second);
+            known.refused += 1;
+            continue;
+        }
+        progress.answers.fetch_add(1, Ordering::Relaxed);
+        known.dead.push(first.member("access_token"));
+        if known.dead.len() % 4 == 1 {
+            known.live.push(second.member("access_token"));
+            continue;
+        }
+        match revoke(server, &second.member("refresh_token")).status {
+            200 => known.dead.push(second.member("access_token")),
+            _ => known.refused += 1,
+        }
+    }
+    known
+}
+
+#[test]
+fn whatever_fails_under_load_every_answer_holds() {
+    let server = with_state("");
+    let progress = Progress::default();
+    let all: Vec<Known> = std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| issue_and_end(&server, &progress))).collect();
+        for faults in [
+            &["fdatasync:error=EIO"][..],
+            &["pwrite64:error=ENOSPC"],
+            &["fdatasync:error=EIO", "rename:error=EIO"],
+            &["fdatasync:error=EIO:when=1", "fsync:error=EIO"],
+            &["fdatasync:error=EIO", "pwrite64:error=EIO"],
+        ] {
+            let Some(injected) = Injected::into(&server, faults) else { break };
+            eventually(|| server.get("/readyz", &[]).status == 503, "nothing fails");
+            drop(injected);
+            heal(&server);
+            let before = progress.answers.load(Ordering::Relaxed);
+            let go_on = || progress.answers.load(Ordering::Relaxed) > before + 50;
+            eventually(go_on, "nothing is answered");
+        }
+        progress.is_over.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    let count = |list: fn(&Known) -> usize| all.iter().map(list).sum::<usize>();
+    println!(
+        "{} answers hold, {} refused",
+        count(|known| known.dead.len()),
+        count(|known| known.refused)
+    );
+    for server in [&server, &again_beside(&server)] {
+        for known in &all {
+            assert!(known.live.iter().all(|token| server.is_live(token)));
+            assert!(!known.dead.iter().any(|token| server.is_live(token)));
+        }
+    }
+}
+
+/// Another process, with a copy of what this one's file has now.
+fn again_beside(server: &Server) -> Server {
+    let folder = Folder::new();
+    for name in ["oauth2d.conf", "state"] {
+        std::fs::copy(server.folder.path().join(name), folder.path().join(name)).unwrap();
+    }
+    started_in(folder)
 }
