@@ -50,7 +50,7 @@ fuzz:
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
 	done
 
-# Forward-auth in the real nginx and Caddy, by the README's own recipes.
+# Forward-auth in the real nginx, Caddy and HAProxy, by the README's own recipes.
 proxies:
 	cargo build --quiet
 	tests/proxies/run.py target/debug/oauth2d

@@ -1,24 +1,27 @@
 #!/usr/bin/env python3
-"""The README's recipes for nginx and Caddy, in the real programs, in front of a service.
+"""The README's recipes for nginx, Caddy and HAProxy, in the real programs, in front of a service.
 
-usage: run.py PROGRAM. Needs nginx, caddy and python3; ends in 'N passed, N failed'.
+usage: run.py PROGRAM. Needs nginx, caddy, haproxy and python3; ends in 'N passed, N failed'.
+With AUTH_REQUEST_LUA=PATH HAProxy loads the real haproxy-auth-request in place of our stand-in.
 """
 
 import http.client
-import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.parse
+import wsgiref.simple_server
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
 CONFIG = """[server]
 log = off
 [client app]
@@ -29,6 +32,14 @@ default_scopes = read
 [user ann]
 password = password
 """
+# What a client may send in the hope that a service takes it for ours: a WSGI service sees no
+# difference between hyphen and underscore, a PHP one none between underscore and dot.
+FORGED = {
+    before + middle.join(("Auth", name)): "root"
+    for name in ("Client", "User", "Scope")
+    for before in ("X-", "X_", "X.")
+    for middle in "-_."
+}
 
 
 def free_port():
@@ -37,30 +48,34 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Service(http.server.BaseHTTPRequestHandler):
-    """Answers with what it was told of the caller, and the body."""
+def service(environ, start_response):
+    """A WSGI service: answers with what it was told of the caller, and the body."""
+    told = {}
+    for key, value in environ.items():
+        key = re.sub("[^A-Z0-9]", "_", key.upper())
+        if key.startswith("HTTP_X_AUTH_"):
+            told.setdefault(key, []).append(value)
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode()
+    text = json.dumps({"told": told, "body": body}).encode()
+    start_response("200 OK", [("Content-Length", str(len(text)))])
+    return [text]
 
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        told = {k.lower(): v for k, v in self.headers.items() if k.lower().startswith("x-auth-")}
-        text = json.dumps({"method": self.command, "body": body, "told": told}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
 
-    do_GET = do_POST = do_OPTIONS = answer
+class Server(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    daemon_threads = True
 
+
+class Handler(wsgiref.simple_server.WSGIRequestHandler):
     def log_message(self, *_):
         pass
 
 
-def ask(port, method="GET", path="/api/x", body=None, **fields):
+def ask(port, fields=None, method="GET", path="/api/x", body=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    headers = {name.replace("_", "-"): value for name, value in fields.items()}
-    connection.request(method, path, body, headers)
+    connection.request(method, path, body, fields or {})
     answer = connection.getresponse()
-    return answer.status, answer.read().decode()
+    text = answer.read().decode()
+    return answer.status, json.loads(text) if answer.status == 200 else text
 
 
 def wait_for(port):
@@ -73,92 +88,113 @@ def wait_for(port):
     raise SystemExit(f"nothing listens on {port}")
 
 
-def recipe(name):
-    """The indented block below **NAME** in the README."""
-    text = (ROOT / "README.md").read_text().split(f"**{name}**", 1)[1]
-    return re.search(r"\n\n((?:    .*\n)+)", text).group(1)
+def recipe(name, ports):
+    """The indented block below **NAME** in the README, with the ports of this run."""
+    text = (HERE.parents[1] / "README.md").read_text().split(f"**{name}**", 1)[1]
+    block = re.search(r"\n\n((?:    .*\n)+)", text).group(1)
+    return block.replace(":3000", f":{ports['oauth2d']}").replace(":8080", f":{ports['service']}")
+
+
+def start_nginx(folder, ports):
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr;\nevents {{}}\nhttp {{\n"
+        f"access_log off;\nserver {{\nlisten 127.0.0.1:{ports['nginx']};\n"
+        f"{recipe('nginx', ports)}}}\n}}\n"
+    )
+    return ["nginx", "-p", folder, "-c", folder / "nginx.conf"]
+
+
+def start_caddy(folder, ports):
+    (folder / "Caddyfile").write_text(
+        "{\nadmin off\nauto_https off\n}\n"
+        f"http://127.0.0.1:{ports['Caddy']} {{\n{recipe('Caddy', ports)}}}\n"
+    )
+    return ["caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
+
+
+def start_haproxy(folder, ports):
+    # The Lua script that the README names has to be fetched by hand; ours stands in for it.
+    script = os.environ.get("AUTH_REQUEST_LUA", HERE / "auth-intercept.lua")
+    front = recipe("HAProxy", ports).replace("bind :80", f"bind 127.0.0.1:{ports['HAProxy']}")
+    (folder / "haproxy.cfg").write_text(
+        f"global\n    lua-load {script}\ndefaults\n    mode http\n    timeout connect 5s\n"
+        f"    timeout client 20s\n    timeout server 20s\n{front}"
+    )
+    return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
+
+
+def tokens(port):
+    """A token of ann's, one of hers that lacks the scope, and one of the client's own."""
+
+    def token(**form):
+        form = urllib.parse.urlencode({"client_id": "app", "client_secret": "secret", **form})
+        fields = {"Content-Type": "application/x-www-form-urlencoded"}
+        return "Bearer " + ask(port, fields, "POST", "/oauth/token", form)[1]["access_token"]
+
+    password = {"grant_type": "password", "username": "ann", "password": "password"}
+    return (
+        token(**password),
+        token(**password, scope="write"),
+        token(grant_type="client_credentials"),
+    )
+
+
+def checks(port, good, lacking, alone):
+    """What holds behind every proxy, with what came instead."""
+    status = lambda *arguments: ask(port, *arguments)[0]
+    yield "no token", 401, status()
+    yield "forged fields and no token", 401, status(FORGED)
+    yield "a bad token", 401, status({"Authorization": "Bearer nonsense"})
+    yield "a malformed token", 401, status({"Authorization": "Bearer a b"})
+    yield "a missing scope", 403, status({"Authorization": lacking})
+    yield "a preflight without a token", 401, status({"Origin": "https://a"}, "OPTIONS")
+    user, client, scope = "HTTP_X_AUTH_USER", "HTTP_X_AUTH_CLIENT", "HTTP_X_AUTH_SCOPE"
+    told = {client: ["app"], user: ["ann"], scope: ["read"]}
+    upload = "x" * 300_000
+    came = ask(port, {"Authorization": good}, "POST", "/api/x", upload)
+    yield "a POST with a body", (200, {"told": told, "body": upload}), came
+    came = ask(port, {"Authorization": good, **FORGED})
+    yield "a good token and forged fields", (200, {"told": told, "body": ""}), came
+    # Without a user the field is empty, or not there at all.
+    status, answer = ask(port, {"Authorization": alone, **FORGED})
+    came = {name: values for name, values in answer["told"].items() if values != [""]}
+    yield "a client's own token and forged fields", {client: ["app"], scope: ["read"]}, came
 
 
 def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="oauth2d-proxies-"))
-    running = []
+    (folder / "oauth2d.conf").write_text(CONFIG)
+    proxies = {"nginx": start_nginx, "Caddy": start_caddy, "HAProxy": start_haproxy}
+    ports = {name: free_port() for name in ("oauth2d", "service", *proxies)}
+    server = Server(("127.0.0.1", ports["service"]), Handler)
+    server.set_app(service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    listen = f"127.0.0.1:{ports['oauth2d']}"
+    commands = [[sys.argv[1], "--config", folder / "oauth2d.conf", "--listen", listen]]
+    commands += [start(folder, ports) for start in proxies.values()]
+    running, passed, failed = [], 0, 0
     try:
-        (folder / "oauth2d.conf").write_text(CONFIG)
-        ours, service, nginx, caddy = (free_port() for _ in range(4))
-        arguments = ["--config", str(folder / "oauth2d.conf"), "--listen", f"127.0.0.1:{ours}"]
-        running.append(subprocess.Popen([sys.argv[1], *arguments], stdout=subprocess.DEVNULL))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", service), Service)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-
-        def real(name):
-            return recipe(name).replace("127.0.0.1:3000", f"127.0.0.1:{ours}").replace(
-                "127.0.0.1:8080", f"127.0.0.1:{service}"
-            )
-
-        (folder / "nginx.conf").write_text(
-            f"daemon off; pid {folder}/pid; error_log stderr;\nevents {{}}\nhttp {{\n"
-            f"access_log off;\nserver {{\nlisten 127.0.0.1:{nginx};\n{real('nginx')}}}\n}}\n"
-        )
-        (folder / "Caddyfile").write_text(
-            "{\nadmin off\nauto_https off\n}\n" f"http://127.0.0.1:{caddy} {{\n{real('Caddy')}}}\n"
-        )
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": (folder / "errors").open("w")}
-        running.append(
-            subprocess.Popen(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], **quiet)
-        )
-        config = ["--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
-        running.append(subprocess.Popen(["caddy", "run", *config], **quiet))
-        for port in (ours, nginx, caddy):
+        errors = (folder / "errors").open("w")
+        for command in commands:
+            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors))
+        for port in ports.values():
             wait_for(port)
-
-        def token(**form):
-            form = {"client_id": "app", "client_secret": "secret", **form}
-            text = urllib.parse.urlencode(form)
-            kind = "application/x-www-form-urlencoded"
-            return json.loads(ask(ours, "POST", "/oauth/token", text, Content_Type=kind)[1])[
-                "access_token"
-            ]
-
-        password = {"grant_type": "password", "username": "ann", "password": "password"}
-        good = "Bearer " + token(**password)
-        lacking = "Bearer " + token(**password, scope="write")
-        alone = "Bearer " + token(grant_type="client_credentials")
-        ann = {"x-auth-client": "app", "x-auth-user": "ann", "x-auth-scope": "read"}
-        passed = failed = 0
-        for name, port in (("nginx", nginx), ("Caddy", caddy)):
-            forged = {"X_Auth_User": "root", "X_Auth_Client": "root", "X_Auth_Scope": "admin"}
-            status, text = ask(port, Authorization=good, **forged)
-            told = json.loads(text)["told"] if status == 200 else text
-            status_alone, text = ask(port, Authorization=alone, **forged)
-            told_alone = json.loads(text)["told"] if status_alone == 200 else text
-            upload = "x" * 300_000
-            status_post, text = ask(port, "POST", body=upload, Authorization=good)
-            checks = {
-                "no token": ask(port)[0] == 401,
-                "a forged name and no token": ask(port, **forged)[0] == 401,
-                "a bad token": ask(port, Authorization="Bearer nonsense")[0] == 401,
-                "a malformed token": ask(port, Authorization="Bearer a b")[0] == 401,
-                "a missing scope": ask(port, Authorization=lacking)[0] == 403,
-                "a good token, forged names": (status, told) == (200, ann),
-                "a client alone, forged names": status_alone == 200
-                and told_alone.get("x-auth-user", "") == ""
-                and told_alone.get("x-auth-client") == "app",
-                "a POST with a body": status_post == 200 and json.loads(text)["body"] == upload,
-                "a preflight without a token": ask(port, "OPTIONS", Origin="https://a")[0] == 401,
-            }
-            for what, holds in checks.items():
+        three = tokens(ports["oauth2d"])
+        for name in proxies:
+            for what, right, came in checks(ports[name], *three):
+                holds = came == right
                 passed, failed = passed + holds, failed + (not holds)
-                print(f"{name}: {what} ... {'ok' if holds else 'FAILED'}")
+                print(f"{name}: {what} ... {'ok' if holds else f'FAILED: {str(came)[:500]}'}")
         if failed:
-            print(told, told_alone, status_post, (folder / "errors").read_text()[-2000:])
-        print(f"proxies: {passed} passed, {failed} failed")
-        return 1 if failed else 0
+            print((folder / "errors").read_text()[-2000:])
     finally:
         for process in running:
             process.terminate()
         for process in running:
             process.wait(20)
         shutil.rmtree(folder, ignore_errors=True)
+    print(f"proxies: {passed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 sys.exit(main())
