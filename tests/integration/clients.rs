@@ -1,4 +1,4 @@
-//! Real clients: curl with the README's own words, and the crate `oauth2`.
+//! Real clients: curl and the crate `oauth2`.
 
 use std::process::Command;
 
@@ -13,40 +13,6 @@ use oauth2::{
 };
 
 use crate::support::*;
-
-/// The commands of the README that stand below "run by the tests", with their answers.
-fn examples() -> Vec<(String, String)> {
-    let readme = include_str!("../../README.md");
-    let blocks = readme.split("<!-- run by the tests -->\n").skip(1);
-    blocks
-        .map(|block| {
-            let (command, rest) = block.split_once("\n\n").unwrap();
-            let answer = rest.trim_start().lines().next().unwrap();
-            (command.replace("\\\n", " "), answer.into())
-        })
-        .collect()
-}
-
-#[test]
-fn the_readmes_commands_give_the_readmes_answers() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        return;
-    }
-    let server = Server::demo();
-    let mut token = String::from("TOKEN");
-    let examples = examples();
-    assert_eq!(examples.len(), 3);
-    for (command, expected) in examples {
-        let command = command.replace("http://localhost:3000", &server.issuer());
-        let command = command.replace("Bearer TOKEN", &format!("Bearer {token}"));
-        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
-        let answer = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(without_tokens(&answer), expected, "{command}");
-        if let Some(rest) = answer.split("\"access_token\":\"").nth(1) {
-            token = rest[..40].into();
-        }
-    }
-}
 
 #[test]
 fn curl_with_its_own_basic_credentials() {

@@ -18,6 +18,7 @@ mod layers;
 mod metadata;
 mod operations;
 mod pages;
+mod readme;
 mod running;
 mod signals;
 mod state;

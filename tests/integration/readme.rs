@@ -1,0 +1,243 @@
+//! The README does what it says: each of its commands runs here, in its order, in one shell and
+//! against one server with the demo data, as somebody would who tries it for the first time.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::support::*;
+
+const README: &str = include_str!("../../README.md");
+
+/// What the README writes in place of a value that is another each time, and the member of an
+/// answer that the value is found in. The longer names stand first: `TOKEN` ends two of them.
+const PLACEHOLDERS: [(&str, &str); 5] = [
+    ("REFRESH_TOKEN", "refresh_token"),
+    ("DEVICE_CODE", "device_code"),
+    ("WDJB-MJHT", "user_code"),
+    ("TOKEN", "access_token"),
+    ("CODE", "code"),
+];
+
+/// Indented lines of the README that stand together.
+#[derive(Debug)]
+struct Block {
+    line: usize,
+    text: String,
+    /// The line of prose above, or nothing where the block follows another.
+    above: Option<String>,
+}
+
+impl Block {
+    /// Whether its first line is for a shell: a command that we name, or an assignment.
+    fn is_command(&self) -> bool {
+        let word = self.text.split_whitespace().next().unwrap();
+        let assigns = |(name, _): (&str, &str)| name.bytes().all(|b| b.is_ascii_lowercase());
+        ["cargo", "curl", "docker", "echo", "make", "oauth2d", "openssl"].contains(&word)
+            || word.split_once('=').is_some_and(assigns)
+    }
+
+    /// Why it is not run, where the README says so.
+    fn reason(&self) -> Option<&str> {
+        self.above.as_deref()?.strip_prefix("<!-- not run: ")?.strip_suffix(" -->")
+    }
+
+    /// The tool that it needs and this machine lacks.
+    fn lacks(&self) -> Option<&'static str> {
+        let is_missing = |tool: &&str| Command::new(tool).arg("--version").output().is_err();
+        ["curl", "openssl"].into_iter().filter(|tool| self.text.contains(tool)).find(is_missing)
+    }
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let (mut above, mut goes_on) = (None, false);
+    for (at, line) in README.lines().enumerate() {
+        match line.strip_prefix("    ") {
+            Some(text) if goes_on => {
+                let block = blocks.last_mut().unwrap();
+                block.text = format!("{}\n{text}", block.text);
+            }
+            Some(text) => {
+                blocks.push(Block { line: at + 1, text: text.into(), above: above.take() });
+            }
+            None if !line.is_empty() => above = Some(line.into()),
+            None => {}
+        }
+        goes_on = line.starts_with("    ");
+    }
+    blocks
+}
+
+/// A shell that is kept, so that what one command puts into a variable the next one can use.
+struct Shell {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Shell {
+    fn new() -> Shell {
+        let mut child = Command::new("sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Shell { child, input, output: BufReader::new(output) }
+    }
+
+    /// What the command writes to standard output, lines without the blanks at their ends.
+    fn run(&mut self, command: &str) -> String {
+        writeln!(self.input, "{command}\necho; echo end of the answer").unwrap();
+        let mut answer = String::new();
+        for line in (&mut self.output).lines().map(Result::unwrap) {
+            if line == "end of the answer" {
+                break;
+            }
+            answer.push_str(line.trim_end());
+            answer.push('\n');
+        }
+        answer.trim_end().into()
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the answers so far said, by placeholder.
+#[derive(Default)]
+struct Values(Vec<(&'static str, String)>);
+
+impl Values {
+    /// The command with the latest values in place of the placeholders.
+    fn fill(&self, block: &Block) -> String {
+        let mut command = block.text.clone();
+        for (placeholder, _) in PLACEHOLDERS {
+            if command.contains(placeholder) {
+                let known = self.0.iter().rev().find(|(own, _)| *own == placeholder);
+                let (_, value) = known.unwrap_or_else(|| {
+                    panic!("README.md:{}: no answer before gave a {placeholder}", block.line)
+                });
+                command = command.replace(placeholder, value);
+            }
+        }
+        command
+    }
+
+    /// The answer with placeholders in place of its values, which are kept.
+    fn learn(&mut self, answer: &str) -> String {
+        let mut shown = answer.to_string();
+        for (placeholder, member) in PLACEHOLDERS {
+            let before = [format!("\"{member}\":\""), format!("?{member}=")];
+            let rest = before.iter().find_map(|before| Some(answer.split_once(before)?.1));
+            if let Some(value) = rest.and_then(|rest| rest.split(['"', '&']).next()) {
+                shown = shown.replace(value, placeholder);
+                self.0.push((placeholder, value.into()));
+            }
+        }
+        shown
+    }
+}
+
+/// The text with each number of ten digits, a time in seconds since 1970, as `TIME`.
+fn without_times(text: &str) -> String {
+    let pieces = text.split_inclusive(|c: char| !c.is_ascii_digit());
+    let without = pieces.map(|piece| {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        if digits == 10 { format!("TIME{}", &piece[digits..]) } else { piece.into() }
+    });
+    without.collect()
+}
+
+/// Whether the answer is the one that the README shows. Of an answer with its header fields it
+/// shows those that matter, in their order.
+fn is_as_shown(answer: &str, shown: &str) -> bool {
+    let mut lines = answer.lines();
+    match shown.starts_with("HTTP/") {
+        true => shown.lines().all(|line| lines.any(|own| own == line.trim_end())),
+        false => answer == shown,
+    }
+}
+
+/// Somebody who tries the README out: a shell, what the answers said, and where the server is.
+struct Newcomer {
+    shell: Shell,
+    values: Values,
+    server: String,
+}
+
+impl Newcomer {
+    /// Runs a command, with its answer as if the server were the README's.
+    fn run(&mut self, command: &str) -> String {
+        let answer = self.shell.run(&command.replace("localhost:3000", &self.server));
+        let escaped = self.server.replace(':', "%3A");
+        answer.replace(&self.server, "localhost:3000").replace(&escaped, "localhost%3A3000")
+    }
+
+    /// Runs a command and compares; one that prints an address leads to a page.
+    fn try_out(&mut self, block: &Block, shown: Option<&str>) {
+        let command = self.values.fill(block);
+        let answer = self.run(&command);
+        let answer = self.values.learn(&answer);
+        let place = format!("README.md:{}: {command}\ngives\n{answer}", block.line);
+        if let Some(shown) = shown {
+            let is_same = is_as_shown(&without_times(&answer), &without_times(shown));
+            assert!(is_same, "{place}\nin place of\n{shown}");
+        } else if answer.starts_with("http://") {
+            let status = self.run(&format!("curl -so /dev/null -w '%{{http_code}}' '{answer}'"));
+            assert_eq!(status, "200", "{place}");
+        } else {
+            assert_eq!(answer, "", "{place}\nwhich the README does not show");
+        }
+    }
+}
+
+#[test]
+fn every_command_gives_the_answer_that_is_shown() {
+    let listen = ["--listen", "localhost:0"];
+    let server = Server::start(&mut Command::new(PROGRAM), &listen, Folder::new());
+    let mut newcomer = Newcomer {
+        shell: Shell::new(),
+        values: Values::default(),
+        server: format!("localhost:{}", server.addresses[0].port()),
+    };
+    let blocks = blocks();
+    let pairs = blocks.iter().zip(blocks.iter().skip(1));
+    let commands: Vec<_> = pairs.filter(|(b, _)| b.is_command() && b.reason().is_none()).collect();
+    assert!(commands.len() >= 13, "{commands:#?}");
+    for (at, (block, next)) in commands.iter().enumerate() {
+        if let Some(tool) = block.lacks() {
+            // Past the test runner, which shows only what failing tests print.
+            let count = commands.len() - at;
+            let text = format!("the README's last {count} commands are skipped: no {tool} here");
+            return writeln!(std::io::stderr(), "{text}").unwrap();
+        }
+        newcomer.try_out(block, next.above.is_none().then_some(next.text.as_str()));
+    }
+}
+
+#[test]
+fn every_line_with_curl_or_openssl_is_part_of_a_command() {
+    for block in blocks().iter().filter(|block| !block.is_command()) {
+        for tool in ["curl ", "openssl "] {
+            assert!(!block.text.contains(tool), "README.md:{}: {}", block.line, block.text);
+        }
+    }
+}
+
+#[test]
+fn the_configuration_with_everything_in_it_has_no_fault() {
+    let blocks = blocks();
+    let first = blocks.iter().position(|block| block.text.starts_with("[server]")).unwrap();
+    let rest = blocks[first + 1..].iter().take_while(|block| block.above.is_none());
+    let text: Vec<_> = blocks[first..=first].iter().chain(rest).map(|b| b.text.as_str()).collect();
+    let folder = Folder::new();
+    let file = folder.write("oauth2d.conf", text.join("\n\n"));
+    let (code, _, faults) = run(&["--config", file.to_str().unwrap(), "--check"]);
+    assert_eq!(code, 0, "{faults}");
+}
