@@ -2,11 +2,16 @@
 //! against one server with the demo data, as somebody would who tries it for the first time.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
 
 use crate::support::*;
 
-const README: &str = include_str!("../../README.md");
+/// Read when it runs, so that a change of words compiles nothing anew.
+static README: LazyLock<String> = LazyLock::new(|| {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+});
 
 /// What the README writes in place of a value that is another each time, and the member of an
 /// answer that the value is found in. The longer names stand first: `TOKEN` ends two of them.
@@ -31,9 +36,14 @@ impl Block {
     /// Whether its first line is for a shell: a command that we name, or an assignment.
     fn is_command(&self) -> bool {
         let word = self.text.split_whitespace().next().unwrap();
+        self.is_run() || ["cargo", "docker", "make", "oauth2d", "openssl"].contains(&word)
+    }
+
+    /// Whether that command asks the server, or makes something for the next one that does.
+    fn is_run(&self) -> bool {
+        let word = self.text.split_whitespace().next().unwrap();
         let assigns = |(name, _): (&str, &str)| name.bytes().all(|b| b.is_ascii_lowercase());
-        ["cargo", "curl", "docker", "echo", "make", "oauth2d", "openssl"].contains(&word)
-            || word.split_once('=').is_some_and(assigns)
+        ["curl", "echo"].contains(&word) || word.split_once('=').is_some_and(assigns)
     }
 
     /// Why it is not run, where the README says so.
@@ -211,6 +221,7 @@ fn every_command_gives_the_answer_that_is_shown() {
     let commands: Vec<_> = pairs.filter(|(b, _)| b.is_command() && b.reason().is_none()).collect();
     assert!(commands.len() >= 13, "{commands:#?}");
     for (at, (block, next)) in commands.iter().enumerate() {
+        assert!(block.is_run(), "README.md:{}: say why it is not run", block.line);
         if let Some(tool) = block.lacks() {
             // Past the test runner, which shows only what failing tests print.
             let count = commands.len() - at;
@@ -240,4 +251,62 @@ fn the_configuration_with_everything_in_it_has_no_fault() {
     let file = folder.write("oauth2d.conf", text.join("\n\n"));
     let (code, _, faults) = run(&["--config", file.to_str().unwrap(), "--check"]);
     assert_eq!(code, 0, "{faults}");
+}
+
+/// A chapter of the README, from its heading to the next.
+fn chapter(heading: &str) -> &'static str {
+    let (_, rest) = README.split_once(&format!("\n## {heading}\n")).unwrap();
+    rest.split("\n## ").next().unwrap()
+}
+
+/// The text of every Rust file below a folder.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+    text
+}
+
+#[test]
+fn what_it_withstands_is_true_by_a_test_or_called_a_limit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources(&root.join("src")) + &sources(&root.join("tests"));
+    let mut named = 0;
+    for item in chapter("What it withstands, and what it does not").split("\n- ").skip(1) {
+        let item = item.split("\n\n").next().unwrap();
+        let within = item.split("(`").skip(1).filter_map(|rest| rest.split(')').next());
+        let quoted = within.flat_map(|names| names.split('`').step_by(2));
+        let tests: Vec<_> = quoted.filter(|name| !name.contains(' ')).collect();
+        assert!(!tests.is_empty() || item.starts_with("Limit: "), "no test and no limit: {item}");
+        for name in tests {
+            let is_there = sources.contains(&format!("#[test]\nfn {name}() {{"))
+                || sources.contains(&format!("#[test]\n    fn {name}() {{"));
+            assert!(is_there, "no test has the name {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
+#[test]
+fn an_evening_is_enough_for_the_walk_through_the_source() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lines: Vec<_> = chapter("Reading the source")
+        .split("](")
+        .skip(1)
+        .map(|rest| {
+            let file = rest.split(')').next().unwrap();
+            let text = std::fs::read_to_string(root.join(file)).expect(file);
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            (file, code.lines().count())
+        })
+        .collect();
+    let sum: usize = lines.iter().map(|(_, lines)| lines).sum();
+    assert!(lines.len() > 15 && sum <= 3_500, "{sum} lines: {lines:#?}");
 }

@@ -249,6 +249,28 @@ pub fn right_sign_ins(
 }
 
 #[test]
+fn an_unknown_name_takes_as_long_as_the_slowest_hash() {
+    let server = with_slow_hashes(600_000);
+    let mut cost = |user: &str| {
+        let before = processor_time(&server);
+        let mut connection = server.connect();
+        connection.send(sign_in("192.0.2.1", user, "wrong"));
+        assert_eq!(connection.answer().status, 400);
+        processor_time(&server) - before
+    };
+    let [ann, bob, nobody] = ["ann", "bob", "nobody"].map(&mut cost);
+    assert!(2 * nobody > ann, "{nobody} and {ann}");
+    // With a password in the open he tells himself, which the start warns of.
+    assert!(2 * bob < ann, "{bob} and {ann}");
+}
+
+/// What the server has used of a processor, in hundredths of a second.
+fn processor_time(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    stat.split(' ').skip(13).take(2).map(|time| time.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
 fn a_batch_of_sign_ins_ends_when_its_client_has_gone() {
     let server = with_slow_hashes(600_000);
     let hashes = hashes_for_a_client_that_left(&server, 12);
