@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod authorize;
+mod call;
 mod cors;
 mod cross_site;
 mod current;
@@ -28,17 +29,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::crypto::gate::{Gate, Visitor};
-use crate::encode::form::Form;
 use crate::http::{self, Head, Request, Response, Service, Status};
-use crate::oauth::client_auth::{self, Credentials};
-use crate::oauth::{
-    Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome, Throttle, Timestamp,
-    Uptime,
-};
+use crate::oauth::{Known, Origin, Outcome, Throttle, Timestamp, Uptime};
 use crate::store::Store;
 use crate::watch::log::{Line, Log, LogFormat};
 use crate::watch::metrics::Metrics;
 
+use call::Call;
 use current::Current;
 use route::{ROUTES, Route};
 pub use settings::Settings;
@@ -58,14 +55,6 @@ pub struct App {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two slices of housekeeping, so that requests go on.
 const PAUSE: Duration = Duration::from_micros(100);
-
-/// A request on its way through an endpoint.
-struct Call<'a> {
-    settings: &'a Settings,
-    known: Known<'a>,
-    request: &'a Request<'a>,
-    origin: Origin,
-}
 
 impl App {
     /// `slow_hashes` is how many password hashes may run at once.
@@ -239,60 +228,6 @@ impl Service for App {
 
     fn notice(&self, what: &str) {
         self.log.notice(what);
-    }
-}
-
-impl<'a> Call<'a> {
-    /// The form in the body, of which these parameters are known.
-    fn form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
-        const FORM: &[u8] = b"application/x-www-form-urlencoded";
-        let content_type = self.request.head.fields.first("content-type").unwrap_or(b"");
-        let (media_type, rest) =
-            content_type.split_at_checked(FORM.len()).unwrap_or((content_type, b""));
-        let ends_there = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
-        if !(media_type.eq_ignore_ascii_case(FORM) && ends_there) {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidRequest,
-                "the Content-Type is not application/x-www-form-urlencoded",
-                "RFC 6749, section 3.2",
-            ));
-        }
-        std::str::from_utf8(self.request.body)
-            .ok()
-            .and_then(|text| Form::parse(text, known).ok())
-            .ok_or_else(OAuthError::malformed_form)
-    }
-
-    /// The form in the query, of which these parameters are known.
-    fn query(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
-        let text = self.request.head.query.unwrap_or("");
-        Form::parse(text, known).map_err(|_| OAuthError::malformed_form())
-    }
-
-    /// The form in the body for programs, whose mistakes are errors: nothing may be there twice.
-    /// `source` says where that stands.
-    fn strict_form(
-        &self,
-        known: &[&'static str],
-        source: &'static str,
-    ) -> Result<Form<'a>, OAuthError> {
-        let form = self.form(known)?;
-        match form.repeated() {
-            Some(name) => Err(OAuthError::repeated(name, source)),
-            None => Ok(form),
-        }
-    }
-
-    /// The client that asks.
-    fn client(&self, form: &Form, outcome: &mut Outcome<'a>) -> Result<&'a Client, OAuthError> {
-        let credentials = Credentials { authorization: self.authorization(), form };
-        let client = client_auth::authenticate(&self.known, &credentials, self.origin)?;
-        outcome.client = Some(client);
-        Ok(client)
-    }
-
-    fn authorization(&self) -> Authorization<'a> {
-        Authorization::of(self.request.head.fields.all("authorization"))
     }
 }
 

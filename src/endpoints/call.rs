@@ -1,0 +1,69 @@
+//! What an endpoint is given: the request, and how its parts are read.
+
+use super::Settings;
+use crate::encode::form::Form;
+use crate::http::Request;
+use crate::oauth::client_auth::{self, Credentials};
+use crate::oauth::{Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome};
+
+/// A request on its way through an endpoint.
+pub struct Call<'a> {
+    pub settings: &'a Settings,
+    pub known: Known<'a>,
+    pub request: &'a Request<'a>,
+    pub origin: Origin,
+}
+
+impl<'a> Call<'a> {
+    /// The form in the body, of which these parameters are known.
+    pub fn form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+        const FORM: &[u8] = b"application/x-www-form-urlencoded";
+        let content_type = self.request.head.fields.first("content-type").unwrap_or(b"");
+        let (media_type, rest) =
+            content_type.split_at_checked(FORM.len()).unwrap_or((content_type, b""));
+        let ends_there = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
+        if !(media_type.eq_ignore_ascii_case(FORM) && ends_there) {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "the Content-Type is not application/x-www-form-urlencoded",
+                "RFC 6749, appendix B",
+            ));
+        }
+        std::str::from_utf8(self.request.body)
+            .ok()
+            .and_then(|text| Form::parse(text, known).ok())
+            .ok_or_else(OAuthError::malformed_form)
+    }
+
+    /// The form in the query, of which these parameters are known.
+    pub fn query(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
+        let text = self.request.head.query.unwrap_or("");
+        Form::parse(text, known).map_err(|_| OAuthError::malformed_form())
+    }
+
+    /// The form in the body for programs, whose mistakes are errors: nothing may be there twice.
+    /// `source` says where that stands.
+    pub fn strict_form(
+        &self,
+        known: &[&'static str],
+        source: &'static str,
+    ) -> Result<Form<'a>, OAuthError> {
+        let form = self.form(known)?;
+        match form.repeated() {
+            Some(name) => Err(OAuthError::repeated(name, source)),
+            None => Ok(form),
+        }
+    }
+
+    /// The client that asks.
+    pub fn client(&self, form: &Form, outcome: &mut Outcome<'a>) -> Result<&'a Client, OAuthError> {
+        let credentials = Credentials { authorization: self.authorization(), form };
+        let client = client_auth::authenticate(&self.known, &credentials, self.origin)?;
+        outcome.client = Some(client);
+        Ok(client)
+    }
+
+    pub fn authorization(&self) -> Authorization<'a> {
+        Authorization::of(self.request.head.fields.all("authorization"))
+    }
+}
