@@ -85,15 +85,17 @@ fn is_scheme(text: &str) -> bool {
 pub fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
     let mut joined = String::from(uri);
     for (name, value) in parameters {
-        joined.push(match joined.find('?') {
-            None => '?',
-            Some(_) => '&',
-        });
+        match joined.find('?') {
+            None => joined.push('?'),
+            // An empty query, so nothing to part from.
+            Some(mark) if mark + 1 == joined.len() => {}
+            Some(_) => joined.push('&'),
+        }
         joined.push_str(name);
         joined.push('=');
         push_encoded(&mut joined, value);
     }
-    joined.replacen("?&", "?", 1)
+    joined
 }
 
 /// Where a person will be sent, in few words: the host, or the scheme of an app. The port that a
@@ -187,6 +189,7 @@ mod tests {
             ("https://h/cb", "https://h/cb?code=a%20b&iss=https%3A%2F%2Fh"),
             ("https://h/cb?x=1", "https://h/cb?x=1&code=a%20b&iss=https%3A%2F%2Fh"),
             ("https://h/cb?", "https://h/cb?code=a%20b&iss=https%3A%2F%2Fh"),
+            ("https://h/cb?x=/y?", "https://h/cb?x=/y?&code=a%20b&iss=https%3A%2F%2Fh"),
         ] {
             assert_eq!(with_parameters(uri, &both), expected);
         }
