@@ -15,8 +15,9 @@ use crate::oauth::Timestamp;
 
 /// Bytes that wait to be written: some thousands of lines.
 const WAITING: usize = 1024 * 1024;
-/// A path is shown so far; what is longer is nobody's honest request.
+/// A path and a method are shown so far; what is longer is nobody's honest request.
 const PATH: usize = 200;
+const METHOD: usize = 24;
 /// The writer rests so long after each write, so that a busy server writes many lines at once.
 const REST: Duration = Duration::from_millis(5);
 
@@ -142,9 +143,9 @@ impl Line<'_> {
         text.push(' ');
         push_address(&mut text, self.address);
         text.push(' ');
-        push_word(&mut text, self.method);
+        push_word(&mut text, cut(self.method, METHOD));
         text.push(' ');
-        push_word(&mut text, self.short_path());
+        push_word(&mut text, cut(self.path, PATH));
         text.push(' ');
         decimal::push(&mut text, self.status.code().into());
         text.push(' ');
@@ -168,8 +169,8 @@ impl Line<'_> {
         let mut object = json::Object::new()
             .string("time", &time)
             .string("address", &self.address.to_string())
-            .string("method", self.method)
-            .string("path", self.short_path())
+            .string("method", cut(self.method, METHOD))
+            .string("path", cut(self.path, PATH))
             .number("status", self.status.code().into())
             .number("duration_us", self.duration.as_micros() as u64);
         for (name, value) in self.facts() {
@@ -183,12 +184,12 @@ impl Line<'_> {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
     }
+}
 
-    fn short_path(&self) -> &str {
-        let end = self.path.len().min(PATH);
-        // Request targets are ASCII; anything else would not have become a request.
-        self.path.get(..end).unwrap_or("")
-    }
+/// At most `most` bytes of what stands in a request's first line.
+fn cut(text: &str, most: usize) -> &str {
+    // It is ASCII; anything else would not have become a request.
+    text.get(..text.len().min(most)).unwrap_or("")
 }
 
 /// A value that cannot be taken for something else stands alone, any other in quotes.
@@ -264,6 +265,16 @@ mod tests {
         assert!(text.contains(r#" user="a\n1994 x\" client=root\u007f\u001bé"#), "{text}");
         assert_eq!(text.matches(" client=").count(), 2);
         assert!(line("/", Some("")).text().contains(" user=\"\" "));
+    }
+
+    #[test]
+    fn a_long_method_or_path_makes_no_long_line() {
+        let (path, method) = ("/a".repeat(PATH), "B".repeat(16_000));
+        let line = Line { method: &method, ..line(&path, None) };
+        let (shown, start) = ("B".repeat(METHOD), "/a".repeat(PATH / 2));
+        assert!(line.text().contains(&format!(" {shown} {start} 400 ")), "{}", line.text());
+        let both = format!("\"method\":\"{shown}\",\"path\":\"{start}\",");
+        assert!(line.json().contains(&both), "{}", line.json());
     }
 
     #[test]
