@@ -17,12 +17,19 @@ impl Network {
             None => (text.parse::<IpAddr>().ok()?, None),
         };
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u32 = match bits {
             Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => bits.parse().ok()?,
             Some(_) => return None,
             None => most,
         };
-        (bits <= most).then_some(Network { address, bits })
+        // Connections are compared by what a mapped address stands for.
+        Some(match (address.to_canonical(), bits.checked_sub(96)) {
+            _ if bits > most => return None,
+            (mapped @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => {
+                Network { address: mapped, bits }
+            }
+            _ => Network { address, bits },
+        })
     }
 
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -49,6 +56,8 @@ mod tests {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.1.2.3", "11.0.0.0"),
             ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
+            ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.2"),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.0"),
             ("0.0.0.0/0", "1.2.3.4", "::1"),
             ("2001:db8::/32", "2001:db8:1::", "2001:db9::"),
             ("::/0", "::1", "1.2.3.4"),
