@@ -1,8 +1,8 @@
 //! The protocol: plain values in, `Result` out. No sockets, header fields, clock or files.
 //!
 //! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`registry`]), then
-//! [`store`], which keeps what has been given out, then the rules: [`client_auth`], the
-//! [`grants`], and [`authorize`], [`device`], [`introspect`], [`revoke`] and [`bearer`].
+//! [`store`](crate::store), which keeps what has been given out, then the rules: [`client_auth`],
+//! the [`grants`], and [`authorize`], [`device`], [`introspect`], [`revoke`] and [`bearer`].
 
 pub mod authorize;
 pub mod bearer;
