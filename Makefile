@@ -5,7 +5,7 @@ STATIC := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/oauth2d
 # Where the sources of dependencies lie, which the executable must not tell.
 CARGO_HOME ?= $(HOME)/.cargo
 
-.PHONY: run test soak dist bench lint deny browser proxies power fuzz clean
+.PHONY: run test soak dist bench lint deny browser proxies power fuzz mutants clean
 
 run:
 	cargo run --quiet --release
@@ -69,6 +69,15 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	CUSTOM_LIBFUZZER_PATH=./none cargo check --quiet --locked --manifest-path tests/fuzz/Cargo.toml \
 	  --target-dir target/fuzz-check
+
+# Which faults in the rules and in the HTTP layer no test would notice; needs cargo-mutants. The unit
+# tests first, seconds for each fault, then all tests for what outlives those. It takes hours as a
+# whole: `make mutants FILES='-f src/oauth/revoke.rs'` or `SHARD=0/8` for a part.
+FILES ?= -f 'src/oauth/grants/*.rs' -f 'src/store/*.rs' -f src/http/request.rs -f src/http/body.rs \
+	-f src/http/connection.rs
+mutants:
+	cargo mutants $(FILES) --shard $(or $(SHARD),0/1) -- --bin oauth2d || \
+	  cargo mutants $(FILES) --shard $(or $(SHARD),0/1) --iterate
 
 # Licences, sources and duplicates of everything that is built; needs cargo-deny.
 deny:

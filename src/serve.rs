@@ -100,6 +100,8 @@ fn start<'a>(options: &Options, running: &'a OnceLock<Running>) -> Result<&'a Ru
     accept(&running.server, listeners)?;
     let swept = Arc::clone(&running.server);
     spawn(move || {
+        // Of a state file from before: whoever is not in the configuration any more.
+        swept.service().free_unknown();
         loop {
             thread::sleep(SWEEP_INTERVAL);
             swept.service().sweep();

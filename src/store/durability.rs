@@ -368,3 +368,31 @@ fn a_row_of_a_client_that_never_was_is_no_step_of_ours() {
         format!("{}: the last {dropped} bytes are an unfinished step; dropped", path.display());
     assert_eq!((after.counts().access_tokens, after.upkeep()), (2, vec![told]));
 }
+
+#[test]
+fn a_file_that_is_removed_or_replaced_while_in_use_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, moved) = (folder.path().join("in/state"), folder.path().join("moved"));
+    std::fs::create_dir(state.parent().unwrap()).unwrap();
+    let before = World::of(Store::open(&state, SyncPolicy::Ends).unwrap());
+    before.store.upkeep();
+    let told = |what: &str| vec![format!("{}: {what}", state.display())];
+    let gone = "the file is not at this path any more; nothing is given or ended until it can be \
+                written";
+    // Its folder is gone: nothing is given that would be lost.
+    std::fs::rename(state.parent().unwrap(), &moved).unwrap();
+    assert_eq!(before.store.upkeep(), told(gone));
+    assert!(before.grant("b", "grant_type=client_credentials", NOW).is_err());
+    assert!(before.store.upkeep().is_empty());
+    std::fs::create_dir(state.parent().unwrap()).unwrap();
+    assert_eq!(before.store.upkeep(), told("can be written again"));
+    before.issue(NOW);
+    // Another file has its name.
+    std::fs::remove_file(&state).unwrap();
+    std::fs::write(&state, "other").unwrap();
+    assert_eq!(before.store.upkeep().len(), 2);
+    let all = content(&before.store.memory);
+    drop(before);
+    let after = World::of(Store::open(&state, SyncPolicy::Ends).unwrap());
+    assert_eq!(content(&after.store.memory), all);
+}

@@ -125,28 +125,37 @@ pub fn kind(start: &[u8]) -> Kind {
     }
 }
 
-/// The CRC-32 of zlib and PNG (ISO 3309).
+/// The CRC-32 of zlib and PNG (ISO 3309), eight bytes at a time: each table says what a byte comes
+/// to when so many others follow.
 fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, &byte: &u8| TABLE[usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
-    !bytes.iter().fold(!0, step)
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let crc = eights.iter().fold(!0, |crc, eight| {
+        let mixed = (u64::from_le_bytes(*eight) ^ u64::from(crc)).to_le_bytes();
+        let looked_up = mixed.iter().zip(TABLES.iter().rev());
+        looked_up.fold(0, |sum, (&byte, table)| sum ^ table[usize::from(byte)])
+    });
+    let step = |crc: u32, &byte: &u8| TABLES[0][usize::from(crc as u8 ^ byte)] ^ (crc >> 8);
+    !rest.iter().fold(crc, step)
 }
 
-static TABLE: [u32; 256] = table();
+static TABLES: [[u32; 256]; 8] = tables();
 
-const fn table() -> [u32; 256] {
-    let mut table = [0; 256];
+const fn tables() -> [[u32; 256]; 8] {
+    let mut tables = [[0; 256]; 8];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = byte as u32;
         let mut bit = 0;
-        while bit < 8 {
+        while bit < 64 {
             crc = if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
             bit += 1;
+            if bit % 8 == 0 {
+                tables[bit / 8 - 1][byte] = crc;
+            }
         }
-        table[byte] = crc;
         byte += 1;
     }
-    table
+    tables
 }
 
 #[cfg(test)]
@@ -167,6 +176,7 @@ mod tests {
     fn the_check_value_of_crc_32() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(crc32(b""), 0);
+        assert_eq!(crc32(b"The quick brown fox jumps over the lazy dog"), 0x414f_a339);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn load(path: &Path, file: &File, state: &mut State) -> Result<Loaded, Strin
 
 /// The steps behind the first line.
 fn steps(mut input: Input, state: &mut State) -> Result<Loaded, String> {
-    let cannot = |error: std::io::Error| format!("cannot be read: {error}");
+    let cannot = |error: std::io::Error| format!("cannot be opened: {error}");
     input.skip(frame::HEADER.len());
     let mut scopes = HashSet::new();
     let mut confirmed = 0;

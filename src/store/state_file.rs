@@ -19,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Unavailable;
 use super::frame;
-use super::new_file::{NewFile, beside, remove_new, sync_folder, writable};
+use super::new_file::{NewFile, beside, is_named, remove_new, sync_folder, writable};
 use super::tail::START;
 
 /// After so many seconds a client may find the file healed.
@@ -238,6 +238,7 @@ impl StateFile {
     /// What has to be done each second: writes and syncs what is still in memory, tries again what
     /// failed, and marks how far the disk is.
     pub fn upkeep(&self, take: Take, mark: &dyn Fn(u64)) {
+        self.look_for_its_name();
         let _ = self.write(&mut self.out(), take);
         if self.sync_through(self.written.load(Ordering::SeqCst)).is_err() {
             return;
@@ -249,6 +250,15 @@ impl StateFile {
         mark(disk.synced.saturating_add_signed(disk.offset));
         // The mark itself asks for no other one.
         disk.marked = disk.synced + frame::MARK_SIZE as u64;
+    }
+
+    /// A file whose name is gone, or that another one has, is written in vain: nobody will find it.
+    /// A new one takes the name.
+    fn look_for_its_name(&self) {
+        if !is_named(&self.file(), &self.path) {
+            self.disk().is_spoiled = true;
+            self.fail(&io::Error::other("the file is not at this path any more"));
+        }
     }
 
     /// Writes the last there is, at a stop; what was made is synced already.
