@@ -14,7 +14,7 @@ use super::smooth_map::SmoothMap;
 use crate::oauth::Timestamp;
 
 /// Milliseconds of expiry that are swept together: the longest that an expired row stays.
-const SPAN: u64 = 16_000;
+const SPAN: u64 = 1_000;
 /// Rows that are allocated together. Growth never moves a row.
 const BLOCK: usize = 1024;
 
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(shelf.get(&key(1), NOW.plus_seconds(59)), Some(&row));
         assert!(shelf.get(&key(1), NOW.plus_seconds(60)).is_none());
         assert!(shelf.pop_gone(NOW.plus_seconds(59)).is_none());
-        assert_eq!(shelf.pop_gone(NOW.plus_seconds(60 + 16)), Some((key(1), row)));
+        assert_eq!(shelf.pop_gone(NOW.plus_seconds(60 + 1)), Some((key(1), row)));
         assert_eq!((shelf.len(), shelf.len_of(Number(1))), (0, 0));
     }
 
