@@ -170,6 +170,17 @@ impl Keys {
         Some(text)
     }
 
+    /// A list of what people call things, empty where the key is not there.
+    pub fn names(&mut self, key: &'static str) -> Vec<String> {
+        let Some((line, words)) = self.words(key) else { return Vec::new() };
+        if words.is_empty() {
+            self.fault(line, format!("{key} is empty; write one or leave it out"));
+        } else if words.iter().any(|word| word.chars().any(char::is_control)) {
+            self.fault(line, format!("{key} has a control character; leave it out"));
+        }
+        words
+    }
+
     /// For names, where quotes are never a part of the syntax.
     pub fn warn_of_quotes_in_name(&mut self, what: &str) {
         let name = self.section.name.clone();

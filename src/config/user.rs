@@ -7,12 +7,18 @@ use super::keys::Keys;
 use super::secret::PASSWORD;
 use crate::oauth::User;
 use crate::oauth::secret::StoredSecret;
+use crate::oauth::userinfo::Profile;
 use crate::store::Number;
 
 pub fn read(keys: &mut Keys, read: &mut Read) {
     keys.warn_of_quotes_in_name("the user's name");
     let password = PASSWORD.take(keys, read.outside);
     let scopes = keys.scopes("scopes");
+    let profile = Profile {
+        name: keys.label("name").map(Arc::from),
+        email: keys.label("email").map(Arc::from),
+        groups: keys.names("groups"),
+    };
     keys.end();
     if !PASSWORD.is_in(keys) {
         let what = "the user has no password; add password, password_hash, password_file or \
@@ -31,5 +37,6 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
         number: Number::default(),
         password: password.secret,
         scopes,
+        profile,
     });
 }

@@ -22,6 +22,7 @@ mod revoke;
 mod route;
 mod settings;
 mod token;
+mod userinfo;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -3,16 +3,20 @@
 use super::{Call, reply};
 use crate::http::Response;
 use crate::oauth::bearer::{self, Challenge, Requirements};
-use crate::oauth::{ErrorCode, OAuthError, Outcome};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, TokenInfo};
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
-    match check(call, outcome) {
-        Ok(()) => reply::private_text("Congratulations, you are in a secret area!"),
+    match token(call) {
+        Ok(info) => {
+            info.tell(outcome);
+            reply::private_text("Congratulations, you are in a secret area!")
+        }
         Err(challenge) => reply::challenge(call, challenge, outcome),
     }
 }
 
-fn check<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), Challenge> {
+/// The token of a request for something of this server's own.
+pub fn token<'a>(call: &Call<'a>) -> Result<TokenInfo<'a>, Challenge> {
     let malformed = |error| Challenge::Error { error, scope: None };
     let form = match call.settings.bearer_in_query {
         true => Some(call.query(&["access_token"]).map_err(malformed)?),
@@ -26,5 +30,4 @@ fn check<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), Challenge
     let in_query = form.as_ref().and_then(|form| form.get("access_token"));
     let token = bearer::presented(call.authorization(), in_query)?;
     bearer::check(&call.known, token, &Requirements::default(), call.origin.now)
-        .map(|info| info.tell(outcome))
 }

@@ -2,7 +2,7 @@
 //! answers.
 
 use super::{Call, authenticate, authorize, device, device_authorization, introspect, metadata};
-use super::{ready, reply, resource, revoke, token};
+use super::{ready, reply, resource, revoke, token, userinfo};
 use crate::http::Response;
 use crate::oauth::Outcome;
 
@@ -35,12 +35,13 @@ use Readers::{AllowedOrigins, Anyone, Nobody};
 
 /// In the order in which they are asked for most, which is that of the look-up and of the metrics.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 12] = [
+pub static ROUTES: [Route; 13] = [
     row("/oauth/token", POST, AllowedOrigins, token::answer),
     row("/", GET, AllowedOrigins, resource::answer),
     row("/oauth/authenticate", ANY, Nobody, authenticate::answer),
     row("/oauth/introspect", POST, AllowedOrigins, introspect::answer),
     row("/oauth/revoke", POST, AllowedOrigins, revoke::answer),
+    row("/oauth/userinfo", PAGE, AllowedOrigins, userinfo::answer),
     row("/oauth/authorize", PAGE, Nobody, authorize::answer),
     row("/oauth/device_authorization", POST, AllowedOrigins, device_authorization::answer),
     row("/oauth/device", PAGE, Nobody, device::answer),

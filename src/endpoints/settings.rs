@@ -98,6 +98,7 @@ fn server_metadata(issuer: &str, base: &str, registry: &Registry) -> String {
         .string("revocation_endpoint", &endpoint("revoke"))
         .string("introspection_endpoint", &endpoint("introspect"))
         .string("device_authorization_endpoint", &endpoint("device_authorization"))
+        .string("userinfo_endpoint", &endpoint("userinfo"))
         .strings("response_types_supported", ["code"])
         .strings("response_modes_supported", ["query"])
         .strings("grant_types_supported", GrantType::ALL.map(GrantType::as_str))

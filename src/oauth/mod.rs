@@ -25,6 +25,7 @@ pub mod throttle;
 pub mod token;
 mod token_info;
 mod user_code;
+pub mod userinfo;
 
 pub use error::{ErrorCode, OAuthError, Rule};
 pub use origin::{Origin, Uptime};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Scope;
 use super::secret::StoredSecret;
+use super::userinfo::Profile;
 use crate::store::{Kind, Number, fold::Fold};
 
 /// A `grant_type` of the token endpoint.
@@ -100,6 +101,8 @@ pub struct User {
     pub password: StoredSecret,
     /// The most that any client gets for this user; `None` for no such limit.
     pub scopes: Option<Scope>,
+    /// What applications may read of them.
+    pub profile: Profile,
 }
 
 /// How long things live, in seconds.
@@ -252,6 +255,7 @@ pub mod samples {
             number: Number::default(),
             password: StoredSecret::Plain(Secret::new("password")),
             scopes: None,
+            profile: Profile::default(),
         }
     }
 

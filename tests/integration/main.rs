@@ -26,3 +26,4 @@ mod state_faults;
 mod state_model;
 mod throttle;
 mod token;
+mod userinfo;

@@ -19,6 +19,7 @@ fn the_server_names_what_it_can_do() {
             "revocation_endpoint": format!("{issuer}/oauth/revoke"),
             "introspection_endpoint": format!("{issuer}/oauth/introspect"),
             "device_authorization_endpoint": format!("{issuer}/oauth/device_authorization"),
+            "userinfo_endpoint": format!("{issuer}/oauth/userinfo"),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": [

@@ -3,7 +3,7 @@
 use super::Page;
 use super::problem::{Field, Problem, is_wrong};
 use crate::encode::form::Form;
-use crate::oauth::{Client, Scope};
+use crate::oauth::{Client, Scope, userinfo};
 
 impl Page {
     /// Adds who asks, and for what.
@@ -16,7 +16,16 @@ impl Page {
         for token in scope.tokens() {
             self.html("<li>").text(token).html("</li>\n");
         }
-        self.html("</ul>\n")
+        self.html("</ul>\n").profile(scope)
+    }
+
+    /// Adds what the application will read of the person, in words.
+    fn profile(&mut self, scope: &Scope) -> &mut Page {
+        let parts: Vec<&str> = userinfo::in_words(scope).collect();
+        match parts.is_empty() {
+            true => self,
+            false => self.html("<p>It will read: ").text(&parts.join(", ")).html(".</p>\n"),
+        }
     }
 
     /// Adds a parameter that the form takes along.

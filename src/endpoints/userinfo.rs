@@ -1,0 +1,33 @@
+//! `/oauth/userinfo`: who the token's user is, for applications that sign people in
+//! (OpenID Connect Core 1.0, section 5.3, in shape).
+
+use super::{Call, reply, resource};
+use crate::encode::json::Object;
+use crate::http::Response;
+use crate::oauth::Outcome;
+use crate::oauth::bearer::Challenge;
+use crate::oauth::userinfo::{self, UserInfo};
+
+/// The body of a POST is not looked at: the token is where `/` looks for it.
+pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
+    match who(call, outcome) {
+        Ok(user) => reply::private_json(body(&user)),
+        Err(challenge) => reply::challenge(call, challenge, outcome),
+    }
+}
+
+fn who<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<UserInfo<'a>, Challenge> {
+    let info = resource::token(call)?;
+    info.tell(outcome);
+    userinfo::userinfo(&info)
+}
+
+fn body(user: &UserInfo) -> String {
+    let mut object = Object::new().string("sub", user.id).string("preferred_username", user.id);
+    for (member, value) in [("name", user.name), ("email", user.email)] {
+        if let Some(value) = value {
+            object = object.string(member, value);
+        }
+    }
+    object.strings("groups", user.groups.iter().map(String::as_str)).finish()
+}

@@ -1,0 +1,109 @@
+//! What an application learns of the person who signs in to it.
+//!
+//!     GET /oauth/userinfo
+//!     Authorization: Bearer 72ab415822b56cf0f9f93f07fe978d9aae859325
+//!
+//!     {"sub":"ann","preferred_username":"ann","name":"Ann Example",
+//!      "email":"ann@example.com","groups":["staff","admins"]}
+//!
+//! The shape is OpenID Connect's, since that is what applications with a "generic OAuth 2.0"
+//! sign-in read (OpenID Connect Core 1.0, section 5.3).
+
+use std::sync::Arc;
+
+use super::bearer::Challenge;
+use super::{ErrorCode, Rule, Scope, TokenInfo, User};
+
+/// What the configuration says of a person besides name and password.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    pub name: Option<Arc<str>>,
+    pub email: Option<Arc<str>>,
+    /// Empty where there are none.
+    pub groups: Vec<String>,
+}
+
+/// The scopes that open a part of a profile, and what a person calls that part
+/// (OpenID Connect Core 1.0, section 5.4; `groups` is everybody's custom).
+const WORDS: [(&str, &str); 3] =
+    [("profile", "your name"), ("email", "your e-mail address"), ("groups", "your groups")];
+
+/// What there is to tell of the token's user.
+pub struct UserInfo<'k> {
+    /// Who it is; the id stays the same as long as the user does.
+    pub id: &'k str,
+    pub name: Option<&'k str>,
+    pub email: Option<&'k str>,
+    pub groups: &'k [String],
+}
+
+/// Of the request for something about a person.
+const HAS_USER: Rule = Rule {
+    code: ErrorCode::InsufficientScope,
+    broken: "the token has no user; its client got it for itself",
+    source: "OpenID Connect Core 1.0, section 5.3",
+};
+
+/// What this token opens; `insufficient_scope` where it has no user.
+pub fn userinfo<'k>(info: &TokenInfo<'k>) -> Result<UserInfo<'k>, Challenge> {
+    let lacks_user = || Challenge::Error { error: HAS_USER.error(), scope: None };
+    let user = info.user.ok_or_else(lacks_user)?;
+    Ok(opened(user, &info.scope()))
+}
+
+/// The part of what is known of the user that these scopes open.
+fn opened<'k>(user: &'k User, scope: &Scope) -> UserInfo<'k> {
+    let Profile { name, email, groups } = &user.profile;
+    UserInfo {
+        id: &user.name,
+        name: name.as_deref().filter(|_| scope.contains("profile")),
+        email: email.as_deref().filter(|_| scope.contains("email")),
+        groups: if scope.contains("groups") { groups } else { &[] },
+    }
+}
+
+/// What a client with this scope will read, in a person's words.
+pub fn in_words(scope: &Scope) -> impl Iterator<Item = &'static str> {
+    WORDS.into_iter().filter(|(token, _)| scope.contains(token)).map(|(_, words)| words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::registry::samples;
+
+    fn scope(text: &str) -> Scope {
+        Scope::parse(text).unwrap()
+    }
+
+    #[test]
+    fn each_scope_opens_its_own_part() {
+        let mut user = samples::user("ann");
+        user.profile = Profile {
+            name: Some("Ann".into()),
+            email: Some("ann@example.com".into()),
+            groups: vec!["staff".into()],
+        };
+        for (asked, name, email, groups) in [
+            ("profile", Some("Ann"), None, 0),
+            ("read email", None, Some("ann@example.com"), 0),
+            ("groups", None, None, 1),
+            ("profile email groups", Some("Ann"), Some("ann@example.com"), 1),
+            ("Profile", None, None, 0),
+        ] {
+            let info = opened(&user, &scope(asked));
+            assert_eq!((info.id, info.name, info.email), ("ann", name, email), "{asked}");
+            assert_eq!(info.groups.len(), groups, "{asked}");
+        }
+    }
+
+    #[test]
+    fn what_will_be_read_in_words() {
+        let words = |text| in_words(&scope(text)).collect::<Vec<_>>();
+        assert_eq!(
+            words("groups read email profile"),
+            ["your name", "your e-mail address", "your groups"]
+        );
+        assert!(words("read").is_empty());
+    }
+}
