@@ -4,11 +4,13 @@
 //! soon as its answer is whole. That is how wrk works too, and costs as little: two system calls
 //! an answer, and none of the answer's text is looked at but its beginning.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 
 /// Threads that drive the connections: as many as machines of this project have processors.
@@ -24,91 +26,190 @@ pub struct Load<'a> {
     pub size: usize,
 }
 
-impl Load<'_> {
+/// What a load came to.
+pub struct Round {
     /// Answers per second.
-    pub fn run(&self, address: SocketAddr, time: Duration) -> f64 {
-        self.on_threads(address, |_, began| began.elapsed() < time)
+    pub rate: f64,
+    /// What one answer of a hundred took, or longer.
+    pub slowest: Duration,
+}
+
+/// When the next requests leave.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// As soon as an answer is there, on its connection.
+    Closed,
+    /// So many a second over all threads, whatever the answers do: each millisecond its share.
+    Even(f64),
+}
+
+impl Load<'_> {
+    pub fn run(&self, address: SocketAddr, time: Duration) -> Round {
+        self.run_at(Pace::Closed, address, time)
+    }
+
+    pub fn run_at(&self, pace: Pace, address: SocketAddr, time: Duration) -> Round {
+        self.on_threads(pace, address, |_, began| began.elapsed() < time)
     }
 
     /// Asks for at least so many answers.
     pub fn ask_for(&self, address: SocketAddr, answers: usize) {
-        self.on_threads(address, |had, _| had < answers.div_ceil(THREADS));
+        let enough = answers.div_ceil(self.threads());
+        self.on_threads(Pace::Closed, address, |had, _| had < enough);
     }
 
-    /// Answers per second while `go_on` says so, which is told a thread's answers and its start.
+    fn threads(&self) -> usize {
+        THREADS.min(self.connections)
+    }
+
+    /// Goes on while `go_on` says so, which is told a thread's answers and its start.
     fn on_threads(
         &self,
+        pace: Pace,
         address: SocketAddr,
         go_on: impl Fn(usize, Instant) -> bool + Sync,
-    ) -> f64 {
-        let threads = THREADS.min(self.connections);
+    ) -> Round {
+        let threads = self.threads();
         let ready = Barrier::new(threads);
-        std::thread::scope(|scope| {
-            let running: Vec<_> = (0..threads)
-                .map(|thread| {
-                    let own = (self.connections + thread) / threads;
-                    let (ready, go_on) = (&ready, &go_on);
-                    scope.spawn(move || self.drive(address, own, ready, go_on))
-                })
-                .collect();
-            running.into_iter().map(|thread| thread.join().unwrap()).sum()
-        })
+        let work = |thread: usize| {
+            let own = (self.connections + thread) / threads;
+            let mut driver = Driver::new(self, address, own);
+            ready.wait();
+            driver.drive(pace, &go_on)
+        };
+        let all: Vec<_> = std::thread::scope(|scope| {
+            let work = &work;
+            let running: Vec<_> =
+                (0..threads).map(|thread| scope.spawn(move || work(thread))).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut times = histogram();
+        all.iter().for_each(|(_, own)| times.add(own).unwrap());
+        let slowest = Duration::from_micros(times.value_at_quantile(0.99));
+        Round { rate: all.iter().map(|(rate, _)| rate).sum(), slowest }
+    }
+}
+
+/// Microseconds up to a minute, to three digits.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_max(60_000_000, 3).unwrap()
+}
+
+/// One thread's connections.
+struct Driver<'a> {
+    load: &'a Load<'a>,
+    bytes: String,
+    /// Bytes of the answers to one write.
+    whole: usize,
+    buffer: Vec<u8>,
+    poll: Poll,
+    open: Vec<Open>,
+    /// Those that wait for no answer.
+    idle: Vec<usize>,
+    answers: usize,
+    times: Histogram<u64>,
+}
+
+struct Open {
+    stream: mio::net::TcpStream,
+    missing: usize,
+    asked: Instant,
+}
+
+impl<'a> Driver<'a> {
+    fn new(load: &'a Load, address: SocketAddr, own: usize) -> Driver<'a> {
+        let poll = Poll::new().unwrap();
+        let open = |at| {
+            let stream = connect(address);
+            stream.set_nonblocking(true).unwrap();
+            let mut stream = mio::net::TcpStream::from_std(stream);
+            poll.registry().register(&mut stream, Token(at), Interest::READABLE).unwrap();
+            Open { stream, missing: 0, asked: Instant::now() }
+        };
+        let open = (0..own).map(open).collect();
+        let whole = load.size * load.batch;
+        Driver {
+            load,
+            bytes: load.request.repeat(load.batch),
+            whole,
+            buffer: vec![0; whole],
+            poll,
+            open,
+            idle: (0..own).collect(),
+            answers: 0,
+            times: histogram(),
+        }
     }
 
+    /// Answers per second, and how long each took.
     fn drive(
-        &self,
-        address: SocketAddr,
-        own: usize,
-        ready: &Barrier,
+        &mut self,
+        pace: Pace,
         go_on: impl Fn(usize, Instant) -> bool,
-    ) -> f64 {
-        let bytes = self.request.repeat(self.batch);
-        let whole = self.size * self.batch;
-        let mut buffer = vec![0; whole];
-        let mut poll = Poll::new().unwrap();
-        let mut events = Events::with_capacity(own);
-        // A stream, and how much of its answers is missing.
-        let mut connections: Vec<_> = (0..own)
-            .map(|at| {
-                let stream = connect(address);
-                stream.set_nonblocking(true).unwrap();
-                let mut stream = mio::net::TcpStream::from_std(stream);
-                poll.registry().register(&mut stream, Token(at), Interest::READABLE).unwrap();
-                (stream, whole)
-            })
-            .collect();
-        ready.wait();
+    ) -> (f64, Histogram<u64>) {
         let began = Instant::now();
-        let mut answers = 0;
-        for (stream, _) in &mut connections {
-            stream.write_all(bytes.as_bytes()).unwrap();
-        }
-        while go_on(answers, began) {
-            poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
-            assert!(!events.is_empty(), "no answer for ten seconds");
-            for event in &events {
-                let (stream, missing) = &mut connections[event.token().0];
-                // To the answer's last byte, or until nothing is there: mio tells only of news.
-                while *missing > 0 {
-                    match stream.read(&mut buffer[..*missing]) {
-                        Ok(0) => panic!("the server has ended a connection"),
-                        Ok(read) => {
-                            let is_first = *missing == whole;
-                            assert!(!is_first || buffer.starts_with(b"HTTP/1.1 200 "));
-                            *missing -= read;
-                        }
-                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                        Err(error) => panic!("{error}"),
-                    }
+        let mut events = Events::with_capacity(self.open.len());
+        let (mut due, mut was_due) = (VecDeque::new(), 0);
+        while go_on(self.answers, began) {
+            let patience = match pace {
+                Pace::Closed => {
+                    // At the start; later ones follow their answers.
+                    std::mem::take(&mut self.idle).into_iter().for_each(|at| self.ask(at, began));
+                    Duration::from_secs(10)
                 }
-                if *missing == 0 {
-                    answers += self.batch;
-                    *missing = whole;
-                    stream.write_all(bytes.as_bytes()).unwrap();
+                Pace::Even(rate) => {
+                    let share = rate / self.load.threads() as f64;
+                    let by_now = (began.elapsed().as_secs_f64() * share) as usize;
+                    due.extend((was_due..by_now).map(|_| Instant::now()));
+                    was_due = by_now;
+                    // What finds no connection free waits, and its time counts.
+                    while !due.is_empty()
+                        && let Some(at) = self.idle.pop()
+                    {
+                        due.pop_front().into_iter().for_each(|asked| self.ask(at, asked));
+                    }
+                    Duration::from_millis(1)
+                }
+            };
+            self.poll.poll(&mut events, Some(patience)).unwrap();
+            let is_closed = matches!(pace, Pace::Closed);
+            assert!(!is_closed || !events.is_empty(), "no answer for ten seconds");
+            for event in &events {
+                let at = event.token().0;
+                match self.read(at) {
+                    true if is_closed => self.ask(at, Instant::now()),
+                    true => self.idle.push(at),
+                    false => {}
                 }
             }
         }
-        answers as f64 / began.elapsed().as_secs_f64()
+        (self.answers as f64 / began.elapsed().as_secs_f64(), self.times.clone())
+    }
+
+    fn ask(&mut self, at: usize, asked: Instant) {
+        let open = &mut self.open[at];
+        (open.missing, open.asked) = (self.whole, asked);
+        open.stream.write_all(self.bytes.as_bytes()).unwrap();
+    }
+
+    /// To the answer's last byte, which is told, or until nothing is there: mio tells only of news.
+    fn read(&mut self, at: usize) -> bool {
+        let open = &mut self.open[at];
+        while open.missing > 0 {
+            match open.stream.read(&mut self.buffer[..open.missing]) {
+                Ok(0) => panic!("the server has ended a connection"),
+                Ok(read) => {
+                    let is_first = open.missing == self.whole;
+                    assert!(!is_first || self.buffer.starts_with(b"HTTP/1.1 200 "));
+                    open.missing -= read;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        self.answers += self.load.batch;
+        self.times.saturating_record(open.asked.elapsed().as_micros() as u64);
+        true
     }
 }
 
@@ -132,8 +233,9 @@ pub fn ask_on(stream: &mut TcpStream, request: &str) -> String {
         filled += stream.read(&mut answer[filled..]).unwrap();
         let text = String::from_utf8_lossy(&answer[..filled]).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
             let length =
-                head.split("Content-Length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+                head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
             if body.len() == length.parse::<usize>().unwrap() {
                 return text;
             }

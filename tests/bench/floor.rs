@@ -1,10 +1,20 @@
-//! The floor: reads once, writes a fixed answer, knows nothing.
+//! The floor: reads once, writes a fixed answer, knows nothing. The stepping floor also lets others
+//! run before it waits, as the program does: it is the limit of this design.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+/// Whether the floor of this name steps aside; `None` where it is no floor.
+pub fn by_its_name(word: &str) -> Option<bool> {
+    match word {
+        "--floor" => Some(false),
+        "--stepping-floor" => Some(true),
+        _ => None,
+    }
+}
+
 /// Answers each read with `batch` answers of `size` bytes.
-pub fn serve(size: usize, batch: usize) {
+pub fn serve(size: usize, batch: usize, steps: bool) {
     // An honest length, so that any client can be used. Sizes have three digits here.
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 000\r\n\r\n";
     let length = size - head.len();
@@ -23,6 +33,9 @@ pub fn serve(size: usize, batch: usize) {
                 while stream.read(&mut buffer).is_ok_and(|n| n > 0) {
                     if stream.write_all(answer).is_err() {
                         return;
+                    }
+                    if steps {
+                        std::thread::yield_now();
                     }
                 }
             })

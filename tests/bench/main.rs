@@ -6,8 +6,10 @@
 //! two threads and shares the processors with the server; how much it takes, the floor's own
 //! figure shows.
 
+mod beside;
 mod client;
 mod floor;
+mod picture;
 mod server;
 mod state;
 
@@ -30,15 +32,17 @@ const MILLION: usize = 1_000_000;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [word, answer, batch] = &arguments[..]
-        && word == "--floor"
+        && let Some(steps) = floor::by_its_name(word)
     {
-        return floor::serve(answer.parse().unwrap(), batch.parse().unwrap());
+        return floor::serve(answer.parse().unwrap(), batch.parse().unwrap(), steps);
     }
     // Cargo passes --bench; a word of our own chooses one part.
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
-    println!("| figure | ours | floor | ratio (spread) | target |");
-    println!("| --- | --- | --- | --- | --- |");
-    let parts: [(&str, fn()); 7] = [
+    if only.is_none_or(|only| only != "beside") {
+        println!("| figure | ours | floor | ratio (spread) | target |");
+        println!("| --- | --- | --- | --- | --- |");
+    }
+    let parts: [(&str, fn()); 8] = [
         ("throughput", throughput),
         ("log", log_on_and_off),
         ("growth", growth),
@@ -46,6 +50,7 @@ fn main() {
         ("memory", idle_memory),
         ("start", start),
         ("state", state::state),
+        ("beside", beside::beside),
     ];
     for (name, part) in parts {
         if only.is_none_or(|only| only == name) {
@@ -124,7 +129,7 @@ struct Measured {
 impl Measured {
     fn round(&mut self, (server, load): (&Running, &Load)) {
         let before = server.processor_time();
-        let rate = load.run(server.address, ROUND);
+        let rate = load.run(server.address, ROUND).rate;
         let spent = (server.processor_time() - before).as_secs_f64() * 1e6;
         self.rates.push(rate);
         self.costs.push(spent / (rate * ROUND.as_secs_f64()));

@@ -1,11 +1,13 @@
 //! The processes under measurement.
 
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// The release program; `OAUTH2D` names another one, such as the static executable.
 pub fn program() -> String {
@@ -15,6 +17,8 @@ pub fn program() -> String {
 pub struct Running {
     child: Child,
     pub address: SocketAddr,
+    /// What it needs as long as it runs.
+    _folder: Option<TempDir>,
 }
 
 impl Running {
@@ -34,16 +38,38 @@ impl Running {
     }
 
     pub fn floor(size: usize, batch: usize) -> Running {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        Running::start(command.args(["--floor", &size.to_string(), &batch.to_string()]))
+        Running::own("--floor", size, batch)
     }
 
-    fn start(command: &mut Command) -> Running {
+    pub fn stepping_floor(size: usize) -> Running {
+        Running::own("--stepping-floor", size, 1)
+    }
+
+    /// A server that this very program is, too.
+    fn own(word: &str, size: usize, batch: usize) -> Running {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        Running::start(command.args([word, &size.to_string(), &batch.to_string()]))
+    }
+
+    /// Somebody else's, on a port that it was told; `None` where it cannot be started.
+    pub fn on_port(command: &mut Command, port: u16, folder: TempDir) -> Option<Running> {
+        let child = command.stdin(Stdio::null()).spawn().ok()?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let until = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < until, "{command:?} does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(Running { child, address, _folder: Some(folder) })
+    }
+
+    /// Waits for the line that says where it listens.
+    pub fn start(command: &mut Command) -> Running {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
-        Running { child, address }
+        Running { child, address, _folder: None }
     }
 
     /// Bytes of memory that are really there.
@@ -71,7 +97,7 @@ impl Running {
             let probe = scope.spawn(|| {
                 let request = "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\n\r\n";
                 let size = crate::client::answer_size(self.address, request);
-                let mut stream = std::net::TcpStream::connect(self.address).unwrap();
+                let mut stream = TcpStream::connect(self.address).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let mut buffer = vec![0; size];
                 let mut slowest = Duration::ZERO;
@@ -93,6 +119,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // Asked first: nginx takes its workers along only then.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..50 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
