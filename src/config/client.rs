@@ -26,6 +26,8 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
         default_scopes: default_scopes.clone().unwrap_or_default(),
         redirect_uris: redirect_uris(keys, server.insecure_redirects),
         access_token_lifetime: keys.seconds("access_token_lifetime", server.lifetimes.access_token),
+        refresh_token_lifetime: keys
+            .seconds("refresh_token_lifetime", server.lifetimes.refresh_token),
         require_pkce: keys.yes("require_pkce"),
     };
     keys.end();

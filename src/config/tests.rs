@@ -90,6 +90,7 @@ const EVERY_KEY: &str = "\u{feff}[server]\r\n; comment\r\nlisten = localhost:300
      [client my app]\r\nsecret = secret\r\nname = My App\r\n\
      grants = password urn:ietf:params:oauth:grant-type:device_code\r\n\
      scopes = read write\r\ndefault_scopes = read\r\naccess_token_lifetime = 300\r\n\
+     refresh_token_lifetime = 86400\r\n\
      redirect_uris = com.example.app:/callback\r\nrequire_pkce = yes\r\n\
      [client other]\r\nsecret = s\r\nrequire_pkce = no\r\n\
      [user p]\r\npassword = a#b;c\r\nscopes =\r\n";
@@ -121,9 +122,11 @@ fn every_key_of_clients_and_users_is_read() {
     assert_eq!((client.scopes.as_str(), client.default_scopes.as_str()), ("read write", "read"));
     assert_eq!(client.redirect_uris, ["com.example.app:/callback"]);
     assert_eq!((client.access_token_lifetime, client.needs_pkce()), (300, true));
+    assert_eq!(client.refresh_token_lifetime, 86400);
     // The server's lifetime is everyone's who has none of their own.
     let other = config.registry.client("other").unwrap();
-    assert_eq!((other.access_token_lifetime, other.needs_pkce()), (60, false));
+    assert_eq!((other.access_token_lifetime, other.refresh_token_lifetime), (60, 61));
+    assert!(!other.needs_pkce());
     let user = config.registry.user("p").unwrap();
     assert!(user.password.matches("a#b;c"));
     assert_eq!(user.scopes, Some(Scope::default()));

@@ -72,6 +72,8 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// Seconds.
     pub access_token_lifetime: u64,
+    /// Seconds.
+    pub refresh_token_lifetime: u64,
     pub require_pkce: bool,
 }
 
@@ -245,6 +247,7 @@ pub mod samples {
             default_scopes: Scope::parse("read").unwrap(),
             redirect_uris: vec!["https://app.example.com/cb".into()],
             access_token_lifetime: 3600,
+            refresh_token_lifetime: 1_209_600,
             require_pkce: false,
         }
     }

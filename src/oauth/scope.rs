@@ -120,13 +120,25 @@ const SOMETHING_TO_GIVE: Rule = Rule {
     source: "RFC 6749, section 3.3",
 };
 
+/// Many programs ask for it unasked, to get a refresh token (OpenID Connect Core 1.0, section 11).
+const OFFLINE_ACCESS: &str = "offline_access";
+
+/// What a client asks for by `requested`: without `offline_access` where that means nothing to it.
+/// `None` where then nothing is asked for.
+pub fn asked(client: &Client, requested: Option<&str>) -> Result<Option<Scope>, Malformed> {
+    let Some(scope) = requested.map(Scope::parse).transpose()? else { return Ok(None) };
+    if !scope.contains(OFFLINE_ACCESS) || client.scopes.contains(OFFLINE_ACCESS) {
+        return Ok(Some(scope));
+    }
+    let left = Scope::from_tokens(scope.tokens().filter(|token| *token != OFFLINE_ACCESS));
+    Ok((!left.is_empty()).then_some(left))
+}
+
 /// What a client that asks for `requested` may have: all of it or an error, and its default where
 /// it asks for nothing (RFC 6749, section 3.3).
 pub fn for_client(client: &Client, requested: Option<&str>) -> Result<Scope, OAuthError> {
-    let Some(requested) = requested else {
-        return Ok(client.default_scopes.clone());
-    };
-    let scope = Scope::parse(requested).map_err(|Malformed| WELL_FORMED.error())?;
+    let asked = asked(client, requested).map_err(|Malformed| WELL_FORMED.error())?;
+    let Some(scope) = asked else { return Ok(client.default_scopes.clone()) };
     CLIENT_MAY_ASK.must(client.scopes.covers(&scope))?;
     // The same text is the same allocation, however many tokens carry it.
     Ok(match scope == client.default_scopes {
@@ -204,6 +216,18 @@ mod tests {
         let (few, many) = (looks(1_000), looks(30_000));
         assert!(many < few * 40, "30 times as many items cost {many} in place of {few} looks");
         assert!(many < 30_000 * 2 * 16, "{many}");
+    }
+
+    #[test]
+    fn offline_access_is_ignored_where_it_is_not_the_clients() {
+        let mut client = samples::client("a");
+        let given = |client: &Client, text| for_client(client, Some(text)).map_err(|it| it.code);
+        assert_eq!(given(&client, "write offline_access"), Ok(scope("write")));
+        assert_eq!(given(&client, "offline_access"), Ok(scope("read")));
+        assert_eq!(given(&client, "offline_access admin"), Err(ErrorCode::InvalidScope));
+        assert_eq!(given(&client, ""), Ok(Scope::default()));
+        client.scopes = scope("read offline_access");
+        assert_eq!(given(&client, "offline_access"), Ok(scope("offline_access")));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod operations;
 mod pages;
 mod readme;
 mod running;
+mod scopes;
 mod signals;
 mod state;
 mod state_faults;

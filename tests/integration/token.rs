@@ -219,6 +219,22 @@ fn a_client_can_have_a_lifetime_of_its_own() {
 }
 
 #[test]
+fn a_client_can_have_a_lifetime_of_its_own_for_refresh_tokens() {
+    let server = Server::configured(
+        "[server]\nrefresh_token_lifetime = 100\n\
+         [client app]\nsecret = secret\ngrants = password refresh_token\n\
+         [client other]\nsecret = secret\ngrants = password refresh_token\n\
+         refresh_token_lifetime = 2\n[user ann]\npassword = password\n",
+    );
+    let form = "grant_type=password&username=ann&password=password";
+    for (client, seconds) in [(APP, 100), (OTHER, 2)] {
+        let form = format!("token={}", server.token(client, form).member("refresh_token"));
+        let told = server.post("/oauth/introspect", &[client], &form).json();
+        assert_eq!(told["exp"].as_u64().unwrap() - told["iat"].as_u64().unwrap(), seconds);
+    }
+}
+
+#[test]
 fn one_refresh_token_from_fifty_threads_at_once_succeeds_once() {
     let server = Arc::new(Server::demo());
     let token = server.token(APPLICATION, PASSWORD_GRANT).member("refresh_token");

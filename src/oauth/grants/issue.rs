@@ -72,8 +72,7 @@ impl TokenRequest<'_, '_> {
         expires: Timestamp,
     ) -> Family {
         let now = self.origin.now;
-        let lifetime = self.known.registry.lifetimes.refresh_token;
-        let refresh_token_expires = now.plus_seconds(lifetime);
+        let refresh_token_expires = now.plus_seconds(self.client.refresh_token_lifetime);
         Family {
             client: self.client.number,
             user,

@@ -15,6 +15,7 @@
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
 use crate::oauth::family::{self, end_if_used};
+use crate::oauth::scope::{self, Malformed};
 use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, Scope};
 use crate::store::{Change, Family, OnlyIf};
 
@@ -66,7 +67,7 @@ pub fn grant<'k>(
     // client or user may not have any more.
     let left = family.scope.left_to(request.client, Some(user));
     SOMETHING_LEFT.must(!left.is_empty() || family.scope.is_empty())?;
-    let scope = narrowed(left, request.form.get("scope"))?;
+    let scope = narrowed(left, scope::asked(request.client, request.form.get("scope")))?;
 
     // "The authorization server MAY issue a new refresh token", with the scope of the old one.
     let Family { user, scope: whole, .. } = family;
@@ -79,11 +80,11 @@ pub fn grant<'k>(
 }
 
 /// The scope of the access token: the part that the client asks for, or the whole.
-fn narrowed(left: Scope, requested: Option<&str>) -> Result<Scope, OAuthError> {
-    match requested.map(Scope::parse) {
-        None => Ok(left),
-        Some(Ok(requested)) if left.covers(&requested) => Ok(requested),
-        Some(_) => Err(WITHIN_GRANT.error()),
+fn narrowed(left: Scope, asked: Result<Option<Scope>, Malformed>) -> Result<Scope, OAuthError> {
+    match asked {
+        Ok(None) => Ok(left),
+        Ok(Some(asked)) if left.covers(&asked) => Ok(asked),
+        _ => Err(WITHIN_GRANT.error()),
     }
 }
 
