@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Read;
 use super::keys::Keys;
 use super::nearest::nearest;
 use super::secret::SECRET;
+use super::{Read, testing};
 use crate::oauth::{Client, GrantType, Scope, redirect_uri};
 use crate::store::Number;
 
@@ -30,6 +30,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
             .seconds("refresh_token_lifetime", server.lifetimes.refresh_token),
         require_pkce: keys.yes("require_pkce"),
     };
+    testing::client(keys, read);
     keys.end();
     check_grants(keys, &client);
     check_scopes(keys, scopes, default_scopes);

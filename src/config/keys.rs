@@ -99,7 +99,8 @@ impl Keys {
         self.place(key).unwrap_or(self.section.line)
     }
 
-    fn place(&self, key: &str) -> Option<usize> {
+    /// The line of a key that has been asked for and is there.
+    pub fn place(&self, key: &str) -> Option<usize> {
         self.asked.iter().find(|(asked, _)| *asked == key).and_then(|(_, line)| *line)
     }
 
@@ -197,7 +198,7 @@ impl Keys {
 }
 
 /// What a number in digits that is too small or too large comes nearest to.
-fn nearest_number(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
+pub fn nearest_number(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),

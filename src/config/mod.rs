@@ -12,6 +12,7 @@ mod keys;
 mod nearest;
 mod secret;
 mod server;
+pub mod testing;
 mod user;
 
 use std::collections::HashSet;
@@ -92,6 +93,8 @@ struct Read<'a> {
     server: Server,
     clients: Vec<Client>,
     users: Vec<User>,
+    /// Of every section of a user, also of one that cannot be read.
+    user_names: Vec<String>,
     /// The line of each secret, and what a comparison with it costs.
     client_costs: Vec<(usize, u32)>,
     user_costs: Vec<(usize, u32)>,
@@ -110,8 +113,11 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
     findings.add(keys.findings);
 
     let (clients, users) = (Vec::new(), Vec::new());
+    // One whose kind is unknown may have been meant to be a user.
+    let is_user = |section: &&Section| ["user", ""].contains(&section.kind.as_str());
+    let user_names = sections.iter().filter(is_user).map(|section| section.name.clone()).collect();
     let (client_costs, user_costs) = (Vec::new(), Vec::new());
-    let mut read = Read { outside, server, clients, users, client_costs, user_costs };
+    let mut read = Read { outside, server, clients, users, user_names, client_costs, user_costs };
     for kind in &KINDS {
         for section in sections.extract_if(.., |section| section.kind == kind.word) {
             let mut keys = Keys::new(section);

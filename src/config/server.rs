@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::keys::Keys;
 use super::nearest::nearest;
+use super::testing::{self, Testing};
 use super::{Context, Finding};
 use crate::http::Limits;
 use crate::http::network::Network;
@@ -32,11 +33,14 @@ pub struct Server {
     /// Where tokens outlive the process, as it stands in the file; `None`: nowhere.
     pub state_file: Option<PathBuf>,
     pub state_sync: SyncPolicy,
+    /// The bench for other people's tests, where it is open.
+    pub testing: Option<Testing>,
 }
 
 pub fn read(keys: &mut Keys, context: &Context) -> Server {
     let connections = Limits::DEFAULT.connections as u64;
-    let server = Server {
+    let testing = keys.take("testing");
+    let mut server = Server {
         listen: listen(keys, context),
         issuer: issuer(keys),
         lifetimes: Lifetimes {
@@ -57,8 +61,10 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
         metrics_listen: metrics_listen(keys),
         state_file: state_file(keys),
         state_sync: state_sync(keys),
+        testing: None,
     };
     keys.end();
+    testing::settle(keys, testing, &mut server);
     check_places(keys, &server, context);
     server
 }
@@ -140,7 +146,8 @@ fn issuer(keys: &mut Keys) -> Option<String> {
         .unwrap_or("");
     let host = rest.split('/').next().unwrap_or("");
     let legal = |b: u8| b.is_ascii_graphic() && !b"?#\"<>\\^`{|}@".contains(&b);
-    if host.is_empty() || host.starts_with(':') || !rest.bytes().all(legal) {
+    let is_url = value.text != testing::REQUEST;
+    if is_url && (host.is_empty() || host.starts_with(':') || !rest.bytes().all(legal)) {
         let what = "issuer must be an http or https URL without query and fragment, such as \
                     https://auth.example.com";
         keys.fault(value.line, what);

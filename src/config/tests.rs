@@ -67,6 +67,7 @@ fn every_default_is_what_the_contract_says() {
         metrics_listen: None,
         state_file: None,
         state_sync: SyncPolicy::Ends,
+        testing: None,
     };
     assert_eq!(config.server, server);
     assert_eq!(config.server.max_connections, Limits::DEFAULT.connections);

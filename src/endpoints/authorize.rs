@@ -32,7 +32,7 @@ use super::{Call, reply};
 use crate::encode::form::Form;
 use crate::http::Response;
 use crate::oauth::authorize::{self, Allowed, AuthorizationRequest, RedirectTarget, Rejection};
-use crate::oauth::sign_in::Entered;
+use crate::oauth::sign_in::{Entered, sign_in};
 use crate::oauth::{OAuthError, Outcome};
 
 /// What the page adds to the request that it carries along.
@@ -62,7 +62,11 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 
 /// The parameters of the request and, where the page is sent in, what the page has added. What
 /// another site adds is not even read.
-fn read<'a>(call: &Call<'a>, is_post: bool, is_cross_site: bool) -> Result<Form<'a>, OAuthError> {
+pub fn read<'a>(
+    call: &Call<'a>,
+    is_post: bool,
+    is_cross_site: bool,
+) -> Result<Form<'a>, OAuthError> {
     let form = match (is_post, is_cross_site) {
         (true, false) => call.form(&[&authorize::PARAMETERS[..], &ADDED[..]].concat()),
         (true, true) => call.form(&authorize::PARAMETERS),
@@ -94,7 +98,8 @@ fn allow<'a>(
     request: &AuthorizationRequest<'a, '_>,
     outcome: &mut Outcome<'a>,
 ) -> Response {
-    match authorize::allow(&call.known, request, entered(form), (call.origin, outcome)) {
+    let user = sign_in(&call.known, entered(form), call.origin, outcome);
+    match user.and_then(|user| authorize::allow(&call.known, request, user, call.origin.now)) {
         Ok(Allowed::Code(code)) => {
             reply::redirect(&request.target.with_code(&code, &call.settings.issuer))
         }
@@ -107,7 +112,7 @@ fn allow<'a>(
 }
 
 /// Tells the client that its request is refused (RFC 6749, section 4.1.2.1).
-fn send_back(
+pub fn send_back(
     call: &Call,
     target: &RedirectTarget,
     error: OAuthError,

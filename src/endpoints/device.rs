@@ -30,6 +30,7 @@ use super::pages::{self, Problem};
 use crate::encode::form::Form;
 use crate::http::Response;
 use crate::oauth::device::{self, Allowed, Found};
+use crate::oauth::sign_in::sign_in;
 use crate::oauth::{OAuthError, Outcome};
 
 const PARAMETERS: [&str; 4] = ["user_code", "username", "password", "decision"];
@@ -94,7 +95,8 @@ fn decide<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome
 }
 
 fn allow<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome<'a>) -> Response {
-    match device::allow(&call.known, found, entered(form), (call.origin, outcome)) {
+    let user = sign_in(&call.known, entered(form), call.origin, outcome);
+    match user.and_then(|user| device::allow(&call.known, found, user)) {
         Ok(Allowed::Done) => pages::device_allowed(found),
         Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(found),
         Err(error) => {

@@ -3,26 +3,29 @@
 use super::{Call, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
-use crate::oauth::device;
+use crate::oauth::device::{self, Found};
 use crate::oauth::{OAuthError, Outcome, Token, UserCode};
 
 const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "scope"];
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match start(call, outcome) {
-        Ok((code, user_code)) => reply::private_json(body(call, &code, &user_code)),
+        Ok((code, found)) => reply::private_json(body(call, &code, &found.user_code)),
         Err(error) => reply::oauth_error(error, outcome),
     }
 }
 
-fn start<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(Token, UserCode), OAuthError> {
+/// The device code, and what the person will find by the user code.
+pub type Started<'a> = Result<(Token, Found<'a>), OAuthError>;
+
+pub fn start<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Started<'a> {
     let form = call.strict_form(&PARAMETERS, "RFC 8628, section 3.1")?;
     let client = call.client(&form, outcome)?;
     device::start(&call.known, client, form.get("scope"), call.origin)
 }
 
 /// RFC 8628, section 3.2.
-fn body(call: &Call, code: &Token, user_code: &UserCode) -> String {
+pub fn body(call: &Call, code: &Token, user_code: &UserCode) -> String {
     let lifetimes = &call.settings.registry.lifetimes;
     let (uri, shown) = (&call.settings.verification_uri, user_code.reveal());
     Object::new()

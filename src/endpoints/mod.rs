@@ -21,12 +21,13 @@ mod resource;
 mod revoke;
 mod route;
 mod settings;
+mod testing;
 mod token;
+mod upkeep;
 mod userinfo;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::crypto::gate::{Gate, Visitor};
@@ -54,13 +55,11 @@ pub struct App {
 
 /// How long a request may wait for its turn at a slow hash, from its last byte on.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two slices of housekeeping, so that requests go on.
-const PAUSE: Duration = Duration::from_micros(100);
 
 impl App {
     /// `slow_hashes` is how many password hashes may run at once.
     pub fn new(mut settings: Settings, store: Store, log: Arc<Log>, slow_hashes: usize) -> App {
-        store.enrol(&mut settings.registry);
+        store.enrol(Arc::make_mut(&mut settings.registry));
         App {
             settings: Current::new(settings),
             store,
@@ -74,28 +73,8 @@ impl App {
 
     /// Puts other settings into force. Requests in hand go on with those that they began with.
     pub fn replace_settings(&self, mut settings: Settings) {
-        self.store.enrol(&mut settings.registry);
+        self.store.enrol(Arc::make_mut(&mut settings.registry));
         self.settings.replace(settings);
-    }
-
-    /// What has to be done each second: frees what has expired, and sees to the state file.
-    pub fn sweep(&self) {
-        while self.store.sweep(timestamp(SystemTime::now())) {
-            thread::sleep(PAUSE);
-        }
-        for notice in self.store.upkeep() {
-            self.log.notice(&notice);
-        }
-    }
-
-    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
-    pub fn finish(&self) -> Result<(), String> {
-        self.store.finish()
-    }
-
-    /// Frees what belongs to clients and users that the settings in force do not name.
-    pub fn free_unknown(&self) {
-        self.store.free_unknown(&self.settings.get().registry, || thread::sleep(PAUSE));
     }
 
     fn origin(&self, request: &Request, settings: &Settings) -> Origin {
@@ -145,6 +124,7 @@ impl App {
             client: outcome.client.map(|client| &*client.id),
             user: outcome.user.map(|user| &*user.name),
             reason: reason.as_deref(),
+            fault: outcome.fault,
         };
         self.log.request(format, &line);
     }
@@ -181,6 +161,8 @@ impl Service for App {
 
     fn answer(&self, request: &Request) -> Response {
         self.settings.with(|settings| {
+            let own = testing::settings_of(settings, request);
+            let settings = own.as_deref().unwrap_or(settings);
             let origin = self.origin(request, settings);
             let in_turn = |check: &mut dyn FnMut() -> bool| {
                 let visitor = Visitor {
@@ -204,7 +186,10 @@ impl Service for App {
             let found = route::find(request.head.path, &settings.issuer_path);
             let route = found.map(|at| &ROUTES[at]);
             let mut outcome = Outcome::default();
-            let mut response = routed(&call, route, &mut outcome);
+            let mut response = match &settings.testing {
+                None => routed(&call, route, &mut outcome),
+                Some(testing) => testing::routed(testing, &call, route, &mut outcome),
+            };
             cors::apply(&call, route, &mut response);
             self.record(&call, found, response.status, &outcome);
             response
@@ -223,6 +208,7 @@ impl Service for App {
             client: None,
             user: None,
             reason: Some(&refusal.reason()),
+            fault: None,
         };
         self.log.request(self.settings.get().log_format, &line);
     }

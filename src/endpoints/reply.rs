@@ -75,6 +75,11 @@ pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
         ErrorCode::TemporarilyUnavailable => unavailable(&error),
         _ => Status::BadRequest,
     };
+    self::error(status, error, outcome)
+}
+
+/// The same, by this status.
+pub fn error(status: Status, error: OAuthError, outcome: &mut Outcome) -> Response {
     let body = error_body(error.code.as_str(), &error.description);
     let mut response = Response::with_fields(status, PRIVATE_JSON).body(body);
     if status == Status::Unauthorized {

@@ -1,7 +1,9 @@
 //! The configuration in the form in which requests need it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::testing::Testing;
 use crate::config::Config;
 use crate::encode::json::Object;
 use crate::http::Request;
@@ -12,8 +14,9 @@ use crate::watch::log::LogFormat;
 /// Where a proxy names whom it asks for; later ones add themselves behind.
 const FORWARDED: &str = "x-forwarded-for";
 
+#[derive(Clone)]
 pub struct Settings {
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// The metadata's `issuer`, byte for byte.
     pub issuer: String,
     /// Its path without a slash at the end: empty in the usual case.
@@ -27,34 +30,49 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     pub log_format: LogFormat,
     trusted_proxies: Vec<Network>,
+    /// The bench for other people's tests, where it is open.
+    pub testing: Option<Arc<Testing>>,
 }
 
 impl Settings {
     pub fn new(config: Config, issuer: String) -> Settings {
+        let mut settings = Settings {
+            registry: Arc::new(config.registry),
+            issuer: String::new(),
+            issuer_path: String::new(),
+            verification_uri: String::new(),
+            resource_metadata_uri: String::new(),
+            server_metadata: String::new(),
+            resource_metadata: String::new(),
+            bearer_in_query: config.server.bearer_in_query,
+            allowed_origins: config.server.allowed_origins,
+            log_format: config.server.log,
+            trusted_proxies: config.server.trusted_proxies,
+            testing: config.server.testing.map(|testing| Arc::new(Testing::new(testing))),
+        };
+        settings.set_issuer(issuer);
+        settings
+    }
+
+    /// Sets the issuer, and all that is made of it.
+    pub fn set_issuer(&mut self, issuer: String) {
         let base = issuer.trim_end_matches('/');
         let authority = base.find("://").map_or(0, |at| at + 3);
         let path = base[authority..].find('/').map_or("", |at| &base[authority + at..]);
         let origin = &base[..base.len() - path.len()];
         let bearer_methods = ["header", "query"];
-        let bearer_methods = &bearer_methods[..1 + usize::from(config.server.bearer_in_query)];
-        Settings {
-            issuer_path: path.into(),
-            verification_uri: format!("{base}/oauth/device"),
-            resource_metadata_uri: format!("{origin}/.well-known/oauth-protected-resource{path}"),
-            server_metadata: server_metadata(&issuer, base, &config.registry),
-            resource_metadata: Object::new()
-                .string("resource", &issuer)
-                .strings("authorization_servers", [issuer.as_str()])
-                .strings("scopes_supported", config.registry.scopes())
-                .strings("bearer_methods_supported", bearer_methods.iter().copied())
-                .finish(),
-            issuer,
-            registry: config.registry,
-            bearer_in_query: config.server.bearer_in_query,
-            allowed_origins: config.server.allowed_origins,
-            log_format: config.server.log,
-            trusted_proxies: config.server.trusted_proxies,
-        }
+        let bearer_methods = &bearer_methods[..1 + usize::from(self.bearer_in_query)];
+        self.issuer_path = path.into();
+        self.verification_uri = format!("{base}/oauth/device");
+        self.resource_metadata_uri = format!("{origin}/.well-known/oauth-protected-resource{path}");
+        self.server_metadata = server_metadata(&issuer, base, &self.registry);
+        self.resource_metadata = Object::new()
+            .string("resource", &issuer)
+            .strings("authorization_servers", [issuer.as_str()])
+            .strings("scopes_supported", self.registry.scopes())
+            .strings("bearer_methods_supported", bearer_methods.iter().copied())
+            .finish();
+        self.issuer = issuer;
     }
 
     /// Who sent the request: the connection's other end or, where that is a trusted proxy, the
@@ -82,7 +100,8 @@ impl Settings {
         request.head.fields.first(FORWARDED).is_some() && !self.trusts(request.connection)
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether what a connection from there says of others is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 }

@@ -21,7 +21,7 @@ fn grant<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<TokenResponse
 }
 
 /// RFC 6749, section 5.1.
-fn body(response: &TokenResponse) -> String {
+pub fn body(response: &TokenResponse) -> String {
     let mut object = Object::new()
         .string("token_type", "bearer")
         .string("access_token", &response.access_token.reveal())

@@ -200,7 +200,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             self.flush()?;
         }
         response.write(&mut self.output, delivery);
-        match delivery.close {
+        match delivery.close || response.is_cut() {
             true => Err(End::AfterAnswer),
             false => Ok(()),
         }

@@ -17,6 +17,16 @@ pub struct Response {
     /// Whole lines.
     fields: Cow<'static, str>,
     body: Cow<'static, str>,
+    sent: Sent,
+}
+
+/// How much of an answer is sent. Where it is not all, the connection ends behind it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sent {
+    Whole,
+    /// Half of the body is missing.
+    Half,
+    Nothing,
 }
 
 /// What the connection knows and the service does not.
@@ -52,7 +62,12 @@ impl Response {
     /// a usual answer one copy.
     pub fn with_fields(status: Status, fields: &'static str) -> Response {
         debug_assert!(fields.is_empty() || fields.ends_with("\r\n"));
-        Response { status, fields: Cow::Borrowed(fields), body: Cow::Borrowed("") }
+        Response {
+            status,
+            fields: Cow::Borrowed(fields),
+            body: Cow::Borrowed(""),
+            sent: Sent::Whole,
+        }
     }
 
     /// Adds a field. A value never holds a line end: one that does is a fault in this program.
@@ -74,6 +89,23 @@ impl Response {
     pub fn body(mut self, body: impl Into<Cow<'static, str>>) -> Response {
         self.body = body.into();
         self
+    }
+
+    /// The same, of which half of the body gets lost.
+    pub fn half(mut self) -> Response {
+        self.sent = Sent::Half;
+        self
+    }
+
+    /// The same, which gets lost as a whole.
+    pub fn nothing(mut self) -> Response {
+        self.sent = Sent::Nothing;
+        self
+    }
+
+    /// Whether the connection ends behind it, since not all of it arrives.
+    pub fn is_cut(&self) -> bool {
+        self.sent != Sent::Whole
     }
 
     /// The answer to what is not a request.
@@ -98,6 +130,9 @@ impl Response {
 
     /// Appends the message's bytes to `output`.
     pub fn write(&self, output: &mut Vec<u8>, delivery: &Delivery) {
+        if self.sent == Sent::Nothing {
+            return;
+        }
         let since = delivery.time.duration_since(UNIX_EPOCH);
         let seconds = since.map_or(0, |since| since.as_secs());
         output.reserve(self.size());
@@ -120,7 +155,9 @@ impl Response {
         }
         output.extend(b"\r\n");
         if !delivery.head_only {
-            output.extend(self.body.as_bytes());
+            let body = self.body.as_bytes();
+            let cut = if self.sent == Sent::Half { body.len() / 2 } else { body.len() };
+            output.extend(&body[..cut]);
         }
     }
 }
@@ -157,6 +194,18 @@ mod tests {
             !written(&Response::new(Status::NoContent), false, false, Version::Http11)
                 .contains("Content-Length")
         );
+    }
+
+    #[test]
+    fn what_gets_lost_is_not_written() {
+        let response = Response::new(Status::Other(499)).body("hello");
+        assert!(!response.is_cut());
+        let half = written(&response.half(), false, false, Version::Http11);
+        assert!(half.starts_with("HTTP/1.1 499 \r\n"), "{half}");
+        assert!(half.ends_with("Content-Length: 5\r\n\r\nhe"), "{half}");
+        let nothing = Response::new(Status::Ok).body("hello").nothing();
+        assert!(nothing.is_cut());
+        assert_eq!(written(&nothing, false, false, Version::Http11), "");
     }
 
     #[test]

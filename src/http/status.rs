@@ -1,5 +1,7 @@
 //! The statuses that are answered (RFC 9110, section 15).
 
+use std::sync::LazyLock;
+
 /// Declares the statuses once: no code is without its reason phrase, and nothing that goes through
 /// all of them can miss one.
 macro_rules! statuses {
@@ -7,7 +9,9 @@ macro_rules! statuses {
         /// What an answer says first.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Status {
-            $($(#[$doc])* $status),*
+            $($(#[$doc])* $status,)*
+            /// Another of 400 to 599, which tests of clients ask for.
+            Other(u16),
         }
 
         impl Status {
@@ -17,14 +21,16 @@ macro_rules! statuses {
             /// The number, such as 404.
             pub fn code(self) -> u16 {
                 match self {
-                    $(Status::$status => $code),*
+                    $(Status::$status => $code,)*
+                    Status::Other(code) => code,
                 }
             }
 
             /// Number and reason phrase, such as `404 Not Found`.
             pub fn line(self) -> &'static str {
                 match self {
-                    $(Status::$status => concat!($code, " ", $phrase)),*
+                    $(Status::$status => concat!($code, " ", $phrase),)*
+                    Status::Other(code) => other_line(code),
                 }
             }
         }
@@ -52,6 +58,21 @@ statuses! {
     ServiceUnavailable = 503 "Service Unavailable",
 }
 
+impl Status {
+    /// That of this number, if it is one of an error.
+    pub fn numbered(code: u16) -> Option<Status> {
+        let named = Status::ALL.iter().copied().find(|status| status.code() == code);
+        (400..600).contains(&code).then_some(named.unwrap_or(Status::Other(code)))
+    }
+}
+
+/// Number and no reason phrase, which may be empty (RFC 9112, section 4).
+fn other_line(code: u16) -> &'static str {
+    static LINES: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..600).map(|code| format!("{code} ")).collect());
+    &LINES[usize::from(code)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +83,12 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(status.line()[..4], format!("{} ", status.code()));
         }
+    }
+
+    #[test]
+    fn a_number_is_that_of_an_error() {
+        assert_eq!(Status::numbered(503), Some(Status::ServiceUnavailable));
+        assert_eq!(Status::numbered(418), Some(Status::Other(418)));
+        assert_eq!((Status::numbered(399), Status::numbered(600)), (None, None));
     }
 }

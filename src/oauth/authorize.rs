@@ -2,10 +2,9 @@
 //! when its page is asked for and when the page is sent in.
 
 use super::redirect_uri::{matches, with_parameters};
-use super::sign_in::{Entered, sign_in};
 use super::{
-    Client, ErrorCode, FamilyName, FamilyToken, GrantType, Known, OAuthError, Origin, Outcome,
-    Registry, Rule, Scope, pkce, scope,
+    Client, ErrorCode, FamilyName, FamilyToken, GrantType, Known, OAuthError, Registry, Rule,
+    Scope, Timestamp, User, pkce, scope,
 };
 use crate::encode::form::Form;
 use crate::store::{Change, Code, OnlyIf};
@@ -150,15 +149,14 @@ fn challenge<'a>(client: &Client, form: &'a Form) -> Result<Option<&'a str>, OAu
     }
 }
 
-/// A code for the client, if this is a person who may give what it asks for. `invalid_scope`, with
-/// the way back, where nothing of it is this user's to give.
-pub fn allow<'a>(
-    known: &Known<'a>,
+/// A code for the client, if this user may give what it asks for. `invalid_scope`, with the way
+/// back, where nothing of it is this user's to give.
+pub fn allow(
+    known: &Known,
     request: &AuthorizationRequest,
-    entered: Entered,
-    (origin, outcome): (Origin, &mut Outcome<'a>),
+    user: &User,
+    now: Timestamp,
 ) -> Result<Allowed, OAuthError> {
-    let user = sign_in(known, entered, origin, outcome)?;
     let scope = match scope::for_user(request.scope.clone(), user) {
         Ok(scope) => scope,
         Err(error) => return Ok(Allowed::NothingToGive(error)),
@@ -174,7 +172,7 @@ pub fn allow<'a>(
         redirect_uri_sent: request.redirect_uri_sent,
         challenge: request.challenge.map(String::from),
         // "A maximum authorization code lifetime of 10 minutes is RECOMMENDED."
-        expires: origin.now.plus_seconds(lifetime),
+        expires: now.plus_seconds(lifetime),
     };
     known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)])?;
     Ok(Allowed::Code(code))

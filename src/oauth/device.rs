@@ -1,10 +1,10 @@
 //! Signing in on another screen (RFC 8628): the device's request, and the person's decision about
 //! it. How the device comes to its token stands in `grants/device_code.rs`.
 
-use super::sign_in::{Entered, sign_in};
 use super::throttle::Subject;
 use super::{
-    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule, Token, UserCode, scope,
+    Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule, Token, User, UserCode,
+    scope,
 };
 use crate::store::{Change, Decision, Device, Key, OnlyIf};
 
@@ -15,13 +15,14 @@ const MAY_USE: Rule = Rule {
     source: "RFC 8628, section 3.1",
 };
 
-/// Starts a device's request (RFC 8628, section 3.1): a device code and a user code.
-pub fn start(
+/// Starts a device's request (RFC 8628, section 3.1): a device code, and what the person
+/// will find.
+pub fn start<'k>(
     known: &Known,
-    client: &Client,
+    client: &'k Client,
     requested: Option<&str>,
     origin: Origin,
-) -> Result<(Token, UserCode), OAuthError> {
+) -> Result<(Token, Found<'k>), OAuthError> {
     MAY_USE.must(client.may(GrantType::DeviceCode))?;
     let scope = scope::for_client(client, requested)?;
     known.throttle.device_start(client, origin)?;
@@ -39,8 +40,9 @@ pub fn start(
         };
         let user_code = device.user_code;
         let room = OnlyIf::RoomForDevice(client.number, PENDING, user_code);
-        if known.store.apply(room, [Change::PutDevice(code.key(), device)])?.is_some() {
-            return Ok((code, user_code));
+        let key = code.key();
+        if known.store.apply(room, [Change::PutDevice(key, device.clone())])?.is_some() {
+            return Ok((code, Found { user_code, client, device, key }));
         }
         // Otherwise another device shows this very code, and the next one will do.
         if known.store.devices_of(client.number)? >= PENDING {
@@ -109,14 +111,8 @@ pub enum Allowed {
     NothingToGive,
 }
 
-/// Lets a person allow the request of a device.
-pub fn allow<'k>(
-    known: &Known<'k>,
-    found: &Found,
-    entered: Entered,
-    (origin, outcome): (Origin, &mut Outcome<'k>),
-) -> Result<Allowed, OAuthError> {
-    let user = sign_in(known, entered, origin, outcome)?;
+/// Lets this person allow the request of a device.
+pub fn allow(known: &Known, found: &Found, user: &User) -> Result<Allowed, OAuthError> {
     let (decision, allowed) = match scope::for_user(found.device.scope.clone(), user) {
         Ok(scope) => (Decision::Allowed { user: user.number, scope }, Allowed::Done),
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
@@ -151,7 +147,7 @@ mod tests {
         for _ in 1..PENDING {
             world.device("a");
         }
-        let error = start(&known, client, None, origin(NOW)).unwrap_err();
+        let error = start(&known, client, None, origin(NOW)).err().unwrap();
         assert_eq!((error.code, &*error.description), (ROOM.code, ROOM.broken));
         assert!(world.store.device_showing(&first, NOW).unwrap().is_some());
         world.device("b");
@@ -167,8 +163,7 @@ mod tests {
         let found = find(&known, &code.reveal(), origin(NOW), &mut outcome).unwrap();
         assert_eq!(outcome.client.map(|client| &*client.id), Some("a"));
         deny(&known, &found).unwrap();
-        let entered = Entered { name: "user", password: "password" };
-        let late = allow(&known, &found, entered, (origin(NOW), &mut outcome));
+        let late = allow(&known, &found, world.registry.user("user").unwrap());
         assert_eq!(late.err().unwrap().description, UNKNOWN.broken);
         assert!(find(&known, &code.reveal(), origin(NOW), &mut outcome).is_err());
     }
@@ -177,12 +172,11 @@ mod tests {
     fn what_no_user_may_give_is_denied() {
         let mut world = World::new();
         world.narrow("a", "write read");
-        let (known, mut outcome) = (world.known(), Outcome::default());
+        let known = world.known();
         let client = world.registry.client("a").unwrap();
-        let (_, code) = start(&known, client, Some("write"), origin(NOW)).unwrap();
-        let found = find(&known, &code.reveal(), origin(NOW), &mut outcome).unwrap();
-        let entered = Entered { name: "reader", password: "password" };
-        let allowed = allow(&known, &found, entered, (origin(NOW), &mut outcome)).unwrap();
+        let (_, found) = start(&known, client, Some("write"), origin(NOW)).ok().unwrap();
+        let reader = world.registry.user("reader").unwrap();
+        let allowed = allow(&known, &found, reader).unwrap();
         assert!(matches!(allowed, Allowed::NothingToGive));
     }
 }

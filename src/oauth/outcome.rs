@@ -12,6 +12,8 @@ pub struct Outcome<'a> {
     pub user: Option<&'a User>,
     /// Why the request is refused, where it is.
     pub refusal: Option<OAuthError>,
+    /// What goes wrong on purpose, where tests have asked for it.
+    pub fault: Option<&'a str>,
     /// The grant by which a token was given.
     pub issued: Option<GrantType>,
 }

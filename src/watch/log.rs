@@ -40,6 +40,7 @@ pub struct Line<'a> {
     pub client: Option<&'a str>,
     pub user: Option<&'a str>,
     pub reason: Option<&'a str>,
+    pub fault: Option<&'a str>,
 }
 
 pub struct Log {
@@ -180,9 +181,13 @@ impl Line<'_> {
     }
 
     fn facts(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [("client", self.client), ("user", self.user), ("reason", self.reason)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
+        let facts = [
+            ("client", self.client),
+            ("user", self.user),
+            ("reason", self.reason),
+            ("fault", self.fault),
+        ];
+        facts.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
 }
 
@@ -240,6 +245,7 @@ mod tests {
             client: Some("application"),
             user,
             reason: Some("the code is unknown (RFC 6749, section 4.1.2)"),
+            fault: None,
         }
     }
 

@@ -70,6 +70,12 @@ impl Connection {
         self.read.is_empty() && !self.more()
     }
 
+    /// All that still comes until the server ends the connection.
+    pub fn rest(&mut self) -> String {
+        while self.more() {}
+        String::from_utf8(std::mem::take(&mut self.read)).unwrap()
+    }
+
     /// Whether another request is answered on this connection.
     pub fn is_alive(&mut self) -> bool {
         self.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");

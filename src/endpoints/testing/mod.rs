@@ -1,0 +1,98 @@
+//! The bench for other people's tests, with `testing = yes` alone: an issuer that is right under
+//! every name, people who allow by themselves, and answers that go wrong on purpose.
+//!
+//! A room of its own: [`routed`] and [`settings_of`] are its doors, and whoever takes it out takes
+//! out the two lines that ask for them. All that it does not bend is as strict as ever, since it
+//! is done by the same functions.
+
+mod auto_approve;
+mod faults;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::route::Route;
+use super::{Call, Settings};
+use crate::config::testing as config;
+use crate::http::{Request, Response};
+use crate::oauth::Outcome;
+
+/// What the configuration says, and how far each client has come.
+pub struct Testing {
+    issuer_is_requested: bool,
+    /// By the client's id.
+    benches: HashMap<Arc<str>, Bench>,
+}
+
+struct Bench {
+    auto_approve: Option<Arc<str>>,
+    faults: Vec<config::Fault>,
+    /// The number of token requests so far.
+    requests: AtomicUsize,
+}
+
+impl Testing {
+    /// A bench on which nobody has worked yet: a reload begins each list anew.
+    pub fn new(config: config::Testing) -> Testing {
+        let bench = |(id, bench): (_, config::Bench)| {
+            let config::Bench { auto_approve, faults } = bench;
+            (id, Bench { auto_approve, faults, requests: AtomicUsize::new(0) })
+        };
+        Testing {
+            issuer_is_requested: config.issuer_is_requested,
+            benches: config.benches.into_iter().map(bench).collect(),
+        }
+    }
+
+    /// How the next token request of this client is answered; `None`: rightly.
+    fn next_fault(&self, client: &str) -> Option<&config::Fault> {
+        let bench = self.benches.get(client).filter(|bench| !bench.faults.is_empty())?;
+        let number = bench.requests.fetch_add(1, Ordering::Relaxed);
+        Some(&bench.faults[number % bench.faults.len()])
+    }
+
+    /// Who allows whatever this client asks for.
+    fn approver(&self, client: &str) -> Option<&str> {
+        self.benches.get(client)?.auto_approve.as_deref()
+    }
+}
+
+/// The settings for a request that names the issuer: what it asked is what it is told. `None`
+/// where they are the usual ones.
+pub fn settings_of(settings: &Settings, request: &Request) -> Option<Box<Settings>> {
+    settings.testing.as_ref().filter(|testing| testing.issuer_is_requested)?;
+    // The reader of the head has seen that it is a host; HTTP/1.0 may do without.
+    let host = request.head.fields.first("host").filter(|host| !host.is_empty())?;
+    let host = std::str::from_utf8(host).ok()?;
+    let scheme = if is_forwarded_https(settings, request) { "https" } else { "http" };
+    let mut own = Box::new(settings.clone());
+    own.set_issuer(format!("{scheme}://{host}"));
+    Some(own)
+}
+
+/// Whether a trusted proxy says that it was asked by https.
+fn is_forwarded_https(settings: &Settings, request: &Request) -> bool {
+    let says = request.head.fields.first("x-forwarded-proto").unwrap_or(b"");
+    settings.trusts(request.connection) && says.trim_ascii().eq_ignore_ascii_case(b"https")
+}
+
+/// Answers as the client's section says, and else as ever.
+pub fn routed<'a>(
+    testing: &'a Testing,
+    call: &Call<'a>,
+    route: Option<&Route>,
+    outcome: &mut Outcome<'a>,
+) -> Response {
+    let special = match (route.map(|route| route.path), call.request.head.method) {
+        (Some("/oauth/token"), "POST") => Some(faults::token(testing, call, outcome)),
+        (Some("/oauth/authorize"), "GET" | "HEAD" | "POST") => {
+            auto_approve::authorize(testing, call, outcome)
+        }
+        (Some("/oauth/device_authorization"), "POST") => {
+            Some(auto_approve::device_authorization(testing, call, outcome))
+        }
+        _ => None,
+    };
+    special.unwrap_or_else(|| super::routed(call, route, outcome))
+}
