@@ -28,6 +28,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
         access_token_lifetime: keys.seconds("access_token_lifetime", server.lifetimes.access_token),
         refresh_token_lifetime: keys
             .seconds("refresh_token_lifetime", server.lifetimes.refresh_token),
+        refresh_token_grace: refresh_token_grace(keys),
         require_pkce: keys.yes("require_pkce"),
     };
     testing::client(keys, read);
@@ -35,6 +36,21 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
     check_grants(keys, &client);
     check_scopes(keys, scopes, default_scopes);
     read.clients.push(client);
+}
+
+/// Longer ones are allowed, but a stolen token is then good to its thief for as long.
+const LONG_GRACE: u64 = 60;
+
+fn refresh_token_grace(keys: &mut Keys) -> u64 {
+    let grace = keys.number("refresh_token_grace", 0..=3600, 0);
+    if grace > LONG_GRACE {
+        let what = format!(
+            "refresh_token_grace is more than {LONG_GRACE} seconds: for so long a stolen refresh \
+             token works beside the program's own"
+        );
+        keys.warn(keys.line_of("refresh_token_grace"), what);
+    }
+    grace
 }
 
 /// What a grant needs.

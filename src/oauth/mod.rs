@@ -10,6 +10,7 @@ pub mod client_auth;
 pub mod device;
 pub mod error;
 pub mod family;
+mod grace;
 pub mod grants;
 pub mod introspect;
 pub mod origin;

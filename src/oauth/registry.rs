@@ -74,6 +74,8 @@ pub struct Client {
     pub access_token_lifetime: u64,
     /// Seconds.
     pub refresh_token_lifetime: u64,
+    /// Seconds for which a used refresh token may come again.
+    pub refresh_token_grace: u64,
     pub require_pkce: bool,
 }
 
@@ -248,6 +250,7 @@ pub mod samples {
             redirect_uris: vec!["https://app.example.com/cb".into()],
             access_token_lifetime: 3600,
             refresh_token_lifetime: 1_209_600,
+            refresh_token_grace: 0,
             require_pkce: false,
         }
     }

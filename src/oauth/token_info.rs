@@ -1,7 +1,8 @@
 //! What a live token is: for the bearer check and for introspection.
 
+use super::grace::token_of;
 use super::{Client, FamilyToken, Known, Outcome, Scope, Timestamp, Token, User};
-use crate::store::{AccessToken, Family, Found};
+use crate::store::{AccessToken, Family, Found, RefreshToken};
 
 /// A live token, whose client and user are in force.
 #[derive(Clone, Debug)]
@@ -38,24 +39,25 @@ impl<'k> TokenInfo<'k> {
         })
     }
 
-    /// The refresh token that was presented, if it is the one that is good now.
+    /// The refresh token that was presented, if it is good: a used one in its grace is not.
     pub fn of_refresh_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
         let Some(token) = FamilyToken::parse(presented) else { return Ok(None) };
         let row = known.store.family(&token.family.key(), now)?;
-        let is_good = |row: &Family| {
-            row.refresh_token == Some(token.key()) && now < row.refresh_token_expires
-        };
-        Ok(row.filter(is_good).and_then(|row| TokenInfo::of_family(known, row)))
+        let good = row.and_then(|row| {
+            let token = token_of(&row, &token.key()).filter(|token| token.is_good(now))?;
+            TokenInfo::of_family(known, row, &token)
+        });
+        Ok(good)
     }
 
-    fn of_family(known: &Known<'k>, row: Family) -> Option<Self> {
+    fn of_family(known: &Known<'k>, row: Family, token: &RefreshToken) -> Option<Self> {
         Some(TokenInfo {
             is_refresh_token: true,
             client: known.registry.client_numbered(row.client)?,
             user: Some(known.registry.user_numbered(row.user)?),
             granted: row.scope,
-            issued_at: row.issued_at,
-            expires: row.refresh_token_expires,
+            issued_at: token.issued_at,
+            expires: token.expires,
         })
     }
 

@@ -2,6 +2,10 @@
 
 use super::key::Key;
 
+/// The most access tokens of a family: where a rotation ends none, a client that refreshes without
+/// pause would gather more than could end in one short step.
+const MOST: usize = 10_000;
+
 /// Mostly one key: the more there are, the longer a refresh token has its grace.
 #[derive(Default)]
 pub enum Keys {
@@ -29,6 +33,14 @@ impl Keys {
                 Keys::Many(keys)
             }
         };
+    }
+
+    /// The oldest, where there are too many.
+    pub fn surplus(&self) -> Option<Key> {
+        match self {
+            Keys::Many(keys) if keys.len() > MOST => keys.first().copied(),
+            _ => None,
+        }
     }
 
     pub fn remove(&mut self, key: &Key) {
@@ -65,6 +77,7 @@ mod tests {
             keys.add(*key);
             keys.add(*key);
         }
+        assert_eq!(keys.surplus(), None);
         keys.remove(&all[1]);
         let mut seen = Vec::new();
         keys.each(|key| seen.push(*key));
@@ -73,5 +86,11 @@ mod tests {
             keys.remove(key);
         }
         assert!(keys.is_empty());
+    }
+
+    #[test]
+    fn a_family_has_an_end() {
+        let all = (0..=MOST).map(|n| Key::of(&n.to_string())).collect();
+        assert_eq!(Keys::Many(all).surplus(), Some(Key::of("0")));
     }
 }

@@ -271,6 +271,7 @@ mod tests {
             refresh_token: Some(token),
             refresh_token_expires: NOW.plus_seconds(60),
             expires: NOW.plus_seconds(60),
+            beside: Box::default(),
         };
         let counts = Counts { access_tokens: 1, refresh_tokens: 1, ..Counts::default() };
         for _ in 0..2 {

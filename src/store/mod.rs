@@ -19,9 +19,11 @@
 mod chain;
 #[cfg(test)]
 mod durability;
+mod field;
 pub mod fold;
 mod frame;
 mod housekeeping;
+mod kept;
 mod key;
 mod keys;
 mod load;
@@ -41,7 +43,9 @@ use std::path::Path;
 use crate::oauth::{Registry, Timestamp, UserCode};
 pub use key::Key;
 use memory::Memory;
-pub use rows::{AccessToken, Change, Code, Decision, Device, Family, Kind, Number, OnlyIf};
+pub use rows::{
+    AccessToken, Change, Code, Decision, Device, Family, Kind, Number, OnlyIf, RefreshToken,
+};
 pub use state_file::SyncPolicy;
 
 /// Where everything is that was given out.

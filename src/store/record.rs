@@ -7,10 +7,11 @@
 //! All numbers are little-endian. Pure functions, and a promise: what one version writes, the next
 //! one reads. So a byte that says which change is never used for another.
 
-use std::sync::Arc;
-
+use super::field::{Field, read_text, write_text};
 use super::key::Key;
-use super::rows::{AccessToken, Change, Code, Decision, Device, Family, Kind, Number};
+use super::rows::{
+    AccessToken, Change, Code, Decision, Device, Family, Kind, Number, RefreshToken,
+};
 use crate::oauth::{Scope, Timestamp, UserCode};
 
 /// Appends a change.
@@ -20,7 +21,11 @@ pub fn encode(change: &Change, out: &mut Vec<u8>) {
         Change::TakeAccessToken(key) => put(out, 2, (key, &())),
         Change::PutCode(family, row) => put(out, 3, (family, row)),
         Change::TakeCode(family) => put(out, 4, (family, &())),
-        Change::PutFamily(key, row) => put(out, 5, (key, row)),
+        Change::PutFamily(key, row) if row.beside.is_empty() => put(out, 5, (key, row)),
+        Change::PutFamily(key, row) => {
+            put(out, 20, (key, row));
+            row.beside.write(out);
+        }
         Change::TakeAccessTokensOf(family) => put(out, 6, (family, &())),
         Change::TakeFamily(key) => put(out, 7, (key, &())),
         Change::PutDevice(key, row) => put(out, 8, (key, row)),
@@ -68,26 +73,25 @@ fn change(which: u8, from: &mut &[u8]) -> Option<Change> {
         11 => Change::PutName(Field::read(from)?, Field::read(from)?, Field::read(from)?),
         12 => Change::TakeName(Field::read(from)?, Field::read(from)?),
         13 => Change::LastNumber(Field::read(from)?),
+        20 => {
+            let (key, mut row) = (Field::read(from)?, Family::read(from)?);
+            row.beside = Field::read(from)?;
+            Change::PutFamily(key, row)
+        }
         _ => return None,
     })
 }
 
-/// What can be written and read back.
-trait Field: Sized {
-    fn write(&self, out: &mut Vec<u8>);
-    fn read(from: &mut &[u8]) -> Option<Self>;
-}
-
-/// A row is its fields, one after the other.
+/// A row is its fields, one after the other; those behind `;` stand elsewhere.
 macro_rules! row {
-    ($row:ident { $($field:ident),* $(,)? }) => {
+    ($row:ident { $($field:ident),* $(; $apart:ident)? }) => {
         impl Field for $row {
             fn write(&self, out: &mut Vec<u8>) {
                 $(self.$field.write(out);)*
             }
 
             fn read(from: &mut &[u8]) -> Option<Self> {
-                Some($row { $($field: Field::read(from)?),* })
+                Some($row { $($field: Field::read(from)?,)* $($apart: Default::default())? })
             }
         }
     };
@@ -95,108 +99,21 @@ macro_rules! row {
 
 row!(AccessToken { client, user, scope, issued_at, expires, family });
 row!(Code { key, client, user, scope, redirect_uri, redirect_uri_sent, challenge, expires });
-row!(Family { client, user, scope, issued_at, refresh_token, refresh_token_expires, expires });
+row!(Family {
+    client, user, scope, issued_at, refresh_token, refresh_token_expires, expires; beside
+});
+row!(RefreshToken { key, issued_at, expires, first_used, uses });
 row!(Device { client, user_code, scope, interval, polled, expires, decision });
 
-impl Field for () {
-    fn write(&self, _: &mut Vec<u8>) {}
-
-    fn read(_: &mut &[u8]) -> Option<Self> {
-        Some(())
-    }
-}
-
-impl<const N: usize> Field for [u8; N] {
+/// Their number in one byte, then each.
+impl Field for Box<[RefreshToken]> {
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend(self);
+        (self.len() as u8).write(out);
+        self.iter().for_each(|token| token.write(out));
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
-        let (bytes, rest) = from.split_first_chunk()?;
-        *from = rest;
-        Some(*bytes)
-    }
-}
-
-impl Field for u32 {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.to_le_bytes().write(out);
-    }
-
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        Field::read(from).map(u32::from_le_bytes)
-    }
-}
-
-impl Field for u64 {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.to_le_bytes().write(out);
-    }
-
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        Field::read(from).map(u64::from_le_bytes)
-    }
-}
-
-impl Field for bool {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self));
-    }
-
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        match <[u8; 1]>::read(from)? {
-            [0] => Some(false),
-            [1] => Some(true),
-            _ => None,
-        }
-    }
-}
-
-impl<T: Field> Field for Option<T> {
-    fn write(&self, out: &mut Vec<u8>) {
-        self.is_some().write(out);
-        if let Some(value) = self {
-            value.write(out);
-        }
-    }
-
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        match bool::read(from)? {
-            true => Some(Some(T::read(from)?)),
-            false => Some(None),
-        }
-    }
-}
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    (text.len() as u32).write(out);
-    out.extend(text.as_bytes());
-}
-
-fn read_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
-    let length = u32::read(from)? as usize;
-    let (text, rest) = from.split_at_checked(length)?;
-    *from = rest;
-    std::str::from_utf8(text).ok()
-}
-
-impl Field for String {
-    fn write(&self, out: &mut Vec<u8>) {
-        write_text(self, out);
-    }
-
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        read_text(from).map(String::from)
-    }
-}
-
-impl Field for Arc<str> {
-    fn write(&self, out: &mut Vec<u8>) {
-        write_text(self, out);
-    }
-
-    fn read(from: &mut &[u8]) -> Option<Self> {
-        read_text(from).map(Arc::from)
+        (0..u8::read(from)?).map(|_| Field::read(from)).collect()
     }
 }
 
@@ -323,7 +240,16 @@ mod tests {
             refresh_token: Some(other),
             refresh_token_expires: time,
             expires: time,
+            beside: Box::default(),
         };
+        let beside = [Some(time), None].map(|first_used| RefreshToken {
+            key,
+            issued_at: time,
+            expires: time,
+            first_used,
+            uses: 11,
+        });
+        let graceful = Family { beside: beside.into(), ..family.clone() };
         let allowed = Decision::Allowed { user, scope: scope.clone() };
         let device = Device {
             client,
@@ -341,6 +267,7 @@ mod tests {
             Change::PutCode(key, code),
             Change::TakeCode(key),
             Change::PutFamily(key, family),
+            Change::PutFamily(key, graceful),
             Change::TakeAccessTokensOf(key),
             Change::TakeFamily(key),
             Change::PutDevice(key, device),

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use super::key::Key;
-use super::shelf::Kept;
 use crate::oauth::{Scope, Timestamp, UserCode};
 
 /// Of a client or a user: given when its name first appears in a configuration that comes into
@@ -52,11 +51,37 @@ pub struct Family {
     pub scope: Scope,
     /// Of the refresh token.
     pub issued_at: Timestamp,
-    /// The one refresh token that is good now; `None` where the client may not refresh.
+    /// Its newest refresh token, which is good; `None` where the client may not refresh.
     pub refresh_token: Option<Key>,
     pub refresh_token_expires: Timestamp,
     /// When the last of its tokens expires.
     pub expires: Timestamp,
+    /// Where used ones have a grace: those that may be used beside the newest.
+    pub beside: Box<[RefreshToken]>,
+}
+
+/// A refresh token beside a family's newest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefreshToken {
+    pub key: Key,
+    pub issued_at: Timestamp,
+    pub expires: Timestamp,
+    pub first_used: Option<Timestamp>,
+    pub uses: u8,
+}
+
+impl RefreshToken {
+    /// Whether it is alive and has not been used.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.first_used.is_none() && now < self.expires
+    }
+}
+
+impl Family {
+    /// How many refresh tokens beside the newest were good when it was issued.
+    pub fn good_beside(&self) -> usize {
+        self.beside.iter().filter(|token| token.is_good(self.issued_at)).count()
+    }
 }
 
 /// A device that waits for a person, or for the token that a person has allowed (RFC 8628).
@@ -117,6 +142,8 @@ impl Change {
     /// happens next.
     pub fn ends_something(&self) -> bool {
         match self {
+            // A use of a refresh token, whose grace has begun.
+            Change::PutFamily(_, row) => !row.beside.is_empty(),
             Change::TakeAccessToken(_)
             | Change::TakeCode(_)
             | Change::TakeAccessTokensOf(_)
@@ -125,7 +152,6 @@ impl Change {
             | Change::Decide(_, Decision::Denied) => true,
             Change::PutAccessToken(..)
             | Change::PutCode(..)
-            | Change::PutFamily(..)
             | Change::PutDevice(..)
             | Change::Decide(..)
             | Change::Poll(..)
@@ -147,7 +173,7 @@ pub enum OnlyIf {
     Always,
     /// The first is a family's key, the second its code's.
     CodeIs(Key, Key),
-    /// The first is a family's key, the second its refresh token's.
+    /// The first is a family's key, the second its newest refresh token's.
     RefreshTokenIs(Key, Key),
     /// The client has fewer devices than this, and none waits with this code.
     RoomForDevice(Number, usize, UserCode),
@@ -155,64 +181,4 @@ pub enum OnlyIf {
     Undecided(Key),
     /// A person has allowed this device, and it has no token yet.
     Allowed(Key),
-}
-
-/// Seconds for which an expired device code is remembered, so that its device can be told.
-const DEVICE_MEMORY: u64 = 30;
-
-impl Kept for AccessToken {
-    fn client(&self) -> Number {
-        self.client
-    }
-    fn user(&self) -> Option<Number> {
-        self.user
-    }
-    fn gone(&self) -> Timestamp {
-        self.expires
-    }
-    fn begun(&self) -> Timestamp {
-        self.issued_at
-    }
-    fn weight(&self) -> usize {
-        95 + self.scope.as_str().len()
-    }
-}
-
-impl Kept for Code {
-    fn client(&self) -> Number {
-        self.client
-    }
-    fn user(&self) -> Option<Number> {
-        Some(self.user)
-    }
-    fn gone(&self) -> Timestamp {
-        self.expires
-    }
-    fn begun(&self) -> Timestamp {
-        self.expires
-    }
-    fn weight(&self) -> usize {
-        100 + self.scope.as_str().len() + self.redirect_uri.len() + 43
-    }
-}
-
-impl Kept for Device {
-    fn client(&self) -> Number {
-        self.client
-    }
-    fn user(&self) -> Option<Number> {
-        match self.decision {
-            Some(Decision::Allowed { user, .. }) => Some(user),
-            _ => None,
-        }
-    }
-    fn gone(&self) -> Timestamp {
-        self.expires.plus_seconds(DEVICE_MEMORY)
-    }
-    fn begun(&self) -> Timestamp {
-        self.expires
-    }
-    fn weight(&self) -> usize {
-        90 + self.scope.as_str().len()
-    }
 }

@@ -76,6 +76,12 @@ impl<T: Kept> Shelf<T> {
         self.clients.get(client.0 as usize).map_or(0, |line| line.length)
     }
 
+    /// The key of this client's oldest row.
+    pub fn oldest_of(&self, client: Number) -> Option<Key> {
+        let line = self.clients.get(client.0 as usize)?;
+        (line.length > 0).then(|| self.row(line.chain.first).key)
+    }
+
     /// Adds a row whose key is not there yet. Where its client has `limit` already, which is one at
     /// least, the oldest of them goes and is given back; the new one stands in its place, so that
     /// no other has to move.
@@ -306,6 +312,8 @@ mod tests {
             assert_eq!(gone, (i == 3).then_some(key(0)));
         }
         assert_eq!((shelf.len(), shelf.len_of(Number(0)), shelf.len_of(Number(1))), (3, 2, 1));
+        assert_eq!(shelf.oldest_of(Number(0)), Some(key(2)));
+        assert_eq!(shelf.oldest_of(Number(7)), None);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct State {
     pub limit: usize,
     /// Families without a refresh token: they are there to know a used code.
     without_refresh_token: usize,
+    /// Of each client, the good refresh tokens beside its families' newest.
+    beside: HashMap<Number, usize>,
     /// For a file; `None` where nothing outlives the process.
     pub tail: Option<Tail>,
 }
@@ -58,6 +60,7 @@ impl State {
             names: Names::default(),
             limit: usize::MAX,
             without_refresh_token: 0,
+            beside: HashMap::new(),
             tail: None,
         }
     }
@@ -105,7 +108,8 @@ impl State {
     pub fn counts(&self) -> Counts {
         Counts {
             access_tokens: self.access_tokens.len(),
-            refresh_tokens: self.families.len() - self.without_refresh_token,
+            refresh_tokens: self.families.len() - self.without_refresh_token
+                + self.beside.values().sum::<usize>(),
             codes: self.codes.len(),
             devices: self.devices.len(),
         }
@@ -223,6 +227,12 @@ impl State {
         self.access_tokens.remove(&key);
         if let Some(member) = row.family.and_then(|family| self.families.get_mut(&family)) {
             member.access_tokens.add(key);
+            if self.limit != usize::MAX
+                && let Some(oldest) = member.access_tokens.surplus()
+            {
+                self.keep(&Change::TakeAccessToken(oldest));
+                self.take_access_token(oldest);
+            }
         }
         if let Some((key, oldest)) = self.access_tokens.insert(key, row, self.limit) {
             self.keep(&Change::TakeAccessToken(key));
@@ -234,14 +244,42 @@ impl State {
     fn put_family(&mut self, key: Key, row: Family) {
         let before = self.families.remove(&key);
         if let Some(member) = &before {
-            self.without_refresh_token -= usize::from(member.row.refresh_token.is_none());
+            self.uncount(&member.row);
         }
         let access_tokens = before.map(|member| member.access_tokens).unwrap_or_default();
-        self.without_refresh_token += usize::from(row.refresh_token.is_none());
+        let client = row.client;
+        self.count(&row);
         let oldest = self.families.insert(key, Member { row, access_tokens }, self.limit);
         if let Some((key, oldest)) = oldest {
             self.keep(&Change::TakeFamily(key));
             self.forget(oldest);
+        }
+        // Those beside the newest take the room of older families. One is enough: a step adds one.
+        let beside = self.beside.get(&client).copied().unwrap_or(0);
+        if beside > 0
+            && self.families.len_of(client) + beside > self.limit
+            && let Some(oldest) = self.families.oldest_of(client)
+            && oldest != key
+        {
+            self.keep(&Change::TakeFamily(oldest));
+            self.apply(Change::TakeFamily(oldest));
+        }
+    }
+
+    fn count(&mut self, family: &Family) {
+        self.without_refresh_token += usize::from(family.refresh_token.is_none());
+        if !family.beside.is_empty() {
+            *self.beside.entry(family.client).or_default() += family.good_beside();
+        }
+    }
+
+    fn uncount(&mut self, family: &Family) {
+        self.without_refresh_token -= usize::from(family.refresh_token.is_none());
+        if let Some(beside) = self.beside.get_mut(&family.client) {
+            *beside -= family.good_beside();
+            if *beside == 0 {
+                self.beside.remove(&family.client);
+            }
         }
     }
 
@@ -258,9 +296,10 @@ impl State {
 
     /// Ends what a family that was taken out has left; how many tokens that were.
     fn forget(&mut self, member: Member) -> usize {
-        let refreshable = member.row.refresh_token.is_some();
-        self.without_refresh_token -= usize::from(!refreshable);
-        usize::from(refreshable) + self.take_access_tokens(member.access_tokens)
+        self.uncount(&member.row);
+        let refresh_tokens =
+            usize::from(member.row.refresh_token.is_some()) + member.row.good_beside();
+        refresh_tokens + self.take_access_tokens(member.access_tokens)
     }
 
     fn take_access_tokens(&mut self, keys: Keys) -> usize {
@@ -284,6 +323,6 @@ impl Kept for Member {
         self.row.issued_at
     }
     fn weight(&self) -> usize {
-        110 + self.row.scope.as_str().len()
+        110 + self.row.scope.as_str().len() + 46 * self.row.beside.len()
     }
 }

@@ -13,6 +13,7 @@ mod cors;
 mod device;
 mod families;
 mod faults;
+mod grace;
 mod http;
 mod introspection;
 mod layers;

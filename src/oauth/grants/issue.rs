@@ -2,7 +2,7 @@
 
 use super::{TokenRequest, TokenResponse};
 use crate::oauth::{FamilyName, FamilyToken, GrantType, Scope, Timestamp, Token};
-use crate::store::{AccessToken, Change, Family, Number};
+use crate::store::{AccessToken, Change, Family, Key, Number};
 
 /// What was granted.
 pub struct Granted {
@@ -15,7 +15,8 @@ pub struct Granted {
 
 /// Tokens that nobody has yet: good once the store has made these changes.
 pub struct Fresh {
-    family: Option<Change>,
+    /// With its key.
+    pub family: Option<(Key, Family)>,
     access_token: Change,
     pub response: TokenResponse,
 }
@@ -23,7 +24,8 @@ pub struct Fresh {
 impl Fresh {
     /// The changes that make the tokens good, and the response that gives them out.
     pub fn split(self) -> (impl Iterator<Item = Change>, TokenResponse) {
-        (self.family.into_iter().chain([self.access_token]), self.response)
+        let family = self.family.map(|(key, row)| Change::PutFamily(key, row));
+        (family.into_iter().chain([self.access_token]), self.response)
     }
 }
 
@@ -52,7 +54,7 @@ impl TokenRequest<'_, '_> {
         Fresh {
             family: row.family.zip(granted.user).map(|(key, user)| {
                 let scope = granted.scope.clone();
-                Change::PutFamily(key, self.family((user, scope), refresh_token, expires))
+                (key, self.family((user, scope), refresh_token, expires))
             }),
             access_token: Change::PutAccessToken(access_token.key(), row),
             response: TokenResponse {
@@ -85,6 +87,7 @@ impl TokenRequest<'_, '_> {
                 Some(_) => expires.max(refresh_token_expires),
                 None => expires,
             },
+            beside: Box::default(),
         }
     }
 }

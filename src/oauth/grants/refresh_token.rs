@@ -15,9 +15,10 @@
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
 use crate::oauth::family::{self, end_if_used};
+use crate::oauth::grace;
 use crate::oauth::scope::{self, Malformed};
 use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, Scope};
-use crate::store::{Change, Family, OnlyIf};
+use crate::store::{Change, OnlyIf};
 
 const SOURCE: &str = "RFC 6749, section 6";
 
@@ -39,27 +40,40 @@ const SOMETHING_LEFT: Rule = Rule {
     source: "RFC 6749, section 3.3",
 };
 
-/// One rotation: checks first, then the one step that can happen only once.
+/// A rotation. Whoever comes second finds a newer refresh token in the family and looks again: that
+/// is a second use.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("refresh_token", SOURCE)?;
     let token = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
-    let (store, key) = (request.known.store, token.family.key());
-    let family =
-        store.family(&key, request.origin.now)?.ok_or_else(|| not_good(request, &token))?;
+    loop {
+        if let Some(response) = rotation(request, &token, outcome)? {
+            return Ok(response);
+        }
+    }
+}
+
+/// Checks first, then the one step that can happen only once; `None` where it came too late.
+fn rotation<'k>(
+    request: &TokenRequest<'k, '_>,
+    token: &FamilyToken,
+    outcome: &mut Outcome<'k>,
+) -> Result<Option<TokenResponse>, OAuthError> {
+    let (store, key, now) = (request.known.store, token.family.key(), request.origin.now);
+    let family = store.family(&key, now)?.ok_or_else(|| not_good(request, token))?;
 
     // "The refresh token is bound to the client to which it was issued": another client's attempt
     // does nothing.
     if family.client != request.client.number {
         return Err(GOOD.error().logged_as("the refresh token is another client's"));
     }
-    // "Validate the refresh token."
-    if family.refresh_token != Some(token.key()) {
-        return Err(not_good(request, &token));
-    }
-    GOOD.must(request.origin.now < family.refresh_token_expires)?;
+    // "Validate the refresh token": it is the newest, or has its grace.
+    let known = grace::token_of(&family, &token.key())
+        .filter(|known| grace::may_be_used(known, request.client, now))
+        .ok_or_else(|| not_good(request, token))?;
+    GOOD.must(now < known.expires)?;
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
     let user = request.known.registry.user_numbered(family.user).ok_or_else(|| GOOD.error())?;
     outcome.user = Some(user);
@@ -70,13 +84,20 @@ pub fn grant<'k>(
     let scope = narrowed(left, scope::asked(request.client, request.form.get("scope")))?;
 
     // "The authorization server MAY issue a new refresh token", with the scope of the old one.
-    let Family { user, scope: whole, .. } = family;
-    let granted = Granted { family: Some(token.family), user: Some(user), scope: whole };
-    let (fresh, response) = request.fresh(&granted, scope).split();
-    // Whoever comes second finds another token to be the good one: a second use.
-    let once = OnlyIf::RefreshTokenIs(key, token.key());
-    let rotated = store.apply(once, [Change::TakeAccessTokensOf(key)].into_iter().chain(fresh))?;
-    rotated.map(|_| response).ok_or_else(|| not_good(request, &token))
+    let (name, whole) = (Some(token.family), family.scope.clone());
+    let granted = Granted { family: name, user: Some(family.user), scope: whole };
+    let mut fresh = request.fresh(&granted, scope);
+    if let Some((_, row)) = &mut fresh.family {
+        let most = request.known.registry.max_tokens_per_client;
+        grace::hand_on(row, (&family, &token.key()), request.client, most);
+    }
+    let (fresh, response) = fresh.split();
+    let Some(newest) = family.refresh_token else { return Err(GOOD.error()) };
+    // The old access token ends, but where the old refresh token may come again.
+    let ended =
+        (request.client.refresh_token_grace == 0).then_some(Change::TakeAccessTokensOf(key));
+    let once = OnlyIf::RefreshTokenIs(key, newest);
+    Ok(store.apply(once, ended.into_iter().chain(fresh))?.map(|_| response))
 }
 
 /// The scope of the access token: the part that the client asks for, or the whole.
