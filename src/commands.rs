@@ -28,9 +28,7 @@ pub fn check(options: &Options) -> Result<(), Failure> {
         // Standard error may be closed; there is nobody else to tell.
         let _ = writeln!(io::stderr(), "oauth2d: {warning}");
     }
-    let (clients, users) = config.registry.size();
-    let name = load::name(options);
-    print(&format!("{name}: ok: {clients} clients, {users} users, 0 resources\n"))
+    print(&format!("{}: ok: {}\n", load::name(options), load::size(&config.registry)))
 }
 
 /// Makes the line of a password for the file.

@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Options;
 use crate::config::{self, Config, Context, Finding, Outside};
+use crate::oauth::Registry;
 
 const DEMO: &[u8] = include_bytes!("demo.conf");
+/// Who is in it, for those who have just started it.
+pub const DEMO_NAMES: &str = "demo data: clients application (secret), confidentialApplication \
+                              (topSecret) and publicApplication (no secret), user pedroetb \
+                              (password)";
 /// The permission of everyone who is neither the owner nor in the group.
 const OTHERS_READ: u32 = 0o004;
 
@@ -51,6 +56,12 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
 /// The folder of the configuration, beside which relative paths are looked for.
 pub fn beside(options: &Options) -> &Path {
     options.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+}
+
+/// How much there is in a configuration.
+pub fn size(registry: &Registry) -> String {
+    let (clients, users) = registry.size();
+    format!("{clients} clients, {users} users, 0 resources")
 }
 
 /// What the configuration is called in messages.

@@ -13,7 +13,8 @@ use std::ffi::c_int;
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    Stop,
+    /// By the signal of this name.
+    Stop(&'static str),
     Reload,
 }
 
@@ -81,7 +82,8 @@ impl Signals {
         while unsafe { sigwait(&self.0, &mut signal) } != 0 {}
         match signal {
             SIGHUP => Event::Reload,
-            _ => Event::Stop,
+            SIGINT => Event::Stop("SIGINT"),
+            _ => Event::Stop("SIGTERM"),
         }
     }
 }

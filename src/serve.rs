@@ -24,7 +24,7 @@ use crate::load::{self, Loaded};
 use crate::oauth::token;
 use crate::os::{self, Event, Signals};
 use crate::store::{Counts, Store, SyncPolicy};
-use crate::watch::log::Log;
+use crate::watch::log::{Level, Log};
 
 /// How long requests in hand may take to finish at a stop: a little less than the ten seconds
 /// after which supervisors lose patience.
@@ -64,7 +64,9 @@ struct Fixed {
 /// Serves until a signal says to stop.
 pub fn serve(options: Options) -> Result<(), Failure> {
     let signals = Signals::block();
-    silence_panics();
+    silence_panics(|what| {
+        let _ = writeln!(io::stderr(), "oauth2d: {what}");
+    });
     let running = Arc::new(OnceLock::new());
     // A signal during a reload asks for one more; further ones ask for the same one.
     let (ask, asked) = sync_channel(1);
@@ -80,17 +82,13 @@ pub fn serve(options: Options) -> Result<(), Failure> {
         // The hook has told of it.
         Err(_panic) => std::process::exit(1),
     })?;
-    while signals.wait() == Event::Reload {
-        let _ = ask.try_send(());
-    }
-    if let Some(running) = running.get() {
-        running.server.stop(&running.addresses, DRAIN);
-        let app = running.server.service();
-        let finished = app.finish();
-        app.log.finish(LAST_LINES);
-        finished.map_err(Failure::failed)?;
-    }
-    Ok(())
+    let signal = loop {
+        match signals.wait() {
+            Event::Reload => _ = ask.try_send(()),
+            Event::Stop(signal) => break signal,
+        }
+    };
+    running.get().map_or(Ok(()), |running| running.stop(signal))
 }
 
 /// Prepares, accepts and says so. A stop knows of `running` before the first request is answered.
@@ -107,7 +105,7 @@ fn start<'a>(options: &Options, running: &'a OnceLock<Running>) -> Result<&'a Ru
             swept.service().sweep();
         }
     })?;
-    announce(running);
+    announce(options, running);
     Ok(running)
 }
 
@@ -118,8 +116,11 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     }
     let Loaded { config, warnings } = load::load(options).map_err(Failure::first_wrong)?;
     let log = Arc::new(Log::new(io::stderr()));
+    log.speaks(config.server.log);
+    let own = Arc::clone(&log);
+    silence_panics(move |what| own.tell(Level::Error, what));
     for warning in warnings {
-        log.notice(&warning);
+        log.tell(Level::Warning, &warning);
     }
     let (service, first) = bind_all(&config.server.listen)?;
     let metrics = match &config.server.metrics_listen {
@@ -193,8 +194,12 @@ fn accept(server: &Arc<Server<App>>, listeners: Listeners) -> Result<(), Failure
     Ok(())
 }
 
-/// Says where it listens. Nobody has to read it, so nothing waits for it.
-fn announce(running: &Running) {
+/// Says what it is and where it listens. Nobody has to read it, so nothing waits for it.
+fn announce(options: &Options, running: &Running) {
+    let app = running.server.service();
+    for line in introduction(options, running) {
+        app.log.notice(&line);
+    }
     let mut lines = String::new();
     for address in &running.addresses {
         lines.push_str(&format!("listening on http://{address}\n"));
@@ -204,11 +209,42 @@ fn announce(running: &Running) {
         let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
     });
     if written.is_err() {
-        running.server.service().log.notice("no thread can be started to say where it listens");
+        app.log.tell(Level::Error, "no thread can be started to say where it listens");
     }
 }
 
+/// What an operator wants to know of a server that has just started.
+fn introduction(options: &Options, running: &Running) -> Vec<String> {
+    let app = running.server.service();
+    let settings = app.settings.get();
+    let kept = match &running.started_with.state_file {
+        Some(file) => load::beside(options).join(file).display().to_string(),
+        None => "memory alone, and ends with the process".into(),
+    };
+    let tokens = app.live_tokens();
+    let mut lines = vec![
+        format!("version {}", env!("CARGO_PKG_VERSION")),
+        format!("issuer {}", settings.issuer),
+        format!("{}, {tokens} tokens", load::size(&settings.registry)),
+        format!("the state is kept in {kept}"),
+    ];
+    if options.config.is_none() {
+        lines.push(load::DEMO_NAMES.into());
+    }
+    lines
+}
+
 impl Running {
+    /// Lets requests in hand finish, and says why it stops.
+    fn stop(&self, signal: &str) -> Result<(), Failure> {
+        self.server.stop(&self.addresses, DRAIN);
+        let app = self.server.service();
+        let finished = app.finish();
+        app.log.notice(&format!("stopped by {signal}"));
+        app.log.finish(LAST_LINES);
+        finished.map_err(Failure::failed)
+    }
+
     /// Puts the configuration in place as it is now, whole or not at all.
     fn reload(&self, options: &Options) {
         let app = self.server.service();
@@ -216,15 +252,17 @@ impl Running {
             Ok(loaded) => loaded,
             Err(faults) => {
                 let first = faults.first().map_or("", String::as_str);
-                app.log.notice(&format!("{first}; the configuration stays as it was"));
+                let what = format!("{first}; the configuration stays as it was");
+                app.log.tell(Level::Error, &what);
                 return;
             }
         };
         for warning in warnings {
-            app.log.notice(&warning);
+            app.log.tell(Level::Warning, &warning);
         }
         for key in self.started_with.changed(&Fixed::of(&config.server)) {
-            app.log.notice(&format!("{key} has changed in the file; that needs a restart"));
+            let what = format!("{key} has changed in the file; that needs a restart");
+            app.log.tell(Level::Warning, &what);
         }
         let issuer = config.server.issuer.clone();
         let issuer = issuer.unwrap_or_else(|| app.settings.get().issuer.clone());
@@ -263,10 +301,11 @@ fn affordable_connections(wanted: usize, log: &Log) -> usize {
     let files = os::allow_files(wanted as u64 + OTHER_FILES);
     let affordable = files.saturating_sub(OTHER_FILES).max(1) as usize;
     if affordable < wanted {
-        log.notice(&format!(
+        let what = format!(
             "max_connections is {wanted}, but the limit of {files} open files leaves room for \
              {affordable}; raise it with ulimit -n"
-        ));
+        );
+        log.tell(Level::Warning, &what);
     }
     affordable.min(wanted)
 }
@@ -279,9 +318,9 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
 }
 
 /// A panic is a fault of ours, and its message may hold anything: only its place is told.
-fn silence_panics() {
-    panic::set_hook(Box::new(|panic| {
+fn silence_panics(tell: impl Fn(&str) + Send + Sync + 'static) {
+    panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map_or(String::new(), ToString::to_string);
-        let _ = writeln!(io::stderr(), "oauth2d: a fault in this program at {place}");
+        tell(&format!("a fault in this program at {place}"));
     }));
 }

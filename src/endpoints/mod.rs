@@ -34,7 +34,7 @@ use crate::crypto::gate::{Gate, Visitor};
 use crate::http::{self, Head, Request, Response, Service, Status};
 use crate::oauth::{Known, Origin, Outcome, Throttle, Timestamp, Uptime};
 use crate::store::Store;
-use crate::watch::log::{Line, Log, LogFormat};
+use crate::watch::log::{Level, Line, Log, LogFormat};
 use crate::watch::metrics::Metrics;
 
 use call::Call;
@@ -60,6 +60,7 @@ impl App {
     /// `slow_hashes` is how many password hashes may run at once.
     pub fn new(mut settings: Settings, store: Store, log: Arc<Log>, slow_hashes: usize) -> App {
         store.enrol(Arc::make_mut(&mut settings.registry));
+        log.speaks(settings.log_format);
         App {
             settings: Current::new(settings),
             store,
@@ -74,6 +75,7 @@ impl App {
     /// Puts other settings into force. Requests in hand go on with those that they began with.
     pub fn replace_settings(&self, mut settings: Settings) {
         self.store.enrol(Arc::make_mut(&mut settings.registry));
+        self.log.speaks(settings.log_format);
         self.settings.replace(settings);
     }
 
@@ -91,11 +93,12 @@ impl App {
     #[cold]
     fn tell_of_untrusted_proxy(&self) {
         if let Some(address) = self.throttle.untrusted_proxy() {
-            self.log.notice(&format!(
+            let what = format!(
                 "more than 100 users or clients failed from {address}, which sends \
                  X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people \
                  are refused together"
-            ));
+            );
+            self.log.tell(Level::Warning, &what);
         }
     }
 
@@ -214,7 +217,7 @@ impl Service for App {
     }
 
     fn notice(&self, what: &str) {
-        self.log.notice(what);
+        self.log.tell(Level::Warning, what);
     }
 }
 

@@ -4,6 +4,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::{App, timestamp};
+use crate::store::{Counts, Notice};
+use crate::watch::log::Level;
 
 /// Between two slices of housekeeping, so that requests go on.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -14,9 +16,15 @@ impl App {
         while self.store.sweep(timestamp(SystemTime::now())) {
             thread::sleep(PAUSE);
         }
-        for notice in self.store.upkeep() {
-            self.log.notice(&notice);
+        for Notice { is_fault, what } in self.store.upkeep() {
+            self.log.tell(if is_fault { Level::Error } else { Level::Notice }, &what);
         }
+    }
+
+    /// How many tokens are held, the expired ones that no sweep has seen among them.
+    pub fn live_tokens(&self) -> usize {
+        let Counts { access_tokens, refresh_tokens, .. } = self.store.counts();
+        access_tokens + refresh_tokens
     }
 
     /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.

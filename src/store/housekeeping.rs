@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::Notice;
 use super::key::Key;
 use super::memory::{Memory, slices};
 use super::new_file::{NewFile, remove_new};
@@ -38,7 +39,7 @@ struct Rest {
 
 impl Memory {
     /// What the file needs each second; what an operator has to hear of it.
-    pub fn upkeep(&self) -> Vec<String> {
+    pub fn upkeep(&self) -> Vec<Notice> {
         let Some(file) = &self.file else { return Vec::new() };
         let mut rest = self.house.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.sync(file);

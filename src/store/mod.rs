@@ -61,6 +61,14 @@ pub struct Unavailable {
     pub retry_after: u64,
 }
 
+/// What an operator has to hear of the place where everything is kept.
+#[derive(Debug, PartialEq)]
+pub struct Notice {
+    /// Whether something does not work.
+    pub is_fault: bool,
+    pub what: String,
+}
+
 /// A row, if there is one and if that can be said.
 pub type Found<T> = Result<Option<T>, Unavailable>;
 
@@ -144,7 +152,7 @@ impl Store {
 
     /// What has to be done each second so that everything outlives the process; what an operator
     /// has to hear of it.
-    pub fn upkeep(&self) -> Vec<String> {
+    pub fn upkeep(&self) -> Vec<Notice> {
         self.memory.upkeep()
     }
 

@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::Unavailable;
 use super::frame;
 use super::new_file::{NewFile, beside, is_named, remove_new, sync_folder, writable};
 use super::tail::START;
+use super::{Notice, Unavailable};
 
 /// After so many seconds a client may find the file healed.
 const BROKEN: Unavailable = Unavailable { retry_after: 5 };
@@ -50,7 +50,7 @@ pub struct StateFile {
     /// Signalled when a leader has synced, or failed.
     synced: Condvar,
     is_broken: AtomicBool,
-    notices: Mutex<Vec<String>>,
+    notices: Mutex<Vec<Notice>>,
     /// Held for life; it goes with the process, whatever ends it.
     _lock: File,
 }
@@ -350,18 +350,23 @@ impl StateFile {
     }
 
     /// What an operator has to hear, each once.
-    pub fn notices(&self) -> Vec<String> {
+    pub fn notices(&self) -> Vec<Notice> {
         std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn notice(&self, what: &str) {
-        let line = format!("{}: {what}", self.path.display());
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        self.tell(false, what);
+    }
+
+    fn tell(&self, is_fault: bool, what: &str) {
+        let what = format!("{}: {what}", self.path.display());
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push(Notice { is_fault, what });
     }
 
     fn fail(&self, error: &io::Error) {
         if !self.is_broken.swap(true, Ordering::SeqCst) {
-            self.notice(&format!("{error}; nothing is given or ended until it can be written"));
+            self.tell(true, &format!("{error}; nothing is given or ended until it can be written"));
         }
     }
 
@@ -370,7 +375,9 @@ impl StateFile {
         match self.is_spoiled() {
             true => self.fail(error),
             false if was_told => {}
-            false => self.notice(&format!("cannot be written anew: {error}; it goes on as it is")),
+            false => {
+                self.tell(true, &format!("cannot be written anew: {error}; it goes on as it is"));
+            }
         }
     }
 

@@ -5,9 +5,10 @@
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::encode::{date, decimal, json};
 use crate::http::Status;
@@ -43,6 +44,24 @@ pub struct Line<'a> {
     pub fault: Option<&'a str>,
 }
 
+/// How much an operator has to care.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Level {
+    Notice,
+    Warning,
+    Error,
+}
+
+impl Level {
+    fn as_str(self) -> &'static str {
+        match self {
+            Level::Notice => "notice",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        }
+    }
+}
+
 pub struct Log {
     queue: Arc<Queue>,
 }
@@ -51,6 +70,8 @@ pub struct Log {
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// Notices are JSON, too.
+    is_json: AtomicBool,
 }
 
 #[derive(Default)]
@@ -91,9 +112,18 @@ impl Log {
         }
     }
 
-    /// Writes what an operator has to know whatever the log's format: warnings and faults.
+    /// Writes notices in this format from now on; those of a log that is off are text.
+    pub fn speaks(&self, format: LogFormat) {
+        self.queue.is_json.store(format == LogFormat::Json, Relaxed);
+    }
+
+    /// Writes what an operator has to know whatever becomes of the requests' lines.
+    pub fn tell(&self, level: Level, what: &str) {
+        self.push(&self.queue.notice(level, what));
+    }
+
     pub fn notice(&self, what: &str) {
-        self.push(&format!("oauth2d: {what}\n"));
+        self.tell(Level::Notice, what);
     }
 
     /// Waits until everything is written, but not for long.
@@ -129,12 +159,27 @@ impl Queue {
         let mut bytes = std::mem::take(&mut state.waiting);
         let dropped = std::mem::take(&mut state.dropped);
         if dropped > 0 {
-            let text =
-                format!("oauth2d: {dropped} log lines were dropped, standard error is slow\n");
-            bytes.extend(text.as_bytes());
+            let what = format!("{dropped} log lines were dropped, standard error is slow");
+            bytes.extend(self.notice(Level::Warning, &what).as_bytes());
         }
         bytes
     }
+
+    /// The line of a notice.
+    fn notice(&self, level: Level, what: &str) -> String {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        notice(Timestamp(since.as_millis() as u64), self.is_json.load(Relaxed), level, what)
+    }
+}
+
+fn notice(now: Timestamp, is_json: bool, level: Level, what: &str) -> String {
+    let mut time = String::new();
+    push_time(&mut time, now);
+    if !is_json {
+        return format!("{time} oauth2d: {what}\n");
+    }
+    let object = json::Object::new().string("time", &time).string("level", level.as_str());
+    object.string("message", what).finish() + "\n"
 }
 
 impl Line<'_> {
@@ -261,6 +306,20 @@ mod tests {
             "{\"time\":\"1994-11-06T08:49:37.042Z\",\"address\":\"127.0.0.1\",\"method\":\"POST\",\
              \"path\":\"/oauth/token\",\"status\":400,\"duration_us\":1234,\"client\":\"application\",\
              \"reason\":\"the code is unknown (RFC 6749, section 4.1.2)\"}\n"
+        );
+    }
+
+    #[test]
+    fn notices_have_the_time_and_in_json_their_level() {
+        let now = Timestamp(784_111_777_042);
+        assert_eq!(
+            notice(now, false, Level::Error, "it is \"full\""),
+            "1994-11-06T08:49:37.042Z oauth2d: it is \"full\"\n"
+        );
+        assert_eq!(
+            notice(now, true, Level::Error, "it is \"full\""),
+            "{\"time\":\"1994-11-06T08:49:37.042Z\",\"level\":\"error\",\
+             \"message\":\"it is \\\"full\\\"\"}\n"
         );
     }
 

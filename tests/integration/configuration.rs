@@ -44,7 +44,7 @@ fn warnings_have_a_line_and_change_no_exit_code() {
     let server = Server::configured(text);
     let file = server.folder.path().join("oauth2d.conf");
     for line in warnings.replace("FILE", file.to_str().unwrap()).lines() {
-        server.log_line(|told| told == line);
+        server.notice(|told| format!("oauth2d: {told}") == line);
     }
 }
 

@@ -36,7 +36,7 @@ fn every_request_is_one_line_with_its_reason() {
     server.log_line(|line| line.contains("request line"));
     let log = server.log();
     let lines: Vec<String> =
-        log.lines().filter(|line| !line.starts_with("oauth2d:")).map(settled).collect();
+        log.lines().filter(|line| notice_of(line).is_none()).map(settled).collect();
     assert_eq!(
         lines,
         [
@@ -78,7 +78,7 @@ fn nothing_forges_a_log_line() {
 fn json_lines_and_no_lines() {
     let server = Server::with("log = json");
     server.token(APP, "grant_type=password&username=ann&password=wrong");
-    let line = server.log_line(|line| line.starts_with('{'));
+    let line = server.log_line(|line| line.contains("\"method\""));
     let json: serde_json::Value = serde_json::from_str(&line).unwrap();
     for (name, value) in [
         ("address", "127.0.0.1"),
@@ -95,7 +95,63 @@ fn json_lines_and_no_lines() {
     server.token(APP, RIGHT);
     server.signal("TERM");
     server.end();
-    assert!(server.log().lines().all(|line| line.starts_with("oauth2d: ")));
+    assert!(server.log().lines().all(|line| notice_of(line).is_some()));
+}
+
+/// What is said at the start, and last.
+fn notices(mut server: Server) -> Vec<String> {
+    server.signal("INT");
+    assert_eq!(server.end().code(), Some(0));
+    server.log_line(|line| line.ends_with("stopped by SIGINT"));
+    let log = server.log();
+    log.lines().filter_map(notice_of).map(String::from).collect()
+}
+
+#[test]
+fn a_start_and_a_stop_say_what_there_is() {
+    let server = Server::configured("[server]\nstate_file = s\n[client c]\n");
+    let issuer = format!("issuer {}", server.issuer());
+    let state = server.folder.path().join("s").display().to_string();
+    let told = notices(server);
+    assert!(told[0].starts_with(&format!("{state}: read 0 access and 0 refresh tokens in ")));
+    let kept = format!("the state is kept in {state}");
+    let size = "1 clients, 0 users, 0 resources, 0 tokens";
+    let version = concat!("version ", env!("CARGO_PKG_VERSION"));
+    assert_eq!(told[1..], [version, &issuer, size, &kept, "stopped by SIGINT"]);
+}
+
+#[test]
+fn the_demo_names_its_clients_and_its_user() {
+    let server = Server::demo();
+    let issuer = format!("issuer {}", server.issuer());
+    assert_eq!(
+        notices(server),
+        [
+            concat!("version ", env!("CARGO_PKG_VERSION")),
+            &issuer,
+            "3 clients, 1 users, 0 resources, 0 tokens",
+            "the state is kept in memory alone, and ends with the process",
+            "demo data: clients application (secret), confidentialApplication (topSecret) and \
+             publicApplication (no secret), user pedroetb (password)",
+            "stopped by SIGINT",
+        ]
+    );
+}
+
+#[test]
+fn a_json_log_is_json_throughout() {
+    let mut server = Server::with("log = json");
+    server.token(APP, RIGHT);
+    server.signal("HUP");
+    server.log_line(|line| line.contains("read again"));
+    server.signal("TERM");
+    server.end();
+    server.log_line(|line| line.contains("stopped by SIGTERM"));
+    for line in server.log().lines() {
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        let is_notice = json["level"] == "notice" || json["level"] == "warning";
+        assert!(json["time"].is_string() && is_notice == json["message"].is_string(), "{line}");
+    }
 }
 
 #[test]
@@ -213,7 +269,7 @@ fn a_changed_listen_is_told_and_not_followed() {
     let file = server.folder.path().join("oauth2d.conf");
     std::fs::write(file, "[server]\nlisten = 127.0.0.2:0\n[client c]\n").unwrap();
     server.signal("HUP");
-    server.log_line(|line| line == "oauth2d: listen has changed in the file; that needs a restart");
+    server.notice(|what| what == "listen has changed in the file; that needs a restart");
     assert!(server.connect().is_alive());
 }
 
@@ -285,8 +341,8 @@ fn scrape(address: SocketAddr) -> impl Fn(&str, &[(&str, &str)]) -> f64 {
 #[test]
 fn metrics_are_what_prometheus_reads_and_only_there() {
     let server = Server::with("metrics_listen = 127.0.0.1:0");
-    let line = server.log_line(|line| line.contains("metrics on http://"));
-    let place = line.strip_prefix("oauth2d: metrics on http://").unwrap();
+    let line = server.notice(|what| what.starts_with("metrics on http://"));
+    let place = line.strip_prefix("metrics on http://").unwrap();
     let metrics: SocketAddr = place.strip_suffix("/metrics").unwrap().parse().unwrap();
     server.token(APP, RIGHT);
     server.token(APP, "grant_type=password&username=ann&password=wrong");

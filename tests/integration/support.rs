@@ -97,6 +97,12 @@ pub struct Server {
     errors: Arc<(Mutex<String>, Condvar)>,
 }
 
+/// What a line of the log says to the operator, if it is a notice and no request.
+pub fn notice_of(line: &str) -> Option<&str> {
+    let (time, notice) = line.split_once(" oauth2d: ")?;
+    (time.len() == 24 && time.ends_with('Z')).then_some(notice)
+}
+
 impl Server {
     /// With the demo data.
     pub fn demo() -> Server {
@@ -206,6 +212,12 @@ impl Server {
             text = next;
             assert!(!timeout.timed_out(), "no such line in {text}");
         }
+    }
+
+    /// Waits for a notice that satisfies this; without its time.
+    pub fn notice(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let line = self.log_line(|line| notice_of(line).is_some_and(&wanted));
+        notice_of(&line).unwrap().into()
     }
 
     pub fn log(&self) -> String {

@@ -195,8 +195,8 @@ fn a_proxy_that_nobody_has_named_is_told_of_once() {
     }
     let is_told = |line: &str| line.contains("trusted_proxies");
     assert_eq!(
-        server.log_line(is_told),
-        "oauth2d: more than 100 users or clients failed from 127.0.0.1, which sends \
+        server.notice(is_told),
+        "more than 100 users or clients failed from 127.0.0.1, which sends \
          X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people are \
          refused together"
     );

@@ -60,8 +60,8 @@ impl Disks {
 
     fn notices(&self) -> Vec<String> {
         let name = format!("{}: ", self.file.path.display());
-        let told = self.file.notices();
-        told.iter().map(|line| line.strip_prefix(&name).unwrap().into()).collect()
+        let told = self.file.notices().into_iter();
+        told.map(|notice| notice.what.strip_prefix(&name).unwrap().into()).collect()
     }
 
     /// The steps of the file that has the name.
