@@ -28,6 +28,8 @@ pub use server::Server;
 pub struct Config {
     pub server: Server,
     pub registry: Registry,
+    /// Whether it is the demo data.
+    pub is_demo: bool,
     /// What is allowed but hardly meant, in the order of the lines.
     pub warnings: Vec<Finding>,
 }
@@ -125,7 +127,8 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
             findings.add(keys.findings);
         }
     }
-    read.finish(findings)
+    let config = read.finish(findings)?;
+    Ok(Config { is_demo: context.is_demo, ..config })
 }
 
 impl Read<'_> {
@@ -144,6 +147,7 @@ impl Read<'_> {
         Ok(Config {
             registry: Registry::new(self.clients, self.users, lifetimes, most),
             server: self.server,
+            is_demo: false,
             warnings: findings.warnings,
         })
     }

@@ -190,13 +190,18 @@ fn networks(keys: &mut Keys) -> Vec<Network> {
 }
 
 fn log_format(keys: &mut Keys) -> LogFormat {
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json), ("off", LogFormat::Off)];
+    let formats = [
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+        ("explain", LogFormat::Explain),
+        ("off", LogFormat::Off),
+    ];
     let Some(value) = keys.take("log") else { return LogFormat::Text };
     let known = formats.into_iter().find(|(name, _)| *name == value.text);
     if known.is_none() {
         let meant = nearest(&value.text, formats.map(|(name, _)| name));
         let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
-        keys.fault(value.line, format!("log must be text, json or off{meant}"));
+        keys.fault(value.line, format!("log must be text, json, explain or off{meant}"));
     }
     known.map_or(LogFormat::Text, |(_, format)| format)
 }

@@ -260,7 +260,7 @@ fn the_nearest_right_name_is_told() {
         ("[client a]\ngranst = password", "unknown key \"granst\"; did you mean grants?"),
         ("[client a]\ngrants = pasword", "unknown grant \"pasword\"; did you mean password?"),
         ("[clinet a]", "unknown section \"clinet\"; did you mean [client ID]?"),
-        ("[server]\nlog = jsno", "log must be text, json or off; did you mean json?"),
+        ("[server]\nlog = jsno", "log must be text, json, explain or off; did you mean json?"),
         ("[server]\nlisten = 80", "listen must be HOST:PORT; did you mean localhost:80?"),
         (
             "[server]\ndevice_interval = 3601",

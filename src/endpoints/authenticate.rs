@@ -12,7 +12,7 @@ use crate::oauth::bearer::{self, Requirements};
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let requirements = requirements(call.request.head.query.unwrap_or(""));
-    let checked = bearer::presented(call.authorization(), None)
+    let checked = bearer::presented(&call.known, call.authorization(), None)
         .and_then(|token| bearer::check(&call.known, token, &requirements, call.origin.now));
     match checked {
         Ok(info) => {

@@ -45,7 +45,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
         Ok(form) => form,
         Err(error) => return pages::dead_end(error, outcome),
     };
-    let request = match authorize::check(&call.settings.registry, &form) {
+    let request = match authorize::check(&call.known, &form) {
         Ok(request) => request,
         Err(Rejection::Page(error)) => return pages::dead_end(error, outcome),
         Err(Rejection::Redirect(target, error)) => return send_back(call, &target, error, outcome),
@@ -72,7 +72,7 @@ pub fn read<'a>(
         (true, true) => call.form(&authorize::PARAMETERS),
         (false, _) => call.query(&authorize::PARAMETERS),
     }?;
-    pages::must_be_short(&form)?;
+    pages::must_be_short(&call.known, &form)?;
     Ok(form)
 }
 

@@ -3,8 +3,16 @@
 use super::Settings;
 use crate::encode::form::Form;
 use crate::http::Request;
-use crate::oauth::client_auth::{self, Credentials};
-use crate::oauth::{Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome};
+use crate::oauth::client_auth;
+use crate::oauth::credentials::Credentials;
+use crate::oauth::{Authorization, Client, ErrorCode, Known, OAuthError, Origin, Outcome, Rule};
+
+const IS_FORM: Rule = Rule {
+    code: ErrorCode::InvalidRequest,
+    checked: "the body is a form",
+    broken: "the Content-Type is not application/x-www-form-urlencoded",
+    source: "RFC 6749, appendix B",
+};
 
 /// A request on its way through an endpoint.
 pub struct Call<'a> {
@@ -22,13 +30,7 @@ impl<'a> Call<'a> {
         let (media_type, rest) =
             content_type.split_at_checked(FORM.len()).unwrap_or((content_type, b""));
         let ends_there = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
-        if !(media_type.eq_ignore_ascii_case(FORM) && ends_there) {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidRequest,
-                "the Content-Type is not application/x-www-form-urlencoded",
-                "RFC 6749, appendix B",
-            ));
-        }
+        self.known.must(media_type.eq_ignore_ascii_case(FORM) && ends_there, IS_FORM)?;
         std::str::from_utf8(self.request.body)
             .ok()
             .and_then(|text| Form::parse(text, known).ok())
@@ -49,10 +51,8 @@ impl<'a> Call<'a> {
         source: &'static str,
     ) -> Result<Form<'a>, OAuthError> {
         let form = self.form(known)?;
-        match form.repeated() {
-            Some(name) => Err(OAuthError::repeated(name, source)),
-            None => Ok(form),
-        }
+        self.known.must_be_once(&form, source)?;
+        Ok(form)
     }
 
     /// The client that asks.

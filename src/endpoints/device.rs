@@ -58,11 +58,9 @@ fn read<'a>(call: &Call<'a>, is_post: bool) -> Result<Form<'a>, OAuthError> {
         true => call.form(&PARAMETERS),
         false => call.query(&PARAMETERS[..1]),
     }?;
-    pages::must_be_short(&form)?;
-    match form.repeated() {
-        Some(name) => Err(OAuthError::repeated(name, "RFC 8628, section 3.3")),
-        None => Ok(form),
-    }
+    pages::must_be_short(&call.known, &form)?;
+    call.known.must_be_once(&form, "RFC 8628, section 3.3")?;
+    Ok(form)
 }
 
 /// The second step where a device shows this code, and else the first again.

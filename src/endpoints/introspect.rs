@@ -21,9 +21,8 @@ fn asked<'a>(
 ) -> Result<Option<TokenInfo<'a>>, OAuthError> {
     let form = call.strict_form(&PARAMETERS, "RFC 6749, section 3.2")?;
     let client = call.client(&form, outcome)?;
-    client_auth::require_secret(client)?;
-    let token =
-        form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7662, section 2.1"))?;
+    client_auth::require_secret(&call.known, client)?;
+    let token = call.known.required(&form, "token", "RFC 7662, section 2.1")?;
     Ok(introspect::introspect(&call.known, token, client, call.origin.now)?)
 }
 

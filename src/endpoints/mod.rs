@@ -11,11 +11,13 @@ mod cross_site;
 mod current;
 mod device;
 mod device_authorization;
+mod explain;
 mod introspect;
 mod metadata;
 pub mod metrics;
 mod pages;
 mod ready;
+mod record;
 mod reply;
 mod resource;
 mod revoke;
@@ -31,10 +33,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::crypto::gate::{Gate, Visitor};
-use crate::http::{self, Head, Request, Response, Service, Status};
+use crate::http::{self, Head, Request, Response, Service};
 use crate::oauth::{Known, Origin, Outcome, Throttle, Timestamp, Uptime};
 use crate::store::Store;
-use crate::watch::log::{Level, Line, Log, LogFormat};
+use crate::watch::log::{Level, Line, Log};
 use crate::watch::metrics::Metrics;
 
 use call::Call;
@@ -88,49 +90,6 @@ impl App {
             uptime: Uptime(uptime.as_millis() as u64),
         }
     }
-
-    /// Tells the operator of a proxy whose people all count as one.
-    #[cold]
-    fn tell_of_untrusted_proxy(&self) {
-        if let Some(address) = self.throttle.untrusted_proxy() {
-            let what = format!(
-                "more than 100 users or clients failed from {address}, which sends \
-                 X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people \
-                 are refused together"
-            );
-            self.log.tell(Level::Warning, &what);
-        }
-    }
-
-    /// Counts and logs an answer. Not inlined: its stack would lie below every endpoint's, and with
-    /// it each connection at rest would hold a page more.
-    #[inline(never)]
-    fn record(&self, call: &Call, route: Option<usize>, status: Status, outcome: &Outcome) {
-        let duration = call.request.arrived.elapsed();
-        self.metrics.answered(route, status, duration);
-        self.metrics.outcome(outcome);
-        if call.origin.relays && outcome.refusal.is_some() {
-            self.tell_of_untrusted_proxy();
-        }
-        let format = call.settings.log_format;
-        if format == LogFormat::Off {
-            return;
-        }
-        let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason());
-        let line = Line {
-            time: call.origin.now,
-            address: call.origin.address,
-            method: call.request.head.method,
-            path: call.request.head.path,
-            status,
-            duration,
-            client: outcome.client.map(|client| &*client.id),
-            user: outcome.user.map(|user| &*user.name),
-            reason: reason.as_deref(),
-            fault: outcome.fault,
-        };
-        self.log.request(format, &line);
-    }
 }
 
 /// The answer of the route, if there is one and it knows the method.
@@ -175,6 +134,7 @@ impl Service for App {
                 };
                 self.gate.pass(&visitor, check)
             };
+            let steps = explain::steps(settings, request.head);
             let call = Call {
                 settings,
                 known: Known {
@@ -182,6 +142,7 @@ impl Service for App {
                     store: &self.store,
                     throttle: &self.throttle,
                     in_turn: &in_turn,
+                    steps: steps.as_ref(),
                 },
                 request,
                 origin,
@@ -194,7 +155,10 @@ impl Service for App {
                 Some(testing) => testing::routed(testing, &call, route, &mut outcome),
             };
             cors::apply(&call, route, &mut response);
-            self.record(&call, found, response.status, &outcome);
+            let steps = steps.as_ref().map_or_else(Vec::new, |steps| {
+                explain::tell(steps, (settings, request.head), &outcome, &mut response)
+            });
+            self.record(&call, found, (response.status, &steps), &outcome);
             response
         })
     }
@@ -212,6 +176,7 @@ impl Service for App {
             user: None,
             reason: Some(&refusal.reason()),
             fault: None,
+            steps: &[],
         };
         self.log.request(self.settings.get().log_format, &line);
     }

@@ -28,6 +28,6 @@ pub fn token<'a>(call: &Call<'a>) -> Result<TokenInfo<'a>, Challenge> {
         return Err(malformed(OAuthError::new(ErrorCode::InvalidRequest, text, source)));
     }
     let in_query = form.as_ref().and_then(|form| form.get("access_token"));
-    let token = bearer::presented(call.authorization(), in_query)?;
+    let token = bearer::presented(&call.known, call.authorization(), in_query)?;
     bearer::check(&call.known, token, &Requirements::default(), call.origin.now)
 }

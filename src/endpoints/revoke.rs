@@ -17,7 +17,6 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 fn asked<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<(), OAuthError> {
     let form = call.strict_form(&PARAMETERS, "RFC 6749, section 3.2")?;
     let client = call.client(&form, outcome)?;
-    let token =
-        form.get("token").ok_or_else(|| OAuthError::missing("token", "RFC 7009, section 2.1"))?;
+    let token = call.known.required(&form, "token", "RFC 7009, section 2.1")?;
     revoke::revoke(&call.known, token, client, call.origin.now)
 }

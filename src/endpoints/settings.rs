@@ -29,6 +29,8 @@ pub struct Settings {
     pub bearer_in_query: bool,
     pub allowed_origins: Vec<String>,
     pub log_format: LogFormat,
+    /// Whether it serves the demo data: what teaches is there alone.
+    pub is_demo: bool,
     trusted_proxies: Vec<Network>,
     /// The bench for other people's tests, where it is open.
     pub testing: Option<Arc<Testing>>,
@@ -47,6 +49,7 @@ impl Settings {
             bearer_in_query: config.server.bearer_in_query,
             allowed_origins: config.server.allowed_origins,
             log_format: config.server.log,
+            is_demo: config.is_demo,
             trusted_proxies: config.server.trusted_proxies,
             testing: config.server.testing.map(|testing| Arc::new(Testing::new(testing))),
         };

@@ -19,7 +19,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 fn who<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<UserInfo<'a>, Challenge> {
     let info = resource::token(call)?;
     info.tell(outcome);
-    userinfo::userinfo(&info)
+    userinfo::userinfo(&call.known, &info)
 }
 
 fn body(user: &UserInfo) -> String {

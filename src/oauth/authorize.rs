@@ -3,8 +3,8 @@
 
 use super::redirect_uri::{matches, with_parameters};
 use super::{
-    Client, ErrorCode, FamilyName, FamilyToken, GrantType, Known, OAuthError, Registry, Rule,
-    Scope, Timestamp, User, pkce, scope,
+    Client, ErrorCode, FamilyName, FamilyToken, GrantType, Known, OAuthError, Rule, Scope,
+    Timestamp, User, pkce, scope,
 };
 use crate::encode::form::Form;
 use crate::store::{Change, Code, OnlyIf};
@@ -24,9 +24,35 @@ pub const PARAMETERS: [&str; 8] = [
 /// "Not authorized to request an authorization code using this method."
 const MAY_USE: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
+    checked: "its grants include authorization_code",
     broken: "the client may not use this grant",
     source: "RFC 6749, section 4.1.2.1",
 };
+
+const SOURCE: &str = "RFC 6749, section 4.1.2.1";
+
+const CLIENT_KNOWN: Rule = invalid("the client is known", "the client is unknown", SOURCE);
+const REGISTERED: Rule = invalid(
+    "redirect_uri is one that the client registered",
+    "redirect_uri is not one that the client registered",
+    SOURCE,
+);
+
+const FOR_CODE: Rule = Rule {
+    code: ErrorCode::UnsupportedResponseType,
+    checked: "the response_type is code",
+    broken: "the only response_type is code",
+    source: "RFC 6749, section 3.1.1",
+};
+const BY_QUERY: Rule = invalid(
+    "the response_mode is query",
+    "the only response_mode is query",
+    "OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1",
+);
+
+const fn invalid(checked: &'static str, broken: &'static str, source: &'static str) -> Rule {
+    Rule { code: ErrorCode::InvalidRequest, checked, broken, source }
+}
 
 /// A request that can be granted if its user agrees.
 pub struct AuthorizationRequest<'k, 'r> {
@@ -71,11 +97,11 @@ impl RedirectTarget<'_> {
 
 /// Checks everything about a request that does not depend on its user.
 pub fn check<'k: 'r, 'r>(
-    registry: &'k Registry,
+    known: &Known<'k>,
     form: &'r Form,
 ) -> Result<AuthorizationRequest<'k, 'r>, Rejection<'r>> {
-    let (client, target) = who_and_where(registry, form).map_err(Rejection::Page)?;
-    match check_rest(client, form) {
+    let (client, target) = who_and_where(known, form).map_err(Rejection::Page)?;
+    match check_rest(known, client, form) {
         Ok((scope, challenge)) => Ok(AuthorizationRequest {
             client,
             target,
@@ -89,19 +115,19 @@ pub fn check<'k: 'r, 'r>(
 
 /// The client and the way back to it: as long as these are in doubt, there is nowhere to go.
 fn who_and_where<'k: 'r, 'r>(
-    registry: &'k Registry,
+    known: &Known<'k>,
     form: &'r Form,
 ) -> Result<(&'k Client, RedirectTarget<'r>), OAuthError> {
-    const SOURCE: &str = "RFC 6749, section 4.1.2.1";
-    let refusal = |text: &'static str| OAuthError::new(ErrorCode::InvalidRequest, text, SOURCE);
     if let Some(name @ ("client_id" | "redirect_uri")) = form.repeated() {
         return Err(OAuthError::repeated(name, "RFC 6749, section 3.1"));
     }
-    let id = form.get("client_id").ok_or_else(|| OAuthError::missing("client_id", SOURCE))?;
-    let client = registry.client(id).ok_or_else(|| refusal("the client is unknown"))?;
+    let id = known.required(form, "client_id", SOURCE)?;
+    let client = known.must_find(known.registry.client(id), CLIENT_KNOWN)?;
     let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
-        (Some(sent), registered) if registered.iter().any(|uri| matches(sent, uri)) => sent,
-        (Some(_), _) => return Err(refusal("redirect_uri is not one that the client registered")),
+        (Some(sent), registered) => {
+            known.must(registered.iter().any(|uri| matches(sent, uri)), REGISTERED)?;
+            sent
+        }
         (None, [only]) => only,
         (None, _) => return Err(OAuthError::missing("redirect_uri", SOURCE)),
     };
@@ -110,43 +136,20 @@ fn who_and_where<'k: 'r, 'r>(
     Ok((client, RedirectTarget { redirect_uri, state }))
 }
 
-fn check_rest<'a>(client: &Client, form: &'a Form) -> Result<(Scope, Option<&'a str>), OAuthError> {
-    const SOURCE: &str = "RFC 6749, section 3.1.1";
-    const MODES: &str = "OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1";
-    if let Some(name) = form.repeated() {
-        return Err(OAuthError::repeated(name, "RFC 6749, section 3.1"));
+fn check_rest<'a>(
+    known: &Known,
+    client: &Client,
+    form: &'a Form,
+) -> Result<(Scope, Option<&'a str>), OAuthError> {
+    known.must_be_once(form, "RFC 6749, section 3.1")?;
+    let response_type = known.required(form, "response_type", "RFC 6749, section 3.1.1")?;
+    known.must(response_type == "code", FOR_CODE)?;
+    if let Some(mode) = form.get("response_mode") {
+        known.must(mode == "query", BY_QUERY)?;
     }
-    match form.get("response_type") {
-        Some("code") => {}
-        Some(_) => {
-            let text = "the only response_type is code";
-            return Err(OAuthError::new(ErrorCode::UnsupportedResponseType, text, SOURCE));
-        }
-        None => return Err(OAuthError::missing("response_type", SOURCE)),
-    }
-    if form.get("response_mode").is_some_and(|mode| mode != "query") {
-        let text = "the only response_mode is query";
-        return Err(OAuthError::new(ErrorCode::InvalidRequest, text, MODES));
-    }
-    MAY_USE.must(client.may(GrantType::AuthorizationCode))?;
-    let challenge = challenge(client, form)?;
-    Ok((scope::for_client(client, form.get("scope"))?, challenge))
-}
-
-/// The code challenge (RFC 7636, section 4.3): by `S256` or not at all.
-fn challenge<'a>(client: &Client, form: &'a Form) -> Result<Option<&'a str>, OAuthError> {
-    let refusal = |text: &'static str| {
-        let source = "RFC 7636, section 4.4.1";
-        Err(OAuthError::new(ErrorCode::InvalidRequest, text, source))
-    };
-    match (form.get("code_challenge"), form.get("code_challenge_method")) {
-        (None, None) if client.needs_pkce() => refusal("code_challenge is required"),
-        (None, None) => Ok(None),
-        (None, Some(_)) => refusal("code_challenge_method is there without code_challenge"),
-        (Some(challenge), Some("S256")) if pkce::is_well_formed(challenge) => Ok(Some(challenge)),
-        (Some(_), Some("S256")) => refusal("code_challenge is malformed"),
-        (Some(_), _) => refusal("code_challenge_method must be S256"),
-    }
+    known.must(client.may(GrantType::AuthorizationCode), MAY_USE)?;
+    let challenge = pkce::challenge(known, client, form)?;
+    Ok((scope::for_client(known, client, form.get("scope"))?, challenge))
 }
 
 /// A code for the client, if this user may give what it asks for. `invalid_scope`, with the way
@@ -157,7 +160,7 @@ pub fn allow(
     user: &User,
     now: Timestamp,
 ) -> Result<Allowed, OAuthError> {
-    let scope = match scope::for_user(request.scope.clone(), user) {
+    let scope = match scope::for_user(known, request.scope.clone(), user) {
         Ok(scope) => scope,
         Err(error) => return Ok(Allowed::NothingToGive(error)),
     };
@@ -175,6 +178,8 @@ pub fn allow(
         expires: now.plus_seconds(lifetime),
     };
     known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)])?;
+    let what = format_args!("a code is given, for {lifetime} seconds and for one use");
+    known.did(what, "RFC 6749, section 4.1.2");
     Ok(Allowed::Code(code))
 }
 
@@ -188,6 +193,7 @@ pub enum Allowed {
 /// What the client is told when the person denies.
 pub const DENIED: Rule = Rule {
     code: ErrorCode::AccessDenied,
+    checked: "the person allows it",
     broken: "the person has denied the request",
     source: "RFC 6749, section 4.1.2.1",
 };
@@ -195,6 +201,7 @@ pub const DENIED: Rule = Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::grants::samples::World;
     use crate::oauth::registry::samples;
 
     /// Where the request leads, or `ok`, or `page`.
@@ -207,7 +214,9 @@ mod tests {
         cannot.grants = vec![];
         let registry = samples::registry(vec![samples::client("app"), public, two, cannot]);
         let form = Form::parse(query, &PARAMETERS).unwrap();
-        match check(&registry, &form) {
+        let world = World::new();
+        let known = Known { registry: &registry, ..world.known() };
+        match check(&known, &form) {
             Ok(_) => "ok".into(),
             Err(Rejection::Page(_)) => "page".into(),
             Err(Rejection::Redirect(target, error)) => {

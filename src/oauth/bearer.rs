@@ -39,6 +39,7 @@ pub struct Requirements<'a> {
 /// The token of a request, from its `Authorization` field and, where that is allowed, from its
 /// query (RFC 6750, sections 2.1 and 2.3).
 pub fn presented<'a>(
+    known: &Known,
     authorization: Authorization<'a>,
     query: Option<&'a str>,
 ) -> Result<&'a str, Challenge> {
@@ -53,7 +54,17 @@ pub fn presented<'a>(
     };
     match (field, query) {
         (None, None) => Err(Challenge::NoToken),
-        (Some(Some(token)), None) | (None, Some(token)) => Ok(token),
+        (Some(Some(token)), None) => {
+            known.did(
+                format_args!("the token is in the Authorization field"),
+                "RFC 6750, section 2.1",
+            );
+            Ok(token)
+        }
+        (None, Some(token)) => {
+            known.did(format_args!("the token is in the query"), "RFC 6750, section 2.3");
+            Ok(token)
+        }
         (Some(None), None) => malformed("the Authorization field holds no bearer token"),
         (Some(_), Some(_)) => malformed("there is more than one token"),
     }
@@ -80,19 +91,26 @@ fn bearer(value: &[u8]) -> Option<Option<&str>> {
 
 const GOOD: Rule = Rule {
     code: ErrorCode::InvalidToken,
+    checked: "the token is known, has not expired and was not revoked",
     broken: "the token is unknown, expired or revoked",
     source: "RFC 6750, section 3.1",
 };
 
 /// A refusal of a token that is good, but not for this.
-const fn insufficient(broken: &'static str) -> Rule {
-    Rule { code: ErrorCode::InsufficientScope, broken, source: "RFC 6750, section 3.1" }
+const fn insufficient(checked: &'static str, broken: &'static str) -> Rule {
+    Rule { code: ErrorCode::InsufficientScope, checked, broken, source: "RFC 6750, section 3.1" }
 }
 
-const POSSIBLE: Rule = insufficient("the requirement is malformed, so no token meets it");
-const HAS_SCOPE: Rule = insufficient("the token lacks a scope");
-const CLIENT_LISTED: Rule = insufficient("the token's client is not on the list");
-const USER_LISTED: Rule = insufficient("the token's user is not on the list");
+const POSSIBLE: Rule = insufficient(
+    "what is required of the token can be read",
+    "the requirement is malformed, so no token meets it",
+);
+const HAS_SCOPE: Rule =
+    insufficient("the token has a scope that is required", "the token lacks a scope");
+const CLIENT_LISTED: Rule =
+    insufficient("the token's client is on the list", "the token's client is not on the list");
+const USER_LISTED: Rule =
+    insufficient("the token's user is on the list", "the token's user is not on the list");
 
 /// What the token is, if it is good and meets the requirements.
 pub fn check<'k>(
@@ -103,21 +121,19 @@ pub fn check<'k>(
 ) -> Result<TokenInfo<'k>, Challenge> {
     let found = TokenInfo::of_access_token(known, token, now)
         .map_err(|unavailable| Challenge::Error { error: unavailable.into(), scope: None })?;
-    let info = found.ok_or_else(|| refusal(&GOOD, None))?;
-    let must = |rule: &Rule, holds| match holds {
-        true => Ok(()),
-        false => Err(refusal(rule, None)),
-    };
-    must(&POSSIBLE, !requirements.impossible)?;
+    let refused = |scope| move |error| Challenge::Error { error, scope };
+    let info = known.must_find(found, GOOD).map_err(refused(None))?;
+    info.explain(known);
+    known.must(!requirements.impossible, POSSIBLE).map_err(refused(None))?;
     if let Some(first) = requirements.scopes.first() {
         let own = info.scope();
-        if !requirements.scopes.iter().any(|scope| own.covers(scope)) {
-            return Err(refusal(&HAS_SCOPE, Some(first.clone())));
-        }
+        let is_enough = requirements.scopes.iter().any(|scope| own.covers(scope));
+        known.must(is_enough, HAS_SCOPE).map_err(refused(Some(first.clone())))?;
     }
-    must(&CLIENT_LISTED, is_one_of(&requirements.clients, &info.client.id))?;
+    let is_listed = is_one_of(&requirements.clients, &info.client.id);
+    known.must(is_listed, CLIENT_LISTED).map_err(refused(None))?;
     let user = info.user.map_or("", |user| &user.name);
-    must(&USER_LISTED, is_one_of(&requirements.users, user))?;
+    known.must(is_one_of(&requirements.users, user), USER_LISTED).map_err(refused(None))?;
     Ok(info)
 }
 
@@ -125,18 +141,15 @@ fn is_one_of(names: &[Cow<str>], name: &str) -> bool {
     names.is_empty() || names.iter().any(|listed| !name.is_empty() && listed == name)
 }
 
-#[cold]
-fn refusal(rule: &Rule, scope: Option<Scope>) -> Challenge {
-    Challenge::Error { error: rule.error(), scope }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::grants::samples::World;
 
     fn outcome(authorization: &[&str], query: Option<&str>) -> String {
         let fields = authorization.iter().map(|field| field.as_bytes());
-        match presented(Authorization::of(fields), query) {
+        let world = World::new();
+        match presented(&world.known(), Authorization::of(fields), query) {
             Ok(token) => token.into(),
             Err(Challenge::NoToken) => "none".into(),
             Err(Challenge::Error { error, .. }) => error.code.as_str().into(),

@@ -12,67 +12,25 @@
 //!     WWW-Authenticate: Basic realm="oauth2d"
 //!     {"error":"invalid_client","error_description":"client authentication failed"}
 
-use std::borrow::Cow;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
+use super::credentials::Credentials;
 use super::throttle::{Attempt, Subject};
-use super::{Authorization, Client, ErrorCode, Known, OAuthError, Origin, Rule};
-use crate::encode::form::{self, Form};
+use super::{Client, ErrorCode, Known, OAuthError, Origin, Rule};
 
 /// In the same words whether the id or the secret is wrong: nobody learns which clients there are.
-const WRONG: Rule = Rule {
-    code: ErrorCode::InvalidClient,
-    broken: "client authentication failed",
-    source: "RFC 6749, section 5.2",
-};
+const ITSELF: Rule = wrong("the client is known, and its secret is right");
 
-/// "The client MUST NOT use more than one authentication method in each request."
-const SECRET_TWICE: Rule = one_method("client_secret is there beside the Authorization header");
-const OTHER_ID: Rule = one_method("client_id is not the client of the Authorization header");
-const HEADER_TWICE: Rule = one_method("there is more than one Authorization header");
-
-const fn one_method(broken: &'static str) -> Rule {
-    Rule { code: ErrorCode::InvalidRequest, broken, source: "RFC 6749, section 2.3" }
+pub(super) const fn wrong(checked: &'static str) -> Rule {
+    let broken = "client authentication failed";
+    Rule { code: ErrorCode::InvalidClient, checked, broken, source: "RFC 6749, section 5.2" }
 }
 
 /// An API asks about tokens of others, so it has to show who it is.
 const WITH_A_SECRET: Rule = Rule {
     code: ErrorCode::InvalidClient,
+    checked: "the client is one with a secret",
     broken: "this needs a client with a secret",
     source: "RFC 7662, section 2.1",
 };
-
-/// What the request says of its client.
-pub struct Credentials<'a> {
-    pub authorization: Authorization<'a>,
-    pub form: &'a Form<'a>,
-}
-
-/// An id and a secret as sent, and form-decoded, which is mostly the same: the RFC has them encoded
-/// inside Basic (RFC 6749, section 2.3.1), but `curl -u` does not encode.
-struct Presented<'a> {
-    sent: (&'a str, &'a str),
-    decoded: (Cow<'a, str>, Cow<'a, str>),
-}
-
-impl<'a> Presented<'a> {
-    fn as_sent(id: &'a str, secret: &'a str) -> Presented<'a> {
-        Presented { sent: (id, secret), decoded: (id.into(), secret.into()) }
-    }
-
-    /// The secrets of which one has to be right, each once.
-    fn secrets(&self) -> ([&str; 2], usize) {
-        let (sent, decoded) = (self.sent.1, &*self.decoded.1);
-        let count = match (sent.is_empty(), sent == decoded) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => 2,
-        };
-        ([sent, decoded], count)
-    }
-}
 
 /// The client that these credentials are of. `invalid_client` where there is none, in the same
 /// words and the same time whether the id or the secret is wrong; `invalid_request` where two
@@ -83,7 +41,7 @@ pub fn authenticate<'a>(
     origin: Origin,
 ) -> Result<&'a Client, OAuthError> {
     let mut room = Vec::new();
-    let presented = presented(credentials, &mut room)?;
+    let presented = credentials.read(&mut room)?;
     let id = &*presented.decoded.0;
     let client = known.registry.client(id).or_else(|| known.registry.client(presented.sent.0));
     let (secrets, count) = presented.secrets();
@@ -91,7 +49,11 @@ pub fn authenticate<'a>(
     match client {
         // "A client MAY use client_id to identify itself" where it has no secret (RFC 6749,
         // section 3.2.1).
-        Some(client) if client.secret.is_none() && secrets.is_empty() => return Ok(client),
+        Some(client) if client.secret.is_none() && secrets.is_empty() => {
+            let source = "RFC 6749, section 3.2.1";
+            known.did(format_args!("client {}, by its id: it has no secret", client.id), source);
+            return Ok(client);
+        }
         _ => {}
     }
     let attempt = Attempt {
@@ -102,8 +64,12 @@ pub fn authenticate<'a>(
     };
     let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
     match client {
-        Some(client) if right => Ok(client),
-        _ => Err(WRONG.error().logged_as(match client {
+        Some(client) if right => {
+            let method = presented.method;
+            known.did(format_args!("client {}, by {method}", client.id), "RFC 6749, section 2.3.1");
+            Ok(client)
+        }
+        _ => Err(ITSELF.error().logged_as(match client {
             None => "there is no such client",
             Some(client) if client.secret.is_none() => "the client has no secret, and one was sent",
             Some(_) if secrets.is_empty() => "the client has a secret, and none was sent",
@@ -113,62 +79,22 @@ pub fn authenticate<'a>(
 }
 
 /// For what only clients with a secret may do.
-pub fn require_secret(client: &Client) -> Result<(), OAuthError> {
-    WITH_A_SECRET.must(client.secret.is_some())
-}
-
-/// Reads the credentials; `room` holds what they have to be decoded to.
-fn presented<'a>(
-    credentials: &Credentials<'a>,
-    room: &'a mut Vec<u8>,
-) -> Result<Presented<'a>, OAuthError> {
-    let form: &'a Form = credentials.form;
-    let (id, secret) = (form.get("client_id"), form.get("client_secret"));
-    let value = match (credentials.authorization, id) {
-        (Authorization::One(value), _) => value,
-        (Authorization::Several, _) => return Err(HEADER_TWICE.error()),
-        (Authorization::None, Some(id)) => {
-            return Ok(Presented::as_sent(id, secret.unwrap_or("")));
-        }
-        (Authorization::None, None) => {
-            return Err(WRONG.error().logged_as("the request names no client"));
-        }
-    };
-    let no_basic = "the Authorization header holds no valid Basic credentials";
-    let basic = basic(value, room).ok_or_else(|| WRONG.error().logged_as(no_basic))?;
-    SECRET_TWICE.must(secret.is_none())?;
-    OTHER_ID.must(id.is_none_or(|id| id == basic.sent.0 || id == basic.decoded.0))?;
-    Ok(basic)
-}
-
-/// Reads HTTP Basic credentials (RFC 7617, section 2).
-fn basic<'a>(value: &[u8], room: &'a mut Vec<u8>) -> Option<Presented<'a>> {
-    let (scheme, encoded) = value.split_at_checked(b"Basic ".len())?;
-    if !scheme.eq_ignore_ascii_case(b"Basic ") {
-        return None;
-    }
-    STANDARD.decode_vec(encoded.trim_ascii(), room).ok()?;
-    let (id, secret) = std::str::from_utf8(room).ok()?.split_once(':')?;
-    if id.is_empty() {
-        return None;
-    }
-    Some(match (form::decode(id), form::decode(secret)) {
-        (Ok(decoded_id), Ok(decoded_secret)) => {
-            Presented { sent: (id, secret), decoded: (decoded_id, decoded_secret) }
-        }
-        // No form encoding, so it is as `curl -u` sends it.
-        _ => Presented::as_sent(id, secret),
-    })
+pub fn require_secret(known: &Known, client: &Client) -> Result<(), OAuthError> {
+    known.must(client.secret.is_some(), WITH_A_SECRET)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::form::Form;
+    use crate::oauth::Authorization;
     use crate::oauth::grants::samples::{AT_ONCE, origin};
     use crate::oauth::registry::samples;
     use crate::oauth::secret::{Secret, StoredSecret};
     use crate::oauth::{Throttle, Timestamp};
     use crate::store::Store;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
 
     /// The client's id, or the error's code, for this Authorization field and form.
     fn outcome(authorization: &[&str], body: &str) -> String {
@@ -181,8 +107,13 @@ mod tests {
         let form = Form::parse(body, &["client_id", "client_secret"]).unwrap();
         let credentials = Credentials { authorization: Authorization::of(fields), form: &form };
         let (store, throttle) = (Store::new(), Throttle::new());
-        let known =
-            Known { registry: &registry, store: &store, throttle: &throttle, in_turn: AT_ONCE };
+        let known = Known {
+            registry: &registry,
+            store: &store,
+            throttle: &throttle,
+            in_turn: AT_ONCE,
+            steps: None,
+        };
         match authenticate(&known, &credentials, origin(Timestamp(0))) {
             Ok(client) => client.id.to_string(),
             Err(error) => error.code.as_str().into(),

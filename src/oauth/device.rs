@@ -11,6 +11,7 @@ use crate::store::{Change, Decision, Device, Key, OnlyIf};
 /// "The client is not authorized to use this grant", as far as it is this one.
 const MAY_USE: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
+    checked: "its grants include device_code",
     broken: "the client may not use this grant",
     source: "RFC 8628, section 3.1",
 };
@@ -23,8 +24,8 @@ pub fn start<'k>(
     requested: Option<&str>,
     origin: Origin,
 ) -> Result<(Token, Found<'k>), OAuthError> {
-    MAY_USE.must(client.may(GrantType::DeviceCode))?;
-    let scope = scope::for_client(client, requested)?;
+    known.must(client.may(GrantType::DeviceCode), MAY_USE)?;
+    let scope = scope::for_client(known, client, requested)?;
     known.throttle.device_start(client, origin)?;
     let lifetimes = &known.registry.lifetimes;
     let code = Token::random();
@@ -42,6 +43,9 @@ pub fn start<'k>(
         let room = OnlyIf::RoomForDevice(client.number, PENDING, user_code);
         let key = code.key();
         if known.store.apply(room, [Change::PutDevice(key, device.clone())])?.is_some() {
+            let seconds = lifetimes.device_code;
+            let what = format_args!("a device code and a user code are given, {seconds} seconds");
+            known.did(what, "RFC 8628, section 3.2");
             return Ok((code, Found { user_code, client, device, key }));
         }
         // Otherwise another device shows this very code, and the next one will do.
@@ -60,6 +64,7 @@ const ROOM_AFTER: u64 = 60;
 /// None is dropped for a new one: a person may be typing its code.
 const ROOM: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
+    checked: "not too many devices of this client wait",
     broken: "too many devices of this client wait already, try again later",
     source: "RFC 8628, section 5.2",
 };
@@ -67,6 +72,7 @@ const ROOM: Rule = Rule {
 /// A code that no device shows, or none that still waits.
 const UNKNOWN: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "a device that waits shows this user code",
     broken: "the user code is unknown or has expired",
     source: "RFC 8628, section 3.3",
 };
@@ -100,6 +106,7 @@ pub fn find<'k>(
         known.throttle.failed(Subject::UserCode, origin)?;
         return Err(UNKNOWN.error());
     };
+    known.checked(UNKNOWN);
     outcome.client = Some(found.client);
     Ok(found)
 }
@@ -113,12 +120,12 @@ pub enum Allowed {
 
 /// Lets this person allow the request of a device.
 pub fn allow(known: &Known, found: &Found, user: &User) -> Result<Allowed, OAuthError> {
-    let (decision, allowed) = match scope::for_user(found.device.scope.clone(), user) {
+    let (decision, allowed) = match scope::for_user(known, found.device.scope.clone(), user) {
         Ok(scope) => (Decision::Allowed { user: user.number, scope }, Allowed::Done),
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
     };
     // Someone else may have been faster.
-    UNKNOWN.must(decide(known, found, decision)?)?;
+    known.must(decide(known, found, decision)?, UNKNOWN)?;
     Ok(allowed)
 }
 
@@ -130,7 +137,12 @@ pub fn deny(known: &Known, found: &Found) -> Result<(), OAuthError> {
 /// False where somebody has decided already.
 fn decide(known: &Known, found: &Found, decision: Decision) -> Result<bool, OAuthError> {
     let change = Change::Decide(found.key, decision);
-    Ok(known.store.apply(OnlyIf::Undecided(found.key), [change])?.is_some())
+    let is_first = known.store.apply(OnlyIf::Undecided(found.key), [change])?.is_some();
+    if is_first {
+        let what = format_args!("the person's decision is kept, for the device's next poll");
+        known.did(what, "RFC 8628, section 3.3");
+    }
+    Ok(is_first)
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ error_codes! {
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     pub code: ErrorCode,
+    /// What has to be so, as an explained step says it: `{}` is a place for a name.
+    pub checked: &'static str,
     /// ASCII, without `"` and `\`, and never a word of the request (RFC 6749, section 5.2).
     pub broken: &'static str,
     /// Where the rule stands, such as `RFC 6749, section 5.2`.
@@ -73,15 +75,19 @@ impl Rule {
     /// The refusal of a request that breaks this rule.
     #[cold]
     pub fn error(&self) -> OAuthError {
-        OAuthError::new(self.code, self.broken, self.source)
+        self.refusal(self.checked.into())
     }
 
-    /// Refuses where the rule does not hold.
-    pub fn must(&self, holds: bool) -> Result<(), OAuthError> {
-        match holds {
-            true => Ok(()),
-            false => Err(self.error()),
-        }
+    /// The same where the rule has a place for a name.
+    #[cold]
+    pub fn error_with(&self, name: &str) -> OAuthError {
+        self.refusal(self.checked.replace("{}", name).into())
+    }
+
+    fn refusal(&self, checked: Cow<'static, str>) -> OAuthError {
+        let mut error = OAuthError::new(self.code, self.broken, self.source);
+        error.0.checked = Some(checked);
+        error
     }
 }
 
@@ -99,6 +105,8 @@ pub struct Details {
     pub description: Cow<'static, str>,
     /// Where the rule stands, such as `RFC 6749, section 5.2`.
     pub source: &'static str,
+    /// The rule's, for an explained step; `None` where there is no rule but this refusal.
+    pub checked: Option<Cow<'static, str>>,
     /// What the log says in place of the description, where that must not tell all.
     pub for_log: Option<&'static str>,
     /// Seconds after which another attempt can succeed.
@@ -126,6 +134,7 @@ impl OAuthError {
             code,
             description: description.into(),
             source,
+            checked: None,
             for_log: None,
             retry_after: None,
             is_unavailable: false,
@@ -184,6 +193,7 @@ impl From<Unavailable> for OAuthError {
     fn from(unavailable: Unavailable) -> OAuthError {
         const NOW: Rule = Rule {
             code: ErrorCode::TemporarilyUnavailable,
+            checked: "the server can keep what it gives out",
             broken: "the server cannot keep what it gives out now, try again later",
             source: "RFC 9110, section 15.6.4",
         };

@@ -27,10 +27,12 @@ pub fn end_if_used(
         Some(family) => Some(family.client),
         None => store.code(&key, now)?.map(|code| code.client),
     };
-    match owner == Some(client.number) {
-        true => store.apply(OnlyIf::Always, [Change::TakeFamily(key)]),
-        false => Ok(None),
+    if owner != Some(client.number) {
+        return Ok(None);
     }
+    let revoked = store.apply(OnlyIf::Always, [Change::TakeFamily(key)])?;
+    known.did(format_args!("its whole family is ended"), "RFC 9700, section 4.14.2");
+    Ok(revoked)
 }
 
 /// What a used or unknown code or refresh token is refused with.
@@ -38,7 +40,7 @@ pub fn not_good(
     used: Option<usize>,
     what: &str,
     reused: &'static str,
-    unknown: &Rule,
+    unknown: Rule,
 ) -> OAuthError {
     match used {
         Some(revoked) => {

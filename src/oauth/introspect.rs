@@ -3,6 +3,8 @@
 use super::{Client, Known, Timestamp, TokenInfo};
 use crate::store::Found;
 
+const SOURCE: &str = "RFC 7662, section 2.2";
+
 /// What `client` is told of a token: everything of a live access token, whoever's it is, since an
 /// API has to check its callers' tokens; of a refresh token only its own client hears. `None` is
 /// "not active", whatever the reason (RFC 7662, section 2.2).
@@ -13,10 +15,16 @@ pub fn introspect<'k>(
     now: Timestamp,
 ) -> Found<TokenInfo<'k>> {
     if let Some(info) = TokenInfo::of_access_token(known, token, now)? {
+        info.explain(known);
         return Ok(Some(info));
     }
     let info = TokenInfo::of_refresh_token(known, token, now)?;
-    Ok(info.filter(|info| info.client.id == client.id))
+    let own = info.filter(|info| info.client.id == client.id);
+    match &own {
+        Some(info) => info.explain(known),
+        None => known.did(format_args!("it is not active, whatever the reason"), SOURCE),
+    }
+    Ok(own)
 }
 
 #[cfg(test)]

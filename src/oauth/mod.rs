@@ -7,6 +7,7 @@
 pub mod authorize;
 pub mod bearer;
 pub mod client_auth;
+pub mod credentials;
 pub mod device;
 pub mod error;
 pub mod family;
@@ -22,6 +23,7 @@ pub mod revoke;
 pub mod scope;
 pub mod secret;
 pub mod sign_in;
+mod steps;
 pub mod throttle;
 pub mod token;
 mod token_info;
@@ -33,6 +35,7 @@ pub use origin::{Origin, Uptime};
 pub use outcome::Outcome;
 pub use registry::{Client, GrantType, Registry, User};
 pub use scope::Scope;
+pub use steps::Steps;
 pub use throttle::Throttle;
 pub use token::{FamilyName, FamilyToken, Timestamp, Token};
 pub use token_info::TokenInfo;
@@ -47,6 +50,8 @@ pub struct Known<'a> {
     pub store: &'a Store,
     pub throttle: &'a Throttle,
     pub in_turn: InTurn<'a>,
+    /// `None` where nobody asked to be told.
+    pub steps: Option<&'a Steps>,
 }
 
 /// Checks a secret slowly, when it is the request's turn, and says whether it was right; `None`

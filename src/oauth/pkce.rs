@@ -4,11 +4,51 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::{Client, ErrorCode, Known, OAuthError, Rule};
 use crate::crypto::{same, sha256};
+use crate::encode::form::Form;
+
+const CHALLENGE_SENT: Rule = of_challenge(
+    "there is a code_challenge, unless the client can do without",
+    "code_challenge is required",
+);
+const METHOD_OF_A_CHALLENGE: Rule = of_challenge(
+    "code_challenge_method comes with a code_challenge",
+    "code_challenge_method is there without code_challenge",
+);
+const BY_S256: Rule =
+    of_challenge("the code_challenge_method is S256", "code_challenge_method must be S256");
+const CHALLENGE_WELL_FORMED: Rule =
+    of_challenge("the code_challenge is well-formed", "code_challenge is malformed");
+
+const fn of_challenge(checked: &'static str, broken: &'static str) -> Rule {
+    let source = "RFC 7636, section 4.4.1";
+    Rule { code: ErrorCode::InvalidRequest, checked, broken, source }
+}
+
+/// The code challenge (RFC 7636, section 4.3): by `S256` or not at all.
+pub fn challenge<'a>(
+    known: &Known,
+    client: &Client,
+    form: &'a Form,
+) -> Result<Option<&'a str>, OAuthError> {
+    match (form.get("code_challenge"), form.get("code_challenge_method")) {
+        (None, method) => {
+            known.must(method.is_none(), METHOD_OF_A_CHALLENGE)?;
+            known.must(!client.needs_pkce(), CHALLENGE_SENT)?;
+            Ok(None)
+        }
+        (Some(challenge), method) => {
+            known.must(method == Some("S256"), BY_S256)?;
+            known.must(is_well_formed(challenge), CHALLENGE_WELL_FORMED)?;
+            Ok(Some(challenge))
+        }
+    }
+}
 
 /// 43 to 128 unreserved characters: the form of a verifier and of a challenge (RFC 7636, sections
 /// 4.1 and 4.2).
-pub fn is_well_formed(text: &str) -> bool {
+fn is_well_formed(text: &str) -> bool {
     (43..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
 }

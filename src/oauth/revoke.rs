@@ -11,6 +11,7 @@ use crate::store::{Change, OnlyIf};
 
 const OWN: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
+    checked: "the token was issued to this client",
     broken: "the token was issued to another client",
     source: "RFC 7009, section 2.1",
 };
@@ -27,13 +28,14 @@ pub fn revoke(
         && let Some(row) = known.store.access_token(&key, now)?
     {
         // "Verifies whether the token was issued to the client making the revocation request."
-        OWN.must(row.client == client.number)?;
+        known.must(row.client == client.number, OWN)?;
         known.store.apply(OnlyIf::Always, [Change::TakeAccessToken(key)])?;
+        known.did(format_args!("the access token is ended"), "RFC 7009, section 2.1");
     }
     if let Some(token) = FamilyToken::parse(token)
         && let Some(family) = known.store.family(&token.family.key(), now)?
     {
-        OWN.must(family.client == client.number)?;
+        known.must(family.client == client.number, OWN)?;
         // "If the particular token is a refresh token [...] the authorization server SHOULD also
         // invalidate all access tokens based on the same authorization grant." So does one that was
         // used before: whoever has it may have the others.

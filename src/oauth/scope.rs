@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::{Client, ErrorCode, OAuthError, Rule, User};
+use super::{Client, ErrorCode, Known, OAuthError, Rule, User};
 
 /// A set of scope tokens, in the order in which they were named; the usual one, of nothing, costs
 /// nothing.
@@ -104,18 +104,21 @@ impl fmt::Debug for Scope {
 
 const WELL_FORMED: Rule = Rule {
     code: ErrorCode::InvalidScope,
+    checked: "the scope is well-formed",
     broken: "the scope has a character that no scope can have",
     source: "RFC 6749, section 3.3",
 };
 
 const CLIENT_MAY_ASK: Rule = Rule {
     code: ErrorCode::InvalidScope,
+    checked: "the client may ask for this scope",
     broken: "the client may not ask for this scope",
     source: "RFC 6749, section 3.3",
 };
 
 const SOMETHING_TO_GIVE: Rule = Rule {
     code: ErrorCode::InvalidScope,
+    checked: "the user may give something of this scope",
     broken: "the user may give nothing of this scope",
     source: "RFC 6749, section 3.3",
 };
@@ -136,10 +139,18 @@ pub fn asked(client: &Client, requested: Option<&str>) -> Result<Option<Scope>, 
 
 /// What a client that asks for `requested` may have: all of it or an error, and its default where
 /// it asks for nothing (RFC 6749, section 3.3).
-pub fn for_client(client: &Client, requested: Option<&str>) -> Result<Scope, OAuthError> {
+pub fn for_client(
+    known: &Known,
+    client: &Client,
+    requested: Option<&str>,
+) -> Result<Scope, OAuthError> {
     let asked = asked(client, requested).map_err(|Malformed| WELL_FORMED.error())?;
-    let Some(scope) = asked else { return Ok(client.default_scopes.clone()) };
-    CLIENT_MAY_ASK.must(client.scopes.covers(&scope))?;
+    let Some(scope) = asked else {
+        let what = format_args!("no scope is asked for, so the client's default counts");
+        known.did(what, "RFC 6749, section 3.3");
+        return Ok(client.default_scopes.clone());
+    };
+    known.must(client.scopes.covers(&scope), CLIENT_MAY_ASK)?;
     // The same text is the same allocation, however many tokens carry it.
     Ok(match scope == client.default_scopes {
         true => client.default_scopes.clone(),
@@ -149,16 +160,17 @@ pub fn for_client(client: &Client, requested: Option<&str>) -> Result<Scope, OAu
 
 /// The part of `scope` that this user can give; an error where there was something and nothing is
 /// left.
-pub fn for_user(scope: Scope, user: &User) -> Result<Scope, OAuthError> {
+pub fn for_user(known: &Known, scope: Scope, user: &User) -> Result<Scope, OAuthError> {
     let Some(limit) = &user.scopes else { return Ok(scope) };
     let left = scope.within(limit);
-    SOMETHING_TO_GIVE.must(!left.is_empty() || scope.is_empty())?;
+    known.must(!left.is_empty() || scope.is_empty(), SOMETHING_TO_GIVE)?;
     Ok(left)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::grants::samples::World;
     use crate::oauth::registry::samples;
     use std::cell::Cell;
     use std::hash::Hasher;
@@ -221,7 +233,10 @@ mod tests {
     #[test]
     fn offline_access_is_ignored_where_it_is_not_the_clients() {
         let mut client = samples::client("a");
-        let given = |client: &Client, text| for_client(client, Some(text)).map_err(|it| it.code);
+        let world = World::new();
+        let given = |client: &Client, text| {
+            for_client(&world.known(), client, Some(text)).map_err(|it| it.code)
+        };
         assert_eq!(given(&client, "write offline_access"), Ok(scope("write")));
         assert_eq!(given(&client, "offline_access"), Ok(scope("read")));
         assert_eq!(given(&client, "offline_access admin"), Err(ErrorCode::InvalidScope));

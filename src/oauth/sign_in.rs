@@ -13,6 +13,7 @@ use super::{ErrorCode, Known, OAuthError, Origin, Outcome, Rule, User};
 /// In the same words whether the name or the password is wrong: nobody learns which names exist.
 const WRONG: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "the user is known, and the password is right",
     broken: "the user name or the password is wrong",
     source: "RFC 6749, section 5.2",
 };
@@ -42,7 +43,10 @@ pub fn sign_in<'a>(
     };
     let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
     match user {
-        Some(user) if right => Ok(user),
+        Some(user) if right => {
+            known.did(format_args!("user {}, by password", user.name), "RFC 6749, section 4.3.2");
+            Ok(user)
+        }
         Some(_) => Err(WRONG.error().logged_as("the password is wrong")),
         None => Err(WRONG.error().logged_as("there is no such user")),
     }

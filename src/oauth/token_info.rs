@@ -67,6 +67,19 @@ impl<'k> TokenInfo<'k> {
         self.granted.left_to(self.client, self.user)
     }
 
+    /// Tells whose it is and what for, as an explained step.
+    pub fn explain(&self, known: &Known) {
+        if known.steps.is_none() {
+            return;
+        }
+        let (client, scope) = (&self.client.id, self.scope());
+        let user = self.user.map_or("", |user| &user.name);
+        let user = if user.is_empty() { "no user" } else { user };
+        let scope = if scope.is_empty() { "no scope" } else { scope.as_str() };
+        let what = format_args!("it stands for client {client}, {user}, {scope}");
+        known.did(what, "RFC 6749, section 1.4");
+    }
+
     /// Says whose token a request is about.
     pub fn tell(&self, outcome: &mut Outcome<'k>) {
         outcome.client = Some(self.client);

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use super::bearer::Challenge;
-use super::{ErrorCode, Rule, Scope, TokenInfo, User};
+use super::{ErrorCode, Known, Rule, Scope, TokenInfo, User};
 
 /// What the configuration says of a person besides name and password.
 #[derive(Clone, Debug, Default)]
@@ -40,14 +40,15 @@ pub struct UserInfo<'k> {
 /// Of the request for something about a person.
 const HAS_USER: Rule = Rule {
     code: ErrorCode::InsufficientScope,
+    checked: "the token has a user",
     broken: "the token has no user; its client got it for itself",
     source: "OpenID Connect Core 1.0, section 5.3",
 };
 
 /// What this token opens; `insufficient_scope` where it has no user.
-pub fn userinfo<'k>(info: &TokenInfo<'k>) -> Result<UserInfo<'k>, Challenge> {
-    let lacks_user = || Challenge::Error { error: HAS_USER.error(), scope: None };
-    let user = info.user.ok_or_else(lacks_user)?;
+pub fn userinfo<'k>(known: &Known, info: &TokenInfo<'k>) -> Result<UserInfo<'k>, Challenge> {
+    let lacks_user = |error| Challenge::Error { error, scope: None };
+    let user = known.must_find(info.user, HAS_USER).map_err(lacks_user)?;
     Ok(opened(user, &info.scope()))
 }
 

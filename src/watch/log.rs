@@ -27,6 +27,8 @@ const REST: Duration = Duration::from_millis(5);
 pub enum LogFormat {
     Text,
     Json,
+    /// Text, and below each line what was checked and done.
+    Explain,
     Off,
 }
 
@@ -42,6 +44,8 @@ pub struct Line<'a> {
     pub user: Option<&'a str>,
     pub reason: Option<&'a str>,
     pub fault: Option<&'a str>,
+    /// What was checked and done, each a line of its own.
+    pub steps: &'a [String],
 }
 
 /// How much an operator has to care.
@@ -108,6 +112,7 @@ impl Log {
         match format {
             LogFormat::Text => self.push(&line.text()),
             LogFormat::Json => self.push(&line.json()),
+            LogFormat::Explain => self.push(&line.explained()),
             LogFormat::Off => {}
         }
     }
@@ -209,6 +214,16 @@ impl Line<'_> {
         text
     }
 
+    fn explained(&self) -> String {
+        let mut text = self.text();
+        for step in self.steps {
+            text.push_str("    ");
+            text.push_str(step);
+            text.push('\n');
+        }
+        text
+    }
+
     fn json(&self) -> String {
         let mut time = String::new();
         push_time(&mut time, self.time);
@@ -291,6 +306,7 @@ mod tests {
             user,
             reason: Some("the code is unknown (RFC 6749, section 4.1.2)"),
             fault: None,
+            steps: &[],
         }
     }
 

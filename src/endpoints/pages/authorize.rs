@@ -38,18 +38,18 @@ mod tests {
     use super::super::tests::{assert_within_bound, worst};
     use super::*;
     use crate::oauth::authorize::check;
-    use crate::oauth::registry::samples;
+    use crate::oauth::grants::samples::World;
 
     #[test]
     fn the_longest_page_stays_within_a_connections_memory() {
-        let registry = samples::registry(vec![samples::client("app")]);
+        let world = World::new();
         let known = [&PARAMETERS[..], &["username"]].concat();
-        let worst = worst();
+        let (everyone, worst) = (world.known(), worst());
         let (half, other) = worst.split_at(worst.len() / 2);
         for (state, name) in [(worst.as_str(), ""), ("", worst.as_str()), (half, other)] {
-            let text = format!("response_type=code&client_id=app&state={state}&username={name}");
+            let text = format!("response_type=code&client_id=a&state={state}&username={name}");
             let form = Form::parse(&text, &known).unwrap();
-            let Ok(request) = check(&registry, &form) else { panic!() };
+            let Ok(request) = check(&everyone, &form) else { panic!() };
             assert_within_bound(&sign_in(&request, &form, Some(&Problem::cross_site())));
         }
     }

@@ -18,7 +18,7 @@ use crate::crypto::sha256;
 use crate::encode::form::Form;
 use crate::encode::html::push_escaped;
 use crate::http::{Response, Status};
-use crate::oauth::{ErrorCode, OAuthError, Outcome, Rule};
+use crate::oauth::{ErrorCode, Known, OAuthError, Outcome, Rule};
 
 pub use authorize::authorize;
 pub use device::{device, device_allowed, device_denied, device_nothing_to_give, enter_code};
@@ -86,14 +86,15 @@ const CARRIED: usize = 16 * 1024;
 
 const TOO_LONG: Rule = Rule {
     code: ErrorCode::InvalidRequest,
+    checked: "the parameters are no longer than 16 KiB",
     broken: "the parameters are longer than 16 KiB",
     source: "RFC 6749, section 10.14",
 };
 
 /// Refuses a form that is too long to be carried along. A password is not: no page shows it.
-pub fn must_be_short(form: &Form) -> Result<(), OAuthError> {
+pub fn must_be_short(known: &Known, form: &Form) -> Result<(), OAuthError> {
     let carried = form.pairs().filter(|(name, _)| *name != "password");
-    TOO_LONG.must(carried.map(|(_, value)| value.len()).sum::<usize>() <= CARRIED)
+    known.must(carried.map(|(_, value)| value.len()).sum::<usize>() <= CARRIED, TOO_LONG)
 }
 
 /// For a request that cannot go on and has nowhere to go back to.
@@ -110,6 +111,7 @@ pub fn dead_end(error: OAuthError, outcome: &mut Outcome) -> Response {
 mod tests {
     use super::*;
     use crate::http::Limits;
+    use crate::oauth::grants::samples::World;
 
     /// Asserts that a connection with this page, made of the longest body, stays in its bound.
     #[track_caller]
@@ -130,9 +132,11 @@ mod tests {
 
     #[test]
     fn what_is_carried_along_has_a_bound() {
+        let world = World::new();
         let form = |length: usize, password: usize| {
             let text = format!("state={}&password={}", "\"".repeat(length), "x".repeat(password));
-            must_be_short(&Form::parse(&text, &["state", "password"]).unwrap()).is_ok()
+            must_be_short(&world.known(), &Form::parse(&text, &["state", "password"]).unwrap())
+                .is_ok()
         };
         assert!(form(CARRIED, CARRIED));
         assert!(!form(CARRIED + 1, 0));

@@ -26,6 +26,7 @@ const UNKNOWN_CODE: &str = "This code is unknown or has expired. Compare it with
 /// What a page elsewhere sends in is nobody's decision.
 const CROSS_SITE: Rule = Rule {
     code: ErrorCode::InvalidRequest,
+    checked: "the form comes from this server's own page",
     broken: "the form was sent from another site",
     source: "RFC 6749, section 10.12",
 };

@@ -20,7 +20,7 @@ pub fn authorize<'a>(
     let form = authorize::read(call, is_post, false).ok()?;
     let user = approver(testing, call, form.get("client_id")?)?;
     // What is wrong with a request is told as ever.
-    let request = rules::check(&call.settings.registry, &form).ok()?;
+    let request = rules::check(&call.known, &form).ok()?;
     (outcome.client, outcome.user) = (Some(request.client), Some(user));
     let (target, issuer) = (&request.target, &call.settings.issuer);
     Some(match rules::allow(&call.known, &request, user, call.origin.now) {

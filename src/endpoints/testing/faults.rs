@@ -20,6 +20,7 @@ use crate::store::{Change, OnlyIf, Unavailable};
 /// What there is to say of a fault: nothing has gone wrong but what was asked for.
 const ON_PURPOSE: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
+    checked: "nothing is meant to fail here",
     broken: "a fault that the configuration asks for",
     source: "faults of this client",
 };

@@ -23,32 +23,39 @@ use crate::store::{Change, Code, OnlyIf};
 
 const SOURCE: &str = "RFC 6749, section 4.1.3";
 
-const GOOD: Rule = Rule {
-    code: ErrorCode::InvalidGrant,
-    broken: "the code is unknown, expired or already used",
-    source: "RFC 6749, section 4.1.2",
-};
+const GOOD: Rule = good("the code is alive, not used before, and was issued to this client");
+const USER_KNOWN: Rule = good("its user is still in the configuration");
+
+/// In the same words whatever of it is wrong.
+const fn good(checked: &'static str) -> Rule {
+    let broken = "the code is unknown, expired or already used";
+    Rule { code: ErrorCode::InvalidGrant, checked, broken, source: "RFC 6749, section 4.1.2" }
+}
 
 const SAME_REDIRECT_URI: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "redirect_uri is the one in the authorization request",
     broken: "redirect_uri differs from the one in the authorization request",
     source: "RFC 6749, section 4.1.3",
 };
 
 const REDIRECT_URI_SENT: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "redirect_uri is there where the authorization request had one",
     broken: "redirect_uri is missing; the authorization request had one",
     source: "RFC 6749, section 4.1.3",
 };
 
 const VERIFIER_SENT: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "the code has a challenge, so there is a verifier",
     broken: "code_verifier is missing",
     source: "RFC 7636, section 4.6",
 };
 
 const VERIFIER_FITS: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "the challenge is S256 of the verifier",
     broken: "code_verifier does not match the code_challenge",
     source: "RFC 7636, section 4.6",
 };
@@ -56,6 +63,7 @@ const VERIFIER_FITS: Rule = Rule {
 /// Otherwise an attacker could have taken the challenge out of the request.
 const NO_DOWNGRADE: Rule = Rule {
     code: ErrorCode::InvalidGrant,
+    checked: "the code has no challenge, so there is no verifier",
     broken: "code_verifier was sent, but the authorization request had no code_challenge",
     source: "RFC 9700, section 4.8.2",
 };
@@ -74,12 +82,16 @@ pub fn grant<'k>(
         .code(&key, request.origin.now)?
         .filter(|issued| issued.client == request.client.number && issued.key == code.key())
         .ok_or_else(|| not_good(request, &code))?;
+    request.known.checked(GOOD);
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
     let user = request.known.registry.user_numbered(issued.user);
     outcome.user = user;
     let once = OnlyIf::CodeIs(key, issued.key);
-    if let Err(error) = GOOD.must(user.is_some()).and_then(|()| agrees(request, &issued)) {
+    if let Err(error) =
+        request.must(user.is_some(), USER_KNOWN).and_then(|()| agrees(request, &issued))
+    {
         store.apply(once, [Change::TakeCode(key)])?;
+        request.did(format_args!("the code is spent, since its own client failed"), SOURCE);
         return Err(error);
     }
     // The family lives on under its name, so that the code is known when it comes again.
@@ -88,7 +100,9 @@ pub fn grant<'k>(
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
     // "MUST NOT be used more than once" (RFC 6749, section 4.1.2): of two at once, one is second.
     let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh))?;
-    redeemed.map(|_| response).ok_or_else(|| not_good(request, &code))
+    redeemed.ok_or_else(|| not_good(request, &code))?;
+    request.did(format_args!("the code is spent: it works once"), "RFC 6749, section 4.1.2");
+    Ok(request.given(response))
 }
 
 /// Whether the request agrees with what was agreed on when the code was issued.
@@ -96,13 +110,15 @@ fn agrees(request: &TokenRequest, issued: &Code) -> Result<(), OAuthError> {
     // "If the redirect_uri parameter was included in the authorization request, [...] their values
     // are identical."
     match request.form.get("redirect_uri") {
-        Some(sent) => SAME_REDIRECT_URI.must(sent == issued.redirect_uri)?,
-        None => REDIRECT_URI_SENT.must(!issued.redirect_uri_sent)?,
+        Some(sent) => request.must(sent == issued.redirect_uri, SAME_REDIRECT_URI)?,
+        None => request.must(!issued.redirect_uri_sent, REDIRECT_URI_SENT)?,
     }
     match (&issued.challenge, request.form.get("code_verifier")) {
-        (None, verifier) => NO_DOWNGRADE.must(verifier.is_none()),
+        (None, verifier) => request.must(verifier.is_none(), NO_DOWNGRADE),
         (Some(_), None) => Err(VERIFIER_SENT.error()),
-        (Some(challenge), Some(verifier)) => VERIFIER_FITS.must(pkce::verify(verifier, challenge)),
+        (Some(challenge), Some(verifier)) => {
+            request.must(pkce::verify(verifier, challenge), VERIFIER_FITS)
+        }
     }
 }
 
@@ -111,7 +127,7 @@ fn agrees(request: &TokenRequest, issued: &Code) -> Result<(), OAuthError> {
 #[cold]
 fn not_good(request: &TokenRequest, code: &FamilyToken) -> OAuthError {
     match end_if_used(&request.known, code, request.client, request.origin.now) {
-        Ok(used) => family::not_good(used, "code", "RFC 6749, section 4.1.2", &GOOD),
+        Ok(used) => family::not_good(used, "code", "RFC 6749, section 4.1.2", GOOD),
         Err(unavailable) => unavailable.into(),
     }
 }

@@ -22,10 +22,10 @@ pub fn grant<'k>(
 ) -> Result<TokenResponse, OAuthError> {
     // "MUST only be used by confidential clients": the configuration gives this grant to no other,
     // and a confidential client has shown its secret by now (RFC 6749, sections 4.4 and 4.4.2).
-    let scope = scope::for_client(request.client, request.form.get("scope"))?;
+    let scope = scope::for_client(&request.known, request.client, request.form.get("scope"))?;
     // "A refresh token SHOULD NOT be included": the client can ask again (RFC 6749, section 4.4.3).
     let granted = Granted { family: None, user: None, scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
     request.known.store.apply(OnlyIf::Always, changes)?;
-    Ok(response)
+    Ok(request.given(response))
 }

@@ -18,29 +18,40 @@ use crate::store::{Change, Decision, Device, OnlyIf};
 
 const SOURCE: &str = "RFC 8628, section 3.5";
 
-const GOOD: Rule = Rule {
-    code: ErrorCode::InvalidGrant,
-    broken: "the device code is unknown or already used",
+const KNOWN: Rule = good("the device code is known and was not used before");
+const ISSUED_TO_CLIENT: Rule = good("the device code was issued to this client");
+const USER_KNOWN: Rule = good("the person is still in the configuration");
+
+/// In the same words whatever of it is wrong.
+const fn good(checked: &'static str) -> Rule {
+    let broken = "the device code is unknown or already used";
+    Rule { code: ErrorCode::InvalidGrant, checked, broken, source: SOURCE }
+}
+
+const ALIVE: Rule = Rule {
+    code: ErrorCode::ExpiredToken,
+    checked: "the device code has not expired",
+    broken: "the device code has expired",
     source: SOURCE,
 };
 
-const ALIVE: Rule =
-    Rule { code: ErrorCode::ExpiredToken, broken: "the device code has expired", source: SOURCE };
-
 const NOT_DENIED: Rule = Rule {
     code: ErrorCode::AccessDenied,
+    checked: "the person has not denied the request",
     broken: "the person has denied the request",
     source: SOURCE,
 };
 
 const AT_INTERVAL: Rule = Rule {
     code: ErrorCode::SlowDown,
+    checked: "the device has waited for the interval since its last poll",
     broken: "the device polls too often; wait 5 seconds longer",
     source: SOURCE,
 };
 
 const DECIDED: Rule = Rule {
     code: ErrorCode::AuthorizationPending,
+    checked: "the person has decided",
     broken: "the person has not decided yet",
     source: SOURCE,
 };
@@ -54,26 +65,29 @@ pub fn grant<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("device_code", "RFC 8628, section 3.4")?;
-    let key = Token::key_of(presented).ok_or_else(|| GOOD.error())?;
+    let key = Token::key_of(presented).ok_or_else(|| KNOWN.error())?;
     let (store, now) = (request.known.store, request.origin.now);
-    let device = store.device(&key, now)?.ok_or_else(|| GOOD.error())?;
+    let device = request.must_find(store.device(&key, now)?, KNOWN)?;
     // "Verify that the device code was issued to the client": another's is as good as none.
-    GOOD.must(device.client == request.client.number)?;
-    ALIVE.must(now < device.expires)?;
+    request.must(device.client == request.client.number, ISSUED_TO_CLIENT)?;
+    request.must(now < device.expires, ALIVE)?;
     let (user, scope) = match &device.decision {
         None => return Err(wait(request, (key, &device))),
         Some(Decision::Denied) => return Err(NOT_DENIED.error()),
         Some(Decision::Allowed { user, scope }) => (*user, scope.clone()),
     };
+    request.did(format_args!("the person has allowed it"), SOURCE);
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
-    let known = request.known.registry.user_numbered(user).ok_or_else(|| GOOD.error())?;
-    outcome.user = Some(known);
+    let known = request.known.registry.user_numbered(user);
+    outcome.user = Some(request.must_find(known, USER_KNOWN)?);
     let granted = Granted { family: request.family_name(), user: Some(user), scope };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
     // Two polls at once: one gets the tokens.
     let taken =
         store.apply(OnlyIf::Allowed(key), [Change::TakeDevice(key)].into_iter().chain(fresh))?;
-    taken.map(|_| response).ok_or_else(|| GOOD.error())
+    taken.ok_or_else(|| KNOWN.error())?;
+    request.did(format_args!("the device code is spent: it works once"), SOURCE);
+    Ok(request.given(response))
 }
 
 /// What a device hears whose person has not decided yet; the next poll is measured from this one.
@@ -81,7 +95,10 @@ fn wait(request: &TokenRequest, (key, device): (crate::store::Key, &Device)) -> 
     let now = request.origin.now;
     let (error, interval) = match too_early(device, now) {
         true => (AT_INTERVAL.error(), device.interval + SLOWER),
-        false => (DECIDED.error(), device.interval),
+        false => {
+            request.known.checked(AT_INTERVAL);
+            (DECIDED.error(), device.interval)
+        }
     };
     let poll = [Change::Poll(key, now, interval)];
     request.known.store.apply(OnlyIf::Undecided(key), poll).map_or_else(OAuthError::from, |_| error)

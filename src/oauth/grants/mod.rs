@@ -11,6 +11,8 @@ mod issue;
 mod password;
 mod refresh_token;
 
+use std::fmt::Arguments;
+
 use super::{Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule};
 use super::{FamilyToken, Scope, Token};
 use crate::encode::form::Form;
@@ -51,7 +53,22 @@ pub struct TokenResponse {
 impl<'r> TokenRequest<'_, 'r> {
     /// A parameter that this grant cannot do without.
     fn required(&self, name: &'static str, source: &'static str) -> Result<&'r str, OAuthError> {
-        self.form.get(name).ok_or_else(|| OAuthError::missing(name, source))
+        self.known.required(self.form, name, source)
+    }
+
+    /// Goes on where the rule holds.
+    fn must(&self, holds: bool, rule: Rule) -> Result<(), OAuthError> {
+        self.known.must(holds, rule)
+    }
+
+    /// What the rule asks for.
+    fn must_find<T>(&self, found: Option<T>, rule: Rule) -> Result<T, OAuthError> {
+        self.known.must_find(found, rule)
+    }
+
+    /// Tells what was done.
+    fn did(&self, what: Arguments, source: &str) {
+        self.known.did(what, source);
     }
 }
 
@@ -71,6 +88,7 @@ fn of_type(grant_type: GrantType) -> Grant {
 
 const KNOWN_TYPE: Rule = Rule {
     code: ErrorCode::UnsupportedGrantType,
+    checked: "the grant_type is one that this server knows",
     broken: "this server does not know the grant_type",
     source: "RFC 6749, section 5.2",
 };
@@ -78,6 +96,7 @@ const KNOWN_TYPE: Rule = Rule {
 /// "Not authorized to use this authorization grant type", at the token endpoint.
 const MAY_USE: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
+    checked: "its grants include {}",
     broken: "the client may not use this grant",
     source: "RFC 6749, section 5.2",
 };
@@ -88,8 +107,9 @@ pub fn grant<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let named = request.required("grant_type", "RFC 6749, section 5.2")?;
-    let grant_type = GrantType::parse(named).ok_or_else(|| KNOWN_TYPE.error())?;
-    MAY_USE.must(request.client.may(grant_type))?;
+    let grant_type = request.must_find(GrantType::parse(named), KNOWN_TYPE)?;
+    let may_use = request.client.may(grant_type);
+    request.known.must_with(may_use, MAY_USE, grant_type.short_name())?;
     let response = of_type(grant_type)(request, outcome)?;
     outcome.issued = Some(grant_type);
     Ok(response)

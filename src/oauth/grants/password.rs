@@ -28,11 +28,11 @@ pub fn grant<'k>(
     let password = request.required("password", SOURCE)?;
     // "MUST protect the endpoint against brute force attacks": signing in counts failures.
     let user = sign_in(&request.known, Entered { name, password }, request.origin, outcome)?;
-    let scope = scope::for_client(request.client, request.form.get("scope"))?;
-    let scope = scope::for_user(scope, user)?;
+    let scope = scope::for_client(&request.known, request.client, request.form.get("scope"))?;
+    let scope = scope::for_user(&request.known, scope, user)?;
     let family = request.family_name();
     let granted = Granted { family, user: Some(user.number), scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
     request.known.store.apply(OnlyIf::Always, changes)?;
-    Ok(response)
+    Ok(request.given(response))
 }

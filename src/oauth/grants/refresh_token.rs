@@ -22,20 +22,28 @@ use crate::store::{Change, OnlyIf};
 
 const SOURCE: &str = "RFC 6749, section 6";
 
-const GOOD: Rule = Rule {
-    code: ErrorCode::InvalidGrant,
-    broken: "the refresh token is unknown, expired or revoked",
-    source: SOURCE,
-};
+const KNOWN: Rule = good("the refresh token's family is alive");
+const ISSUED_TO_CLIENT: Rule = good("the refresh token was issued to this client");
+const NOT_USED: Rule = good("it was not used before, or has its grace");
+const ALIVE: Rule = good("it has not expired");
+const USER_KNOWN: Rule = good("its user is still in the configuration");
+
+/// In the same words whatever of it is wrong.
+const fn good(checked: &'static str) -> Rule {
+    let broken = "the refresh token is unknown, expired or revoked";
+    Rule { code: ErrorCode::InvalidGrant, checked, broken, source: SOURCE }
+}
 
 const WITHIN_GRANT: Rule = Rule {
     code: ErrorCode::InvalidScope,
+    checked: "the scope is no wider than what was granted",
     broken: "the scope is malformed or wider than what was granted",
     source: SOURCE,
 };
 
 const SOMETHING_LEFT: Rule = Rule {
     code: ErrorCode::InvalidScope,
+    checked: "something is left of the scope that was granted",
     broken: "nothing is left of the scope that was granted",
     source: "RFC 6749, section 3.3",
 };
@@ -47,7 +55,7 @@ pub fn grant<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("refresh_token", SOURCE)?;
-    let token = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
+    let token = FamilyToken::parse(presented).ok_or_else(|| KNOWN.error())?;
     loop {
         if let Some(response) = rotation(request, &token, outcome)? {
             return Ok(response);
@@ -63,25 +71,31 @@ fn rotation<'k>(
 ) -> Result<Option<TokenResponse>, OAuthError> {
     let (store, key, now) = (request.known.store, token.family.key(), request.origin.now);
     let family = store.family(&key, now)?.ok_or_else(|| not_good(request, token))?;
+    request.known.checked(KNOWN);
 
     // "The refresh token is bound to the client to which it was issued": another client's attempt
     // does nothing.
     if family.client != request.client.number {
-        return Err(GOOD.error().logged_as("the refresh token is another client's"));
+        let error = ISSUED_TO_CLIENT.error();
+        return Err(error.logged_as("the refresh token is another client's"));
     }
+    request.known.checked(ISSUED_TO_CLIENT);
     // "Validate the refresh token": it is the newest, or has its grace.
     let known = grace::token_of(&family, &token.key())
         .filter(|known| grace::may_be_used(known, request.client, now))
         .ok_or_else(|| not_good(request, token))?;
-    GOOD.must(now < known.expires)?;
+    request.known.checked(NOT_USED);
+    request.must(now < known.expires, ALIVE)?;
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
-    let user = request.known.registry.user_numbered(family.user).ok_or_else(|| GOOD.error())?;
+    let user = request.known.registry.user_numbered(family.user);
+    let user = request.must_find(user, USER_KNOWN)?;
     outcome.user = Some(user);
     // "MUST NOT include any scope not originally granted by the resource owner", nor any that
     // client or user may not have any more.
     let left = family.scope.left_to(request.client, Some(user));
-    SOMETHING_LEFT.must(!left.is_empty() || family.scope.is_empty())?;
-    let scope = narrowed(left, scope::asked(request.client, request.form.get("scope")))?;
+    request.must(!left.is_empty() || family.scope.is_empty(), SOMETHING_LEFT)?;
+    let asked = scope::asked(request.client, request.form.get("scope"));
+    let scope = request.must_find(narrowed(left, asked), WITHIN_GRANT)?;
 
     // "The authorization server MAY issue a new refresh token", with the scope of the old one.
     let (name, whole) = (Some(token.family), family.scope.clone());
@@ -92,27 +106,32 @@ fn rotation<'k>(
         grace::hand_on(row, (&family, &token.key()), request.client, most);
     }
     let (fresh, response) = fresh.split();
-    let Some(newest) = family.refresh_token else { return Err(GOOD.error()) };
+    let Some(newest) = family.refresh_token else { return Err(KNOWN.error()) };
     // The old access token ends, but where the old refresh token may come again.
     let ended =
         (request.client.refresh_token_grace == 0).then_some(Change::TakeAccessTokensOf(key));
     let once = OnlyIf::RefreshTokenIs(key, newest);
-    Ok(store.apply(once, ended.into_iter().chain(fresh))?.map(|_| response))
+    if store.apply(once, ended.into_iter().chain(fresh))?.is_none() {
+        return Ok(None);
+    }
+    request.did(format_args!("the refresh token that came is used now, a new one follows"), SOURCE);
+    Ok(Some(request.given(response)))
 }
 
-/// The scope of the access token: the part that the client asks for, or the whole.
-fn narrowed(left: Scope, asked: Result<Option<Scope>, Malformed>) -> Result<Scope, OAuthError> {
+/// The scope of the access token: the part that the client asks for, or the whole; `None` where it
+/// asks for more.
+fn narrowed(left: Scope, asked: Result<Option<Scope>, Malformed>) -> Option<Scope> {
     match asked {
-        Ok(None) => Ok(left),
-        Ok(Some(asked)) if left.covers(&asked) => Ok(asked),
-        _ => Err(WITHIN_GRANT.error()),
+        Ok(None) => Some(left),
+        Ok(Some(asked)) if left.covers(&asked) => Some(asked),
+        _ => None,
     }
 }
 
 #[cold]
 fn not_good(request: &TokenRequest, token: &FamilyToken) -> OAuthError {
     match end_if_used(&request.known, token, request.client, request.origin.now) {
-        Ok(used) => family::not_good(used, "refresh token", "RFC 9700, section 4.14.2", &GOOD),
+        Ok(used) => family::not_good(used, "refresh token", "RFC 9700, section 4.14.2", KNOWN),
         Err(unavailable) => unavailable.into(),
     }
 }
@@ -156,7 +175,7 @@ mod tests {
         assert_eq!(error.reason(), reason);
         assert!(!world.is_live(&second.access_token, NOW));
         let error = refresh(&world, "a", &second.refresh_token.unwrap(), NOW).unwrap_err();
-        assert_eq!(error.reason(), format!("{} ({SOURCE})", GOOD.broken));
+        assert_eq!(error.reason(), format!("{} ({SOURCE})", KNOWN.broken));
         assert_eq!(world.store.counts(), crate::store::Counts::default());
     }
 

@@ -64,6 +64,7 @@ impl World {
             store: &self.store,
             throttle: &self.throttle,
             in_turn: AT_ONCE,
+            steps: None,
         }
     }
 

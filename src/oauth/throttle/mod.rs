@@ -48,19 +48,22 @@ const ADDRESS_FAILED: Rule = too_many("RFC 6585, section 4");
 
 const DEVICES_STARTED: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
+    checked: "not too many devices were started from this address",
     broken: "too many devices were started from this address, try again later",
     source: "RFC 6585, section 4",
 };
 
 const TOO_BUSY: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
+    checked: "a password can be checked in time",
     broken: "too many passwords are being checked, try again later",
     source: "RFC 6585, section 4",
 };
 
 const fn too_many(source: &'static str) -> Rule {
     let broken = "too many failed attempts, try again later";
-    Rule { code: ErrorCode::TemporarilyUnavailable, broken, source }
+    let checked = "not too many attempts have failed";
+    Rule { code: ErrorCode::TemporarilyUnavailable, checked, broken, source }
 }
 
 /// Whose secret an attempt is about.

@@ -1,0 +1,59 @@
+//! What operators see of each answer: a line in the log, and the counters.
+
+use super::{App, Call};
+use crate::http::Status;
+use crate::oauth::Outcome;
+use crate::watch::log::{Level, Line, LogFormat};
+
+impl App {
+    /// Tells the operator of a proxy whose people all count as one.
+    #[cold]
+    fn tell_of_untrusted_proxy(&self) {
+        if let Some(address) = self.throttle.untrusted_proxy() {
+            let what = format!(
+                "more than 100 users or clients failed from {address}, which sends \
+                 X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people \
+                 are refused together"
+            );
+            self.log.tell(Level::Warning, &what);
+        }
+    }
+
+    /// Counts and logs an answer. Not inlined: its stack would lie below every endpoint's, and with
+    /// it each connection at rest would hold a page more.
+    #[inline(never)]
+    pub(super) fn record(
+        &self,
+        call: &Call,
+        route: Option<usize>,
+        answered: (Status, &[String]),
+        outcome: &Outcome,
+    ) {
+        let (status, steps) = answered;
+        let duration = call.request.arrived.elapsed();
+        self.metrics.answered(route, status, duration);
+        self.metrics.outcome(outcome);
+        if call.origin.relays && outcome.refusal.is_some() {
+            self.tell_of_untrusted_proxy();
+        }
+        let format = call.settings.log_format;
+        if format == LogFormat::Off {
+            return;
+        }
+        let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason());
+        let line = Line {
+            time: call.origin.now,
+            address: call.origin.address,
+            method: call.request.head.method,
+            path: call.request.head.path,
+            status,
+            duration,
+            client: outcome.client.map(|client| &*client.id),
+            user: outcome.user.map(|user| &*user.name),
+            reason: reason.as_deref(),
+            fault: outcome.fault,
+            steps,
+        };
+        self.log.request(format, &line);
+    }
+}

@@ -1,0 +1,142 @@
+//! Explained steps: what was checked and done for a request, one after another, for whoever asked
+//! to be told.
+//!
+//!     client application, by HTTP Basic (RFC 6749, section 2.3.1)
+//!     its grants include password (RFC 6749, section 5.2)
+//!     failed: the user's password is right (RFC 6749, section 5.2)
+//!
+//! A rule that holds leaves its step by [`Known::must`] and its neighbours, what is done by
+//! [`Known::did`]. The rule that fails is the last step: it stands in the refusal already. No step
+//! names a secret, a token or a code, and of what the request says only what the configuration
+//! has, too.
+
+use std::cell::RefCell;
+use std::fmt::{Arguments, Display};
+
+use super::{Known, OAuthError, Rule};
+use crate::encode::form::{Form, push_escaped};
+
+/// The most steps of a request, and the most bytes of one.
+const STEPS: usize = 40;
+const LENGTH: usize = 200;
+
+/// The steps of one request, in order.
+#[derive(Default)]
+pub struct Steps(RefCell<Vec<String>>);
+
+impl Steps {
+    /// Adds `what (source)`, in printable ASCII.
+    #[cold]
+    fn add(&self, what: impl Display, source: &str) {
+        let mut steps = self.0.borrow_mut();
+        if steps.len() < STEPS {
+            let end = format!(" ({source})");
+            let mut step = printable(&what.to_string());
+            step.truncate(LENGTH.saturating_sub(end.len()));
+            steps.push(step + &end);
+        }
+    }
+
+    /// All of them; last, where the request was refused, the rule that failed.
+    pub fn finish(&self, refusal: Option<&OAuthError>) -> Vec<String> {
+        if let Some(error) = refusal {
+            self.0.borrow_mut().truncate(STEPS - 1);
+            match &error.checked {
+                Some(checked) => self.add(format_args!("failed: {checked}"), error.source),
+                None => self.add(format_args!("refused: {}", error.description), error.source),
+            }
+        }
+        self.0.take()
+    }
+}
+
+/// `text` with each byte outside of printable ASCII as `%` and two digits.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' => printable.push(char::from(byte)),
+            _ => push_escaped(&mut printable, byte),
+        }
+    }
+    printable
+}
+
+impl Known<'_> {
+    /// Goes on where the rule holds, and refuses where it does not.
+    #[inline]
+    pub fn must(&self, holds: bool, rule: Rule) -> Result<(), OAuthError> {
+        match holds {
+            true => {
+                self.checked(rule);
+                Ok(())
+            }
+            false => Err(rule.error()),
+        }
+    }
+
+    /// The same for a rule that leaves a place for a name, `{}`.
+    #[inline]
+    pub fn must_with(&self, holds: bool, rule: Rule, name: &str) -> Result<(), OAuthError> {
+        if !holds {
+            return Err(rule.error_with(name));
+        }
+        if let Some(steps) = self.steps {
+            steps.add(rule.checked.replace("{}", name), rule.source);
+        }
+        Ok(())
+    }
+
+    /// What the rule asks for, and a refusal where it is not there.
+    #[inline]
+    pub fn must_find<T>(&self, found: Option<T>, rule: Rule) -> Result<T, OAuthError> {
+        match found {
+            Some(found) => {
+                self.checked(rule);
+                Ok(found)
+            }
+            None => Err(rule.error()),
+        }
+    }
+
+    /// A parameter without which nothing can be done.
+    #[inline]
+    pub fn required<'f>(
+        &self,
+        form: &'f Form,
+        name: &'static str,
+        source: &'static str,
+    ) -> Result<&'f str, OAuthError> {
+        let value = form.get(name).ok_or_else(|| OAuthError::missing(name, source))?;
+        self.did(format_args!("the parameter {name} is there"), source);
+        Ok(value)
+    }
+
+    /// Refuses a form in which a known parameter is there twice.
+    #[inline]
+    pub fn must_be_once(&self, form: &Form, source: &'static str) -> Result<(), OAuthError> {
+        match form.repeated() {
+            Some(name) => Err(OAuthError::repeated(name, source)),
+            None => {
+                self.did(format_args!("no parameter is there twice"), source);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells of a rule that holds.
+    #[inline]
+    pub fn checked(&self, rule: Rule) {
+        if let Some(steps) = self.steps {
+            steps.add(rule.checked, rule.source);
+        }
+    }
+
+    /// Tells what was done or found.
+    #[inline]
+    pub fn did(&self, what: Arguments, source: &str) {
+        if let Some(steps) = self.steps {
+            steps.add(what, source);
+        }
+    }
+}
