@@ -5,7 +5,7 @@ STATIC := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/oauth2d
 # Where the sources of dependencies lie, which the executable must not tell.
 CARGO_HOME ?= $(HOME)/.cargo
 
-.PHONY: run test soak dist bench lint deny browser proxies power fuzz mutants clean
+.PHONY: run test soak dist bench lint deny apps browser proxies power fuzz mutants clean
 
 run:
 	cargo run --quiet --release
@@ -49,6 +49,16 @@ fuzz:
 	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target target/fuzz-corpus/$$target \
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
 	done
+
+# Signing people in to real applications, and what client libraries make of the bench's faults, by
+# the README's own recipes; needs Python with venv, and Node.js.
+APPS := $(or $(CARGO_TARGET_DIR),target)/apps
+apps:
+	cargo build --quiet
+	python3 -m venv $(APPS)
+	$(APPS)/bin/pip install --quiet --disable-pip-version-check -r tests/apps/requirements.txt
+	cd tests/apps && npm ci --silent --no-audit --no-fund
+	$(APPS)/bin/python tests/apps/run.py $(or $(CARGO_TARGET_DIR),target)/debug/oauth2d
 
 # Forward-auth in the real nginx, Caddy and HAProxy, by the README's own recipes.
 proxies:
