@@ -44,7 +44,7 @@ browser:
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:
-	for target in http config state; do \
+	for target in http config state json; do \
 	  mkdir -p target/fuzz-corpus/$$target && \
 	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target target/fuzz-corpus/$$target \
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::keys::Keys;
 use super::nearest::nearest;
 use super::secret::SECRET;
-use super::{Read, testing};
+use super::{Read, Server, testing};
 use crate::oauth::{Client, GrantType, Scope, redirect_uri};
 use crate::store::Number;
 
@@ -35,6 +35,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
     keys.end();
     check_grants(keys, &client);
     check_scopes(keys, scopes, default_scopes);
+    check_registration(keys, &client, &read.server);
     read.clients.push(client);
 }
 
@@ -63,6 +64,18 @@ fn check_grants(keys: &mut Keys, client: &Client) {
     }
     if client.may(GrantType::AuthorizationCode) && !keys.has("redirect_uris") {
         keys.fault(keys.line(), "authorization_code needs redirect_uris");
+    }
+}
+
+/// What programs need that register themselves as this client (RFC 7591).
+fn check_registration(keys: &mut Keys, client: &Client, server: &Server) {
+    let Some((line, id)) = &server.registration_client else { return };
+    let is_fit = client.secret.is_none() && client.may(GrantType::AuthorizationCode);
+    // What is wrong with the client itself has been told.
+    if **id == *client.id && !is_fit && keys.findings.faults.is_empty() {
+        let what = "registration_client must be a public client (one without a secret) that may \
+                    use authorization_code";
+        keys.fault(*line, what);
     }
 }
 

@@ -133,6 +133,7 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
 
 impl Read<'_> {
     fn finish(self, mut findings: Findings) -> Result<Config, Vec<Finding>> {
+        self.check_registration(&mut findings);
         findings.warn_of_mixed("client's secret", &self.client_costs);
         findings.warn_of_mixed("user's password", &self.user_costs);
         // What has no line comes last.
@@ -150,6 +151,20 @@ impl Read<'_> {
             is_demo: false,
             warnings: findings.warnings,
         })
+    }
+}
+
+impl Read<'_> {
+    /// That there is a client as whom programs register themselves; `client.rs` says what it needs.
+    fn check_registration(&self, findings: &mut Findings) {
+        let Some((line, id)) = &self.server.registration_client else { return };
+        if self.clients.iter().any(|client| *client.id == **id) {
+            return;
+        }
+        let meant = nearest(id, self.clients.iter().map(|client| &*client.id));
+        let meant = meant.map_or(String::new(), |id| format!("; did you mean {id}?"));
+        let what = format!("registration_client is no [client] of this file{meant}");
+        findings.fault(Some(*line), what);
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Server {
     pub issuer: Option<String>,
     pub bearer_in_query: bool,
     pub allowed_origins: Vec<String>,
+    /// As whom programs register themselves, and the line that says so.
+    pub registration_client: Option<(usize, String)>,
     pub trusted_proxies: Vec<Network>,
     /// Redirect URIs may be `http` elsewhere than on loopback.
     pub insecure_redirects: bool,
@@ -52,6 +54,7 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
         },
         bearer_in_query: keys.yes("bearer_in_query"),
         allowed_origins: origins(keys),
+        registration_client: keys.take("registration_client").map(|value| (value.line, value.text)),
         trusted_proxies: networks(keys),
         insecure_redirects: keys.yes("insecure_redirects"),
         max_connections: keys.number("max_connections", 1..=1_000_000, connections) as usize,

@@ -1,4 +1,4 @@
-//! Writing JSON (RFC 8259). Nothing here reads it: no request carries any.
+//! Writing JSON (RFC 8259).
 
 use super::{decimal, hex};
 
@@ -32,7 +32,11 @@ impl Object {
     }
 
     /// A list of strings, left out where it is empty.
-    pub fn strings<'a>(mut self, name: &str, values: impl IntoIterator<Item = &'a str>) -> Object {
+    pub fn strings<T: AsRef<str>>(
+        mut self,
+        name: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Object {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
             return self;
@@ -41,7 +45,7 @@ impl Object {
         let mut before = '[';
         for value in values {
             self.0.push(before);
-            push_string(&mut self.0, value);
+            push_string(&mut self.0, value.as_ref());
             before = ',';
         }
         self.0.push(']');
@@ -109,7 +113,7 @@ mod tests {
             .number("expires_in", 3600)
             .boolean("active", true)
             .strings("scopes", ["read", "write"])
-            .strings("none", [])
+            .strings("none", [""; 0])
             .finish();
         assert_eq!(
             object,

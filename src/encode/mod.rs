@@ -7,3 +7,4 @@ pub mod form;
 pub mod hex;
 pub mod html;
 pub mod json;
+pub mod json_reader;

@@ -18,6 +18,7 @@ pub mod metrics;
 mod pages;
 mod ready;
 mod record;
+mod register;
 mod reply;
 mod resource;
 mod revoke;
@@ -117,7 +118,7 @@ fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>)
 
 impl Service for App {
     fn wants_body(&self, head: &Head) -> bool {
-        let found = route::find(head.path, &self.settings.get().issuer_path);
+        let found = route::find(head.path, &self.settings.get());
         found.is_none_or(|at| ROUTES[at].wants_body())
     }
 
@@ -147,7 +148,7 @@ impl Service for App {
                 request,
                 origin,
             };
-            let found = route::find(request.head.path, &settings.issuer_path);
+            let found = route::find(request.head.path, settings);
             let route = found.map(|at| &ROUTES[at]);
             let mut outcome = Outcome::default();
             let mut response = match &settings.testing {

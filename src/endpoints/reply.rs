@@ -33,6 +33,10 @@ pub fn private_json(json: String) -> Response {
     Response::with_fields(Status::Ok, PRIVATE_JSON).body(json)
 }
 
+pub fn created(json: String) -> Response {
+    Response::with_fields(Status::Created, PRIVATE_JSON).body(json)
+}
+
 pub fn not_found() -> Response {
     plain_error(Status::NotFound, "not_found", "there is nothing at this path")
 }

@@ -2,7 +2,7 @@
 //! answers.
 
 use super::{Call, authenticate, authorize, device, device_authorization, introspect, metadata};
-use super::{ready, reply, resource, revoke, token, userinfo};
+use super::{Settings, ready, register, reply, resource, revoke, token, userinfo};
 use crate::http::Response;
 use crate::oauth::Outcome;
 
@@ -35,7 +35,7 @@ use Readers::{AllowedOrigins, Anyone, Nobody};
 
 /// In the order in which they are asked for most, which is that of the look-up and of the metrics.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 13] = [
+pub static ROUTES: [Route; 14] = [
     row("/oauth/token", POST, AllowedOrigins, token::answer),
     row("/", GET, AllowedOrigins, resource::answer),
     row("/oauth/authenticate", ANY, Nobody, authenticate::answer),
@@ -47,6 +47,7 @@ pub static ROUTES: [Route; 13] = [
     row("/oauth/device", PAGE, Nobody, device::answer),
     row("/.well-known/oauth-authorization-server", GET, Anyone, metadata::server),
     row("/.well-known/oauth-protected-resource", GET, Anyone, metadata::resource),
+    row(register::PATH, POST, AllowedOrigins, register::answer),
     row("/healthz", GET, Nobody, |_, _| reply::text("ok")),
     row("/readyz", GET, Nobody, ready::answer),
 ];
@@ -73,9 +74,16 @@ impl Route {
     }
 }
 
-/// The place in the table of a path, with the issuer's own path in front or without it; metadata
-/// also with it behind (RFC 8414, section 3.1; RFC 9728, section 3.1).
-pub fn find(path: &str, issuer_path: &str) -> Option<usize> {
+/// The place in the table of a path, where these settings have it.
+pub fn find(path: &str, settings: &Settings) -> Option<usize> {
+    let is_there =
+        |at: &usize| ROUTES[*at].path != register::PATH || settings.registration_client.is_some();
+    place(path, &settings.issuer_path).filter(is_there)
+}
+
+/// The place of a path, with the issuer's own path in front or without it; metadata also with it
+/// behind (RFC 8414, section 3.1; RFC 9728, section 3.1).
+fn place(path: &str, issuer_path: &str) -> Option<usize> {
     let exact = |path: &str| ROUTES.iter().position(|route| route.path == path);
     if let Some(at) = exact(path) {
         return Some(at);
@@ -137,7 +145,7 @@ mod tests {
             ),
             ("/.well-known/oauth-protected-resource/q", "/p", None),
         ] {
-            let found = find(path, issuer_path).map(|at| ROUTES[at].path);
+            let found = place(path, issuer_path).map(|at| ROUTES[at].path);
             assert_eq!(found, expected, "{path} {issuer_path}");
         }
     }

@@ -28,6 +28,8 @@ pub struct Settings {
     pub resource_metadata: String,
     pub bearer_in_query: bool,
     pub allowed_origins: Vec<String>,
+    /// As whom programs register themselves, where they may.
+    pub registration_client: Option<String>,
     pub log_format: LogFormat,
     /// Whether it serves the demo data: what teaches is there alone.
     pub is_demo: bool,
@@ -48,6 +50,7 @@ impl Settings {
             resource_metadata: String::new(),
             bearer_in_query: config.server.bearer_in_query,
             allowed_origins: config.server.allowed_origins,
+            registration_client: config.server.registration_client.map(|(_, id)| id),
             log_format: config.server.log,
             is_demo: config.is_demo,
             trusted_proxies: config.server.trusted_proxies,
@@ -68,7 +71,7 @@ impl Settings {
         self.issuer_path = path.into();
         self.verification_uri = format!("{base}/oauth/device");
         self.resource_metadata_uri = format!("{origin}/.well-known/oauth-protected-resource{path}");
-        self.server_metadata = server_metadata(&issuer, base, &self.registry);
+        self.server_metadata = self.server_metadata(&issuer, base);
         self.resource_metadata = Object::new()
             .string("resource", &issuer)
             .strings("authorization_servers", [issuer.as_str()])
@@ -107,28 +110,36 @@ impl Settings {
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(address))
     }
-}
 
-/// RFC 8414, section 2; RFC 9207, section 3.
-fn server_metadata(issuer: &str, base: &str, registry: &Registry) -> String {
-    let with_none = ["client_secret_basic", "client_secret_post", "none"];
-    let endpoint = |name| format!("{base}/oauth/{name}");
-    Object::new()
-        .string("issuer", issuer)
-        .string("authorization_endpoint", &endpoint("authorize"))
-        .string("token_endpoint", &endpoint("token"))
-        .string("revocation_endpoint", &endpoint("revoke"))
-        .string("introspection_endpoint", &endpoint("introspect"))
-        .string("device_authorization_endpoint", &endpoint("device_authorization"))
-        .string("userinfo_endpoint", &endpoint("userinfo"))
-        .strings("response_types_supported", ["code"])
-        .strings("response_modes_supported", ["query"])
-        .strings("grant_types_supported", GrantType::ALL.map(GrantType::as_str))
-        .strings("code_challenge_methods_supported", ["S256"])
-        .strings("token_endpoint_auth_methods_supported", with_none)
-        .strings("revocation_endpoint_auth_methods_supported", with_none)
-        .strings("introspection_endpoint_auth_methods_supported", with_none[..2].iter().copied())
-        .strings("scopes_supported", registry.scopes())
-        .boolean("authorization_response_iss_parameter_supported", true)
-        .finish()
+    /// RFC 8414, section 2; RFC 9207, section 3.
+    fn server_metadata(&self, issuer: &str, base: &str) -> String {
+        let with_none = ["client_secret_basic", "client_secret_post", "none"];
+        let endpoint = |name| format!("{base}/oauth/{name}");
+        let mut object = Object::new()
+            .string("issuer", issuer)
+            .string("authorization_endpoint", &endpoint("authorize"))
+            .string("token_endpoint", &endpoint("token"))
+            .string("revocation_endpoint", &endpoint("revoke"))
+            .string("introspection_endpoint", &endpoint("introspect"))
+            .string("device_authorization_endpoint", &endpoint("device_authorization"))
+            .string("userinfo_endpoint", &endpoint("userinfo"));
+        if self.registration_client.is_some() {
+            object = object.string("registration_endpoint", &endpoint("register"));
+        }
+        object = object
+            .strings("response_types_supported", ["code"])
+            .strings("response_modes_supported", ["query"])
+            .strings("grant_types_supported", GrantType::ALL.map(GrantType::as_str))
+            .strings("code_challenge_methods_supported", ["S256"])
+            .strings("token_endpoint_auth_methods_supported", with_none)
+            .strings("revocation_endpoint_auth_methods_supported", with_none)
+            .strings("introspection_endpoint_auth_methods_supported", &with_none[..2])
+            .strings("scopes_supported", self.registry.scopes())
+            .boolean("authorization_response_iss_parameter_supported", true);
+        // Clients prefer it to registration, which is for all of them.
+        if self.registration_client.is_none() && self.registry.has_metadata_document() {
+            object = object.boolean("client_id_metadata_document_supported", true);
+        }
+        object.finish()
+    }
 }

@@ -39,6 +39,7 @@ macro_rules! statuses {
 
 statuses! {
     Ok = 200 "OK",
+    Created = 201 "Created",
     NoContent = 204 "No Content",
     SeeOther = 303 "See Other",
     BadRequest = 400 "Bad Request",

@@ -32,6 +32,12 @@ const MAY_USE: Rule = Rule {
 const SOURCE: &str = "RFC 6749, section 4.1.2.1";
 
 const CLIENT_KNOWN: Rule = invalid("the client is known", "the client is unknown", SOURCE);
+/// For a client that expects its document to be fetched.
+const URL_LISTED: Rule = invalid(
+    "the client id is a URL that this server's file has",
+    "the client id is a URL that this server's file does not have",
+    SOURCE,
+);
 const REGISTERED: Rule = invalid(
     "redirect_uri is one that the client registered",
     "redirect_uri is not one that the client registered",
@@ -122,7 +128,8 @@ fn who_and_where<'k: 'r, 'r>(
         return Err(OAuthError::repeated(name, "RFC 6749, section 3.1"));
     }
     let id = known.required(form, "client_id", SOURCE)?;
-    let client = known.must_find(known.registry.client(id), CLIENT_KNOWN)?;
+    let listed = if id.starts_with("https://") { URL_LISTED } else { CLIENT_KNOWN };
+    let client = known.must_find(known.registry.client(id), listed)?;
     let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
         (Some(sent), registered) => {
             known.must(registered.iter().any(|uri| matches(sent, uri)), REGISTERED)?;

@@ -56,6 +56,10 @@ error_codes! {
     InvalidToken = "invalid_token",
     /// (RFC 6750, section 3.1)
     InsufficientScope = "insufficient_scope",
+    /// (RFC 7591, section 3.2.2)
+    InvalidRedirectUri = "invalid_redirect_uri",
+    /// (RFC 7591, section 3.2.2)
+    InvalidClientMetadata = "invalid_client_metadata",
 }
 
 /// A rule of the protocol, as those who break it hear of it: one text for the answer, the log and

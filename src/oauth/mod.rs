@@ -18,6 +18,7 @@ pub mod origin;
 pub mod outcome;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod registration;
 pub mod registry;
 pub mod revoke;
 pub mod scope;

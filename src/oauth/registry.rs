@@ -209,6 +209,16 @@ impl Registry {
         &self.decoys[1]
     }
 
+    /// Whether there is a public client whose id is the URL of its metadata document (OAuth Client
+    /// ID Metadata Document, section 3).
+    pub fn has_metadata_document(&self) -> bool {
+        self.clients.iter().any(|client| {
+            let path = client.id.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+            client.secret.is_none()
+                && path.is_some_and(|(host, path)| !host.is_empty() && !path.is_empty())
+        })
+    }
+
     /// Every scope that some client may ask for, in order.
     pub fn scopes(&self) -> Vec<&str> {
         let mut scopes: Vec<_> = self.clients.iter().flat_map(|c| c.scopes.tokens()).collect();

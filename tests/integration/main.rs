@@ -21,6 +21,7 @@ mod metadata;
 mod operations;
 mod pages;
 mod readme;
+mod registration;
 mod running;
 mod scopes;
 mod signals;
