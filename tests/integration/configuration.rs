@@ -16,7 +16,7 @@ fn check_prints_every_fault_with_file_and_line() {
     let text =
         "[server]\nlisten = nowhere\nlog = loud\n[user ann]\n[client c]\ngranst = password\n";
     let faults = "oauth2d: FILE:2: listen must be HOST:PORT, such as localhost:3000 or [::1]:3000\n\
-                  oauth2d: FILE:3: log must be text, json or off\n\
+                  oauth2d: FILE:3: log must be text, json, explain or off\n\
                   oauth2d: FILE:4: the user has no password; add password, password_hash, \
                   password_file or password_env\n\
                   oauth2d: FILE:6: unknown key \"granst\"; did you mean grants?\n";
