@@ -53,7 +53,10 @@ pub fn presented<'a>(
         Authorization::Several => return malformed("there is more than one Authorization field"),
     };
     match (field, query) {
-        (None, None) => Err(Challenge::NoToken),
+        (None, None) => {
+            known.did(format_args!("failed: the request has a token"), "RFC 6750, section 3");
+            Err(Challenge::NoToken)
+        }
         (Some(Some(token)), None) => {
             known.did(
                 format_args!("the token is in the Authorization field"),
@@ -124,21 +127,25 @@ pub fn check<'k>(
     let refused = |scope| move |error| Challenge::Error { error, scope };
     let info = known.must_find(found, GOOD).map_err(refused(None))?;
     info.explain(known);
-    known.must(!requirements.impossible, POSSIBLE).map_err(refused(None))?;
+    if requirements.impossible {
+        return Err(refused(None)(POSSIBLE.error()));
+    }
     if let Some(first) = requirements.scopes.first() {
         let own = info.scope();
         let is_enough = requirements.scopes.iter().any(|scope| own.covers(scope));
         known.must(is_enough, HAS_SCOPE).map_err(refused(Some(first.clone())))?;
     }
-    let is_listed = is_one_of(&requirements.clients, &info.client.id);
-    known.must(is_listed, CLIENT_LISTED).map_err(refused(None))?;
     let user = info.user.map_or("", |user| &user.name);
-    known.must(is_one_of(&requirements.users, user), USER_LISTED).map_err(refused(None))?;
+    for (names, name, listed) in [
+        (&requirements.clients, &*info.client.id, CLIENT_LISTED),
+        (&requirements.users, user, USER_LISTED),
+    ] {
+        if !names.is_empty() {
+            let is_listed = names.iter().any(|listed| !name.is_empty() && listed == name);
+            known.must(is_listed, listed).map_err(refused(None))?;
+        }
+    }
     Ok(info)
-}
-
-fn is_one_of(names: &[Cow<str>], name: &str) -> bool {
-    names.is_empty() || names.iter().any(|listed| !name.is_empty() && listed == name)
 }
 
 #[cfg(test)]

@@ -31,8 +31,7 @@ pub fn revoke(
         known.must(row.client == client.number, OWN)?;
         known.store.apply(OnlyIf::Always, [Change::TakeAccessToken(key)])?;
         known.did(format_args!("the access token is ended"), "RFC 7009, section 2.1");
-    }
-    if let Some(token) = FamilyToken::parse(token)
+    } else if let Some(token) = FamilyToken::parse(token)
         && let Some(family) = known.store.family(&token.family.key(), now)?
     {
         known.must(family.client == client.number, OWN)?;
@@ -40,6 +39,9 @@ pub fn revoke(
         // invalidate all access tokens based on the same authorization grant." So does one that was
         // used before: whoever has it may have the others.
         end_if_used(known, &token, client, now)?;
+    } else {
+        let what = format_args!("no such token is alive, so there is nothing to end");
+        known.did(what, "RFC 7009, section 2.2");
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ fn printable(text: &str) -> String {
 
 impl Known<'_> {
     /// Goes on where the rule holds, and refuses where it does not.
-    #[inline]
+    #[inline(always)]
     pub fn must(&self, holds: bool, rule: Rule) -> Result<(), OAuthError> {
         match holds {
             true => {
@@ -76,7 +76,7 @@ impl Known<'_> {
     }
 
     /// The same for a rule that leaves a place for a name, `{}`.
-    #[inline]
+    #[inline(always)]
     pub fn must_with(&self, holds: bool, rule: Rule, name: &str) -> Result<(), OAuthError> {
         if !holds {
             return Err(rule.error_with(name));
@@ -88,7 +88,7 @@ impl Known<'_> {
     }
 
     /// What the rule asks for, and a refusal where it is not there.
-    #[inline]
+    #[inline(always)]
     pub fn must_find<T>(&self, found: Option<T>, rule: Rule) -> Result<T, OAuthError> {
         match found {
             Some(found) => {
@@ -100,7 +100,7 @@ impl Known<'_> {
     }
 
     /// A parameter without which nothing can be done.
-    #[inline]
+    #[inline(always)]
     pub fn required<'f>(
         &self,
         form: &'f Form,
@@ -113,7 +113,7 @@ impl Known<'_> {
     }
 
     /// Refuses a form in which a known parameter is there twice.
-    #[inline]
+    #[inline(always)]
     pub fn must_be_once(&self, form: &Form, source: &'static str) -> Result<(), OAuthError> {
         match form.repeated() {
             Some(name) => Err(OAuthError::repeated(name, source)),
@@ -125,7 +125,7 @@ impl Known<'_> {
     }
 
     /// Tells of a rule that holds.
-    #[inline]
+    #[inline(always)]
     pub fn checked(&self, rule: Rule) {
         if let Some(steps) = self.steps {
             steps.add(rule.checked, rule.source);
@@ -133,10 +133,33 @@ impl Known<'_> {
     }
 
     /// Tells what was done or found.
-    #[inline]
+    #[inline(always)]
     pub fn did(&self, what: Arguments, source: &str) {
         if let Some(steps) = self.steps {
             steps.add(what, source);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::ErrorCode;
+
+    #[test]
+    fn steps_are_printable_short_and_few() {
+        let steps = Steps::default();
+        steps.add("a\r\né\u{7f}~%", "RFC 6749, section 3.3");
+        steps.add("é".repeat(500), "RFC 6749, section 3.3");
+        for _ in 0..100 {
+            steps.add("more", "RFC 6749, section 3.3");
+        }
+        let error = OAuthError::new(ErrorCode::InvalidScope, "so it is", "RFC 6749, section 5.2");
+        let told = steps.finish(Some(&error));
+        assert_eq!(told[0], "a%0D%0A%C3%A9%7F~% (RFC 6749, section 3.3)");
+        assert_eq!(told[1].len(), LENGTH);
+        assert!(told[1].ends_with(" (RFC 6749, section 3.3)"));
+        assert_eq!(told.len(), STEPS);
+        assert_eq!(told[STEPS - 1], "refused: so it is (RFC 6749, section 5.2)");
     }
 }

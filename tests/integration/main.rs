@@ -11,6 +11,7 @@ mod clients;
 mod configuration;
 mod cors;
 mod device;
+mod explain;
 mod families;
 mod faults;
 mod grace;

@@ -111,6 +111,12 @@ impl Answer {
         })
     }
 
+    /// The values of all fields of this name.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let pairs = self.fields.iter().filter_map(|field| field.split_once(": "));
+        pairs.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
     /// Everything but `Date`, with fresh tokens as `TOKEN`, one line each.
     pub fn whole(&self) -> String {
         let mut text = format!("{}\n", self.status);

@@ -102,7 +102,8 @@ pub fn grant<'k>(
     let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh))?;
     redeemed.ok_or_else(|| not_good(request, &code))?;
     request.did(format_args!("the code is spent: it works once"), "RFC 6749, section 4.1.2");
-    Ok(request.given(response))
+    request.given(&response);
+    Ok(response)
 }
 
 /// Whether the request agrees with what was agreed on when the code was issued.

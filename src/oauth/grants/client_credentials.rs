@@ -27,5 +27,6 @@ pub fn grant<'k>(
     let granted = Granted { family: None, user: None, scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
     request.known.store.apply(OnlyIf::Always, changes)?;
-    Ok(request.given(response))
+    request.given(&response);
+    Ok(response)
 }

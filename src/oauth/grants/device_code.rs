@@ -87,7 +87,8 @@ pub fn grant<'k>(
         store.apply(OnlyIf::Allowed(key), [Change::TakeDevice(key)].into_iter().chain(fresh))?;
     taken.ok_or_else(|| KNOWN.error())?;
     request.did(format_args!("the device code is spent: it works once"), SOURCE);
-    Ok(request.given(response))
+    request.given(&response);
+    Ok(response)
 }
 
 /// What a device hears whose person has not decided yet; the next poll is measured from this one.

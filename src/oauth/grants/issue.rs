@@ -31,8 +31,11 @@ impl Fresh {
 
 impl TokenRequest<'_, '_> {
     /// Tells that the store has made the tokens of this response good.
-    pub fn given(&self, response: TokenResponse) -> TokenResponse {
+    pub fn given(&self, response: &TokenResponse) {
         const SOURCE: &str = "RFC 6749, section 5.1";
+        if self.known.steps.is_none() {
+            return;
+        }
         let seconds = response.expires_in;
         let scope = if response.scope.is_empty() { "no scope" } else { response.scope.as_str() };
         self.did(format_args!("an access token is given, {seconds} seconds, {scope}"), SOURCE);
@@ -40,7 +43,6 @@ impl TokenRequest<'_, '_> {
             let seconds = self.client.refresh_token_lifetime;
             self.did(format_args!("a refresh token is given, {seconds} seconds"), SOURCE);
         }
-        response
     }
 
     /// A family's name where this client may refresh, since only then can anything follow.

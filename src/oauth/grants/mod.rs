@@ -57,16 +57,19 @@ impl<'r> TokenRequest<'_, 'r> {
     }
 
     /// Goes on where the rule holds.
+    #[inline(always)]
     fn must(&self, holds: bool, rule: Rule) -> Result<(), OAuthError> {
         self.known.must(holds, rule)
     }
 
     /// What the rule asks for.
+    #[inline(always)]
     fn must_find<T>(&self, found: Option<T>, rule: Rule) -> Result<T, OAuthError> {
         self.known.must_find(found, rule)
     }
 
     /// Tells what was done.
+    #[inline(always)]
     fn did(&self, what: Arguments, source: &str) {
         self.known.did(what, source);
     }

@@ -34,5 +34,6 @@ pub fn grant<'k>(
     let granted = Granted { family, user: Some(user.number), scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
     request.known.store.apply(OnlyIf::Always, changes)?;
-    Ok(request.given(response))
+    request.given(&response);
+    Ok(response)
 }

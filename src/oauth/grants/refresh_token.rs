@@ -115,7 +115,8 @@ fn rotation<'k>(
         return Ok(None);
     }
     request.did(format_args!("the refresh token that came is used now, a new one follows"), SOURCE);
-    Ok(Some(request.given(response)))
+    request.given(&response);
+    Ok(Some(response))
 }
 
 /// The scope of the access token: the part that the client asks for, or the whole; `None` where it
