@@ -64,7 +64,7 @@ pub enum FaultKind {
 }
 
 /// Seconds: less than the time that a client's own patience usually has.
-const DELAY: RangeInclusive<u64> = 1..=25;
+const DELAY: RangeInclusive<u64> = 0..=25;
 const STATUS: RangeInclusive<u64> = 400..=599;
 
 /// Errors of the token endpoint (RFC 6749, section 5.2), and the one for a busy server.
@@ -221,7 +221,7 @@ mod tests {
         let range = "a fault's number must be a whole number from";
         assert_eq!(told("status:600"), format!("{range} 400 to 599; did you mean 599?"));
         assert_eq!(told("status:+404"), format!("{range} 400 to 599"));
-        assert_eq!(told("delay:0"), format!("{range} 1 to 25; did you mean 1?"));
-        assert_eq!(told("delay:"), format!("{range} 1 to 25"));
+        assert_eq!(told("delay:26"), format!("{range} 0 to 25; did you mean 25?"));
+        assert_eq!(told("delay:"), format!("{range} 0 to 25"));
     }
 }

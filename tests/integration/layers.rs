@@ -95,6 +95,17 @@ fn encodings_know_nobody() {
     );
 }
 
+/// It is a room of its own, which nothing but its doors and its keys leads to.
+#[test]
+fn the_bench_for_tests_can_be_taken_out() {
+    for room in ["oauth", "store", "http", "watch", "encode", "crypto"] {
+        assert_without(room, &["testing"]);
+    }
+    let mut outside = lines("");
+    outside.retain(|(place, line)| !place.contains("/testing") && line.contains("testing"));
+    assert!(outside.len() <= 20, "{outside:?}");
+}
+
 #[test]
 fn unsafe_code_stands_in_two_files_and_dependencies_are_three() {
     // The system's calls, and one call of the processor's instructions.

@@ -79,7 +79,7 @@ fn a_mistake_in_the_bench_is_told_with_what_would_be_right() {
         (
             "faults = delay:26",
             6,
-            "a fault's number must be a whole number from 1 to 25; did you mean 25?",
+            "a fault's number must be a whole number from 0 to 25; did you mean 25?",
         ),
     ] {
         let text = format!(
