@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::*;
-use crate::testing::{ANN, faulty, password};
+use crate::testing::{ANN, bench, faulty, password};
 
 fn refresh(server: &Server, token: &str) -> Answer {
     server.token(APP, &format!("grant_type=refresh_token&refresh_token={token}"))
@@ -211,6 +211,18 @@ fn a_server_may_go_on_with_the_refresh_token_that_was_sent() {
         assert_eq!((answer.status, answer.json().get("refresh_token")), (200, None));
         assert!(server.is_live(&answer.member("access_token")));
     }
+    let next = refresh(&server, &token).member("refresh_token");
+    assert_eq!(refresh(&server, &next).status, 200);
+}
+
+#[test]
+fn the_refresh_token_that_was_sent_stays_good_beside_a_grace_too() {
+    let keys = "refresh_token_grace = 60\nfaults = ok no_refresh_token ok ok";
+    let server = bench("", keys, "");
+    let token = password(&server).member("refresh_token");
+    assert_eq!(refresh(&server, &token).json().get("refresh_token"), None);
+    let told = server.post("/oauth/introspect", &[APP], &format!("token={token}"));
+    assert_eq!(told.json()["active"], true);
     let next = refresh(&server, &token).member("refresh_token");
     assert_eq!(refresh(&server, &next).status, 200);
 }

@@ -15,7 +15,7 @@ use crate::endpoints::{Call, reply, token};
 use crate::http::{Response, Status};
 use crate::oauth::grants::{self, TokenRequest, TokenResponse};
 use crate::oauth::{ErrorCode, FamilyToken, GrantType, OAuthError, Outcome, Rule};
-use crate::store::{Change, OnlyIf, Unavailable};
+use crate::store::{Change, OnlyIf};
 
 /// What there is to say of a fault: nothing has gone wrong but what was asked for.
 const ON_PURPOSE: Rule = Rule {
@@ -79,11 +79,7 @@ fn wrong<'a>(
             reply::page(Status::Ok, GARBAGE, "'none'")
         }
         FaultKind::Short => respond(short(request, outcome), outcome),
-        FaultKind::NoRefreshToken => {
-            let granted = grants::grant(request, outcome);
-            let kept = granted.and_then(|response| Ok(without_refresh_token(request, response)?));
-            respond(kept, outcome)
-        }
+        FaultKind::NoRefreshToken => respond(without_refresh_token(request, outcome), outcome),
     }
 }
 
@@ -117,16 +113,24 @@ fn short<'a>(
 
 /// The right answer without its refresh token, as from a server that gives none, or that goes on
 /// with the one that was sent (RFC 6749, section 6: it "MAY issue a new refresh token").
-fn without_refresh_token(
-    request: &TokenRequest,
-    mut response: TokenResponse,
-) -> Result<TokenResponse, Unavailable> {
+fn without_refresh_token<'a>(
+    request: &TokenRequest<'a, '_>,
+    outcome: &mut Outcome<'a>,
+) -> Result<TokenResponse, OAuthError> {
+    let (store, now) = (request.known.store, request.origin.now);
+    let is_refresh = request.form.get("grant_type") == Some(GrantType::RefreshToken.as_str());
+    let sent = request.form.get("refresh_token").filter(|_| is_refresh);
+    let before = match sent.and_then(FamilyToken::parse) {
+        Some(sent) => store.family(&sent.family.key(), now)?,
+        None => None,
+    };
+    let mut response = grants::grant(request, outcome)?;
     let Some(fresh) = response.refresh_token.take() else { return Ok(response) };
-    let (store, key) = (request.known.store, fresh.family.key());
-    if let Some(mut family) = store.family(&key, request.origin.now)? {
-        let is_refresh = request.form.get("grant_type") == Some(GrantType::RefreshToken.as_str());
-        let sent = request.form.get("refresh_token").filter(|_| is_refresh);
-        family.refresh_token = sent.and_then(FamilyToken::parse).map(|sent| sent.key());
+    let key = fresh.family.key();
+    if let Some(mut family) = store.family(&key, now)? {
+        // Those of before are good again, as long as the new one would have been.
+        (family.refresh_token, family.beside) =
+            before.map_or_else(Default::default, |before| (before.refresh_token, before.beside));
         let once = OnlyIf::RefreshTokenIs(key, fresh.key());
         store.apply(once, [Change::PutFamily(key, family)])?;
     }
