@@ -48,6 +48,12 @@ impl HostPort {
         self.address().is_some_and(|address| address.is_unspecified())
     }
 
+    /// Its URL at this port, by a name that a browser can ask for.
+    pub fn url(&self, port: u16) -> String {
+        let host = if self.is_wildcard() { "localhost" } else { &self.host };
+        format!("http://{host}:{port}")
+    }
+
     /// The addresses that it stands for, each once.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         if let Some(address) = self.address() {

@@ -61,7 +61,8 @@ pub fn beside(options: &Options) -> &Path {
 /// How much there is in a configuration.
 pub fn size(registry: &Registry) -> String {
     let (clients, users) = registry.size();
-    format!("{clients} clients, {users} users, 0 resources")
+    let resources = registry.resources.len();
+    format!("{clients} clients, {users} users, {resources} resources")
 }
 
 /// What the configuration is called in messages.

@@ -161,8 +161,7 @@ fn bind_all(places: &[HostPort]) -> Result<(Vec<Bound>, String), Failure> {
     let mut url = None;
     for place in places {
         let bound = bind(place, "choose another with --listen HOST:PORT")?;
-        let host = if place.is_wildcard() { "localhost" } else { &place.host };
-        url.get_or_insert_with(|| format!("http://{host}:{}", bound[0].address.port()));
+        url.get_or_insert_with(|| place.url(bound[0].address.port()));
         listeners.extend(bound);
     }
     Ok((listeners, url.unwrap_or_default()))

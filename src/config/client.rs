@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::keys::Keys;
 use super::nearest::nearest;
 use super::secret::SECRET;
-use super::{Read, Server, testing};
+use super::{Read, Server, resource, testing};
 use crate::oauth::{Client, GrantType, Scope, redirect_uri};
 use crate::store::Number;
 
@@ -13,6 +13,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
     keys.warn_of_quotes_in_name("the client's id");
     let secret = SECRET.take(keys, read.outside);
     read.client_costs.extend(secret.as_ref().map(|given| (given.line, given.secret.cost())));
+    let default_resource = resource::default(keys, read);
     let server = &read.server;
     let scopes = keys.scopes("scopes");
     let default_scopes = keys.scopes("default_scopes");
@@ -30,6 +31,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
             .seconds("refresh_token_lifetime", server.lifetimes.refresh_token),
         refresh_token_grace: refresh_token_grace(keys),
         require_pkce: keys.yes("require_pkce"),
+        default_resource,
     };
     testing::client(keys, read);
     keys.end();

@@ -1,7 +1,7 @@
 //! The configuration file: its text into [`Config`], every fault with its line.
 //!
 //! Read [`ini`] (text into sections), [`keys`] (how a section gives up its keys), then a file for
-//! each kind of section: [`server`], [`client`], [`user`]. This file is the meaning of the whole.
+//! each kind of section: [`server`], [`client`], [`user`], [`resource`]. This file is the meaning of the whole.
 //!
 //! Reading and opening are apart: what stands outside the file (secret files, the environment) is
 //! asked for through [`Outside`], so that every rule can be tested with a string.
@@ -9,18 +9,20 @@
 mod client;
 mod ini;
 mod keys;
+mod names;
 mod nearest;
+mod resource;
 mod secret;
 mod server;
 pub mod testing;
 mod user;
 
-use std::collections::HashSet;
-
 use crate::listen::HostPort;
+use crate::oauth::resource::{Resource, Resources};
 use crate::oauth::{Client, Registry, User};
 use ini::Section;
 use keys::Keys;
+use names::Names;
 pub use nearest::nearest;
 pub use server::Server;
 
@@ -81,9 +83,10 @@ impl Kind {
 }
 
 /// In the order in which they are read: each may look at those before it.
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind { word: "client", name: "ID", read: client::read },
     Kind { word: "user", name: "NAME", read: user::read },
+    Kind { word: resource::KIND, name: "URL", read: resource::read },
 ];
 
 /// The one section without a name, which is read first.
@@ -92,11 +95,13 @@ const SERVER: &str = "server";
 /// What has been read.
 struct Read<'a> {
     outside: &'a Outside<'a>,
+    /// What the sections are called, those to come among them.
+    names: Names,
     server: Server,
     clients: Vec<Client>,
     users: Vec<User>,
-    /// Of every section of a user, also of one that cannot be read.
-    user_names: Vec<String>,
+    resources: Vec<Resource>,
+    defaults: Vec<resource::Default>,
     /// The line of each secret, and what a comparison with it costs.
     client_costs: Vec<(usize, u32)>,
     user_costs: Vec<(usize, u32)>,
@@ -106,7 +111,7 @@ struct Read<'a> {
 pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config, Vec<Finding>> {
     let (mut sections, faults) = ini::parse(text);
     let mut findings = Findings { faults, warnings: Vec::new() };
-    check_headers(&mut sections, &mut findings);
+    let names = check_headers(&mut sections, &mut findings);
     let is_server = |section: &Section| section.kind == SERVER;
     let at = sections.iter().position(is_server);
     let server = at.map_or_else(|| Section::empty(1, SERVER), |at| sections.remove(at));
@@ -114,12 +119,7 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
     let server = server::read(&mut keys, context);
     findings.add(keys.findings);
 
-    let (clients, users) = (Vec::new(), Vec::new());
-    // One whose kind is unknown may have been meant to be a user.
-    let is_user = |section: &&Section| ["user", ""].contains(&section.kind.as_str());
-    let user_names = sections.iter().filter(is_user).map(|section| section.name.clone()).collect();
-    let (client_costs, user_costs) = (Vec::new(), Vec::new());
-    let mut read = Read { outside, server, clients, users, user_names, client_costs, user_costs };
+    let mut read = Read::new(outside, names, server);
     for kind in &KINDS {
         for section in sections.extract_if(.., |section| section.kind == kind.word) {
             let mut keys = Keys::new(section);
@@ -131,7 +131,21 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
     Ok(Config { is_demo: context.is_demo, ..config })
 }
 
-impl Read<'_> {
+impl<'a> Read<'a> {
+    fn new(outside: &'a Outside, names: Names, server: Server) -> Read<'a> {
+        Read {
+            outside,
+            names,
+            server,
+            clients: Vec::new(),
+            users: Vec::new(),
+            resources: Vec::new(),
+            defaults: Vec::new(),
+            client_costs: Vec::new(),
+            user_costs: Vec::new(),
+        }
+    }
+
     fn finish(self, mut findings: Findings) -> Result<Config, Vec<Finding>> {
         self.check_registration(&mut findings);
         findings.warn_of_mixed("client's secret", &self.client_costs);
@@ -145,12 +159,10 @@ impl Read<'_> {
         }
         let lifetimes = self.server.lifetimes.clone();
         let most = self.server.max_tokens_per_client;
-        Ok(Config {
-            registry: Registry::new(self.clients, self.users, lifetimes, most),
-            server: self.server,
-            is_demo: false,
-            warnings: findings.warnings,
-        })
+        let mut registry = Registry::new(self.clients, self.users, lifetimes, most);
+        registry.resources = Resources::new(self.resources);
+        let warnings = findings.warnings;
+        Ok(Config { registry, server: self.server, is_demo: false, warnings })
     }
 }
 
@@ -196,13 +208,13 @@ impl Findings {
     }
 }
 
-/// Tells which sections are none, and which are there twice.
-fn check_headers(sections: &mut [Section], findings: &mut Findings) {
-    let mut seen = HashSet::new();
+/// Tells which sections are none, and which are there twice; their names.
+fn check_headers(sections: &mut [Section], findings: &mut Findings) -> Names {
+    let mut seen = Names::default();
     for section in sections.iter_mut() {
         let fault = settle_kind(section);
         let fault = fault.or_else(|| clash(section, &seen).map(String::from));
-        seen.insert((section.kind.clone(), section.name.clone()));
+        seen.add(section);
         if let Some(what) = fault
             && !section.is_told
         {
@@ -215,6 +227,7 @@ fn check_headers(sections: &mut [Section], findings: &mut Findings) {
                     get a token";
         findings.fault(None, what);
     }
+    seen
 }
 
 /// What is wrong with a section's kind and name. A kind that is mistyped becomes the one that was
@@ -239,8 +252,8 @@ fn settle_kind(section: &mut Section) -> Option<String> {
 }
 
 /// What is wrong with a section beside those before it.
-fn clash(section: &Section, before: &HashSet<(String, String)>) -> Option<&'static str> {
-    let is_there = |kind: &str| before.contains(&(kind.into(), section.name.clone()));
+fn clash(section: &Section, before: &Names) -> Option<&'static str> {
+    let is_there = |kind: &str| before.has(kind, &names::key(section));
     match section.kind.as_str() {
         "" => None,
         kind if is_there(kind) => Some("this section is there twice; join the two"),

@@ -39,6 +39,15 @@ pub struct Server {
     pub testing: Option<Testing>,
 }
 
+impl Server {
+    /// The issuer, as far as it is known before the sockets are bound.
+    pub fn url(&self) -> String {
+        let first = self.listen.first();
+        let of_first = || first.map_or(String::new(), |place| place.url(place.port));
+        self.issuer.clone().unwrap_or_else(of_first)
+    }
+}
+
 pub fn read(keys: &mut Keys, context: &Context) -> Server {
     let connections = Limits::DEFAULT.connections as u64;
     let testing = keys.take("testing");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Read;
 use super::keys::{Keys, Value, nearest_number};
+use super::names::Names;
 use super::nearest::nearest;
 use super::server::Server;
 use crate::http::Status;
@@ -127,7 +128,7 @@ pub(super) fn client(keys: &mut Keys, read: &mut Read) {
         return;
     };
     let bench = Bench {
-        auto_approve: approver.and_then(|value| user(keys, value, &read.user_names)),
+        auto_approve: approver.and_then(|value| user(keys, value, &read.names)),
         faults: words.map_or(Vec::new(), |(line, words)| faults(keys, line, &words)),
     };
     if bench != Bench::default() {
@@ -135,9 +136,9 @@ pub(super) fn client(keys: &mut Keys, read: &mut Read) {
     }
 }
 
-fn user(keys: &mut Keys, value: Value, known: &[String]) -> Option<Arc<str>> {
-    if !known.contains(&value.text) {
-        let meant = nearest(&value.text, known.iter().map(String::as_str));
+fn user(keys: &mut Keys, value: Value, names: &Names) -> Option<Arc<str>> {
+    if !names.may_have("user", &value.text) {
+        let meant = nearest(&value.text, names.of("user"));
         let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
         keys.fault(value.line, format!("auto_approve is no [user] of this file{meant}"));
     }

@@ -18,6 +18,11 @@ pub fn pairs(text: &str) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
     })
 }
 
+/// The one parameter that may be there more than once (RFC 8707, section 2).
+const MAY_REPEAT: &str = "resource";
+/// The most different values of it that are kept.
+const MOST: usize = 16;
+
 /// A decoded name and value.
 pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
@@ -29,7 +34,8 @@ pub struct Form<'a> {
 }
 
 impl<'a> Form<'a> {
-    /// Reads the parameters `known` out of `text`; of one that is sent twice, the first stays.
+    /// Reads the parameters `known` out of `text`; of one that may not be sent twice, the first
+    /// stays.
     pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Form<'a>, Malformed> {
         let mut form = Form { values: Vec::new(), repeated: None };
         for pair in pairs(text) {
@@ -37,10 +43,15 @@ impl<'a> Form<'a> {
             let Some(&name) = known.iter().find(|&&known| known == name) else {
                 continue;
             };
-            if form.values.iter().any(|(seen, _)| *seen == name) {
-                form.repeated.get_or_insert(name);
-            } else {
+            let may_repeat = name == MAY_REPEAT;
+            if may_repeat && (value.is_empty() || form.all(name).any(|kept| kept == value)) {
+                continue;
+            }
+            let seen = form.values.iter().filter(|(seen, _)| *seen == name).count();
+            if seen < if may_repeat { MOST } else { 1 } {
                 form.values.push((name, value));
+            } else {
+                form.repeated.get_or_insert(name);
             }
         }
         Ok(form)
@@ -49,6 +60,11 @@ impl<'a> Form<'a> {
     /// The value of `name`; an empty one counts as absent (RFC 6749, section 3.2).
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs().find_map(|(n, value)| (n == name).then_some(value))
+    }
+
+    /// The values of the parameter that may be there more than once, each once.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.pairs().filter_map(move |(n, value)| (n == name).then_some(value))
     }
 
     /// Every parameter that has a value.

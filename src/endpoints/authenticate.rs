@@ -6,13 +6,15 @@
 use super::{Call, reply};
 use crate::encode::form::{self, push_escaped};
 use crate::http::Response;
-use crate::oauth::Outcome;
-use crate::oauth::Scope;
+use crate::oauth::audience::Place;
 use crate::oauth::bearer::{self, Requirements};
+use crate::oauth::resource::{Resources, Unknown};
+use crate::oauth::{Outcome, Scope, presented};
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
-    let requirements = requirements(call.request.head.query.unwrap_or(""));
-    let checked = bearer::presented(&call.known, call.authorization(), None)
+    let resources = &call.settings.registry.resources;
+    let requirements = requirements(call.request.head.query.unwrap_or(""), resources);
+    let checked = presented::token(&call.known, call.authorization(), None)
         .and_then(|token| bearer::check(&call.known, token, &requirements, call.origin.now));
     match checked {
         Ok(info) => {
@@ -25,13 +27,15 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
             ];
             reply::authenticated(&fields)
         }
-        Err(challenge) => reply::proxy_challenge(call, challenge, outcome),
+        Err(challenge) => reply::proxy_challenge(call, challenge, &requirements, outcome),
     }
 }
 
-/// What `?scope=a+b&client=x&user=y` asks for. Each may repeat: one of them is enough.
-fn requirements(query: &str) -> Requirements<'_> {
+/// What `?scope=a+b&client=x&user=y&resource=z` asks for. Each may repeat: one of them is enough, but
+/// a token is for one resource, so that there can be no two.
+fn requirements<'a>(query: &'a str, resources: &'a Resources) -> Requirements<'a> {
     let mut requirements = Requirements::default();
+    let mut named = Vec::new();
     for pair in form::pairs(query) {
         match pair {
             Ok((name, value)) if name == "scope" => match Scope::parse(&value) {
@@ -40,10 +44,16 @@ fn requirements(query: &str) -> Requirements<'_> {
             },
             Ok((name, value)) if name == "client" => requirements.clients.push(value),
             Ok((name, value)) if name == "user" => requirements.users.push(value),
+            Ok((name, value)) if name == "resource" => named.push(value),
             Ok(_) => {}
             Err(_) => requirements.impossible = true,
         }
     }
+    requirements.place = match resources.named_by(named.iter().map(|url| &**url)) {
+        Ok(None) => Place::Anywhere,
+        Ok(Some(resource)) => Place::At(resource),
+        Err(Unknown) => Place::Nowhere,
+    };
     requirements
 }
 
@@ -73,11 +83,12 @@ mod tests {
 
     #[test]
     fn what_the_query_asks_for() {
-        let asked = requirements("scope=a+b&scope=c&client=x&user=y&user=z&other=1");
+        let none = Resources::new(Vec::new());
+        let asked = requirements("scope=a+b&scope=c&client=x&user=y&user=z&other=1", &none);
         assert_eq!(asked.scopes.len(), 2);
         assert_eq!((asked.clients.len(), asked.users.len(), asked.impossible), (1, 2, false));
         for query in ["scope=%22", "scope=%zz", "client=%ff"] {
-            assert!(requirements(query).impossible, "{query}");
+            assert!(requirements(query, &none).impossible, "{query}");
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::encode::form::Form;
 use crate::http::Response;
 use crate::oauth::authorize::{self, Allowed, AuthorizationRequest, RedirectTarget, Rejection};
 use crate::oauth::sign_in::{Entered, sign_in};
-use crate::oauth::{OAuthError, Outcome};
+use crate::oauth::{OAuthError, Outcome, audience};
 
 /// What the page adds to the request that it carries along.
 const ADDED: [&str; 3] = ["username", "password", "decision"];
@@ -67,10 +67,11 @@ pub fn read<'a>(
     is_post: bool,
     is_cross_site: bool,
 ) -> Result<Form<'a>, OAuthError> {
+    let parameters = audience::parameters(call.known.registry, &authorize::PARAMETERS);
     let form = match (is_post, is_cross_site) {
-        (true, false) => call.form(&[&authorize::PARAMETERS[..], &ADDED[..]].concat()),
-        (true, true) => call.form(&authorize::PARAMETERS),
-        (false, _) => call.query(&authorize::PARAMETERS),
+        (true, false) => call.form(&[parameters, &ADDED[..]].concat()),
+        (true, true) => call.form(parameters),
+        (false, _) => call.query(parameters),
     }?;
     pages::must_be_short(&call.known, &form)?;
     Ok(form)

@@ -4,9 +4,9 @@ use super::{Call, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
 use crate::oauth::device::{self, Found};
-use crate::oauth::{OAuthError, Outcome, Token, UserCode};
+use crate::oauth::{OAuthError, Outcome, Token, UserCode, audience};
 
-const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "scope"];
+const PARAMETERS: [&str; 4] = ["client_id", "client_secret", "scope", "resource"];
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match start(call, outcome) {
@@ -19,9 +19,10 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 pub type Started<'a> = Result<(Token, Found<'a>), OAuthError>;
 
 pub fn start<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Started<'a> {
-    let form = call.strict_form(&PARAMETERS, "RFC 8628, section 3.1")?;
+    let parameters = audience::parameters(call.known.registry, &PARAMETERS);
+    let form = call.strict_form(parameters, "RFC 8628, section 3.1")?;
     let client = call.client(&form, outcome)?;
-    device::start(&call.known, client, form.get("scope"), call.origin)
+    device::start(&call.known, client, &form, call.origin)
 }
 
 /// RFC 8628, section 3.2.

@@ -47,5 +47,6 @@ fn active(call: &Call, info: &TokenInfo) -> String {
         .number("iat", info.issued_at.seconds())
         .string("sub", info.user.map_or(&info.client.id, |user| &user.name))
         .string("iss", &call.settings.issuer)
+        .strings("aud", info.audience.map(|resource| &*resource.url))
         .finish()
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::Call;
 use crate::encode::json::Object;
 use crate::http::{Response, Status};
-use crate::oauth::bearer::Challenge;
-use crate::oauth::{ErrorCode, OAuthError, Outcome};
+use crate::oauth::bearer::{Challenge, Requirements};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, Scope};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 /// For what no cache may keep (RFC 6749, section 5.1).
@@ -109,43 +109,55 @@ pub fn challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Re
         Some(ErrorCode::InsufficientScope) => Status::Forbidden,
         _ => Status::Unauthorized,
     };
-    challenge_with(status, call, challenge, outcome)
+    challenge_with((status, &call.settings.resource_metadata_uri), challenge, None, outcome)
 }
 
-/// The same for a proxy, which understands 401 and 403 and nothing else.
+/// The same for a proxy, which understands 401 and 403 and nothing else, about what it asked for.
 #[cold]
-pub fn proxy_challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Response {
-    let status = match challenge.code() {
-        Some(ErrorCode::InsufficientScope) => Status::Forbidden,
-        _ => Status::Unauthorized,
-    };
-    challenge_with(status, call, challenge, outcome)
-}
-
-/// The challenge that tells the client what is missing (RFC 6750, section 3; RFC 9728,
-/// section 5.1).
-fn challenge_with(
-    status: Status,
+pub fn proxy_challenge(
     call: &Call,
     challenge: Challenge,
+    asked: &Requirements,
     outcome: &mut Outcome,
 ) -> Response {
-    let metadata = &call.settings.resource_metadata_uri;
+    let metadata = call.settings.metadata_uri(asked.place);
+    let (status, scope) = match challenge.code() {
+        Some(ErrorCode::InsufficientScope) => (Status::Forbidden, None),
+        // So that clients ask for no more than is needed.
+        _ => (Status::Unauthorized, asked.scopes.first()),
+    };
+    challenge_with((status, &metadata), challenge, scope, outcome)
+}
+
+/// The challenge that tells the client what is missing, where the service is described, and which
+/// `scope` would do (RFC 6750, section 3; RFC 9728, section 5.1).
+fn challenge_with(
+    (status, metadata): (Status, &str),
+    challenge: Challenge,
+    scope: Option<&Scope>,
+    outcome: &mut Outcome,
+) -> Response {
     let mut field = format!("Bearer realm=\"oauth2d\", resource_metadata=\"{metadata}\"");
-    let response = Response::with_fields(status, PRIVATE_JSON);
-    match challenge {
-        Challenge::NoToken => response
-            .field("WWW-Authenticate", &field)
-            .body(error_body("unauthorized", "this needs a bearer token")),
+    let (error, lacking) = match challenge {
+        Challenge::NoToken => (None, None),
         // That the token cannot be looked up says nothing about it.
-        Challenge::Error { error, .. } if error.is_unavailable => oauth_error(error, outcome),
-        Challenge::Error { error, scope } => {
-            field.push_str(&format!(", error=\"{}\"", error.code.as_str()));
-            if let Some(scope) = scope {
-                field.push_str(&format!(", scope=\"{}\"", scope.as_str()));
-            }
+        Challenge::Error { error, .. } if error.is_unavailable => {
+            return oauth_error(error, outcome);
+        }
+        Challenge::Error { error, scope } => (Some(error), scope),
+    };
+    if let Some(error) = &error {
+        field.push_str(&format!(", error=\"{}\"", error.code.as_str()));
+    }
+    if let Some(scope) = lacking.as_ref().or(scope).filter(|scope| !scope.is_empty()) {
+        field.push_str(&format!(", scope=\"{}\"", scope.as_str()));
+    }
+    let response = Response::with_fields(status, PRIVATE_JSON).field("WWW-Authenticate", &field);
+    match error {
+        None => response.body(error_body("unauthorized", "this needs a bearer token")),
+        Some(error) => {
             let body = error_body(error.code.as_str(), &error.description);
-            refused(response.field("WWW-Authenticate", &field).body(body), error, outcome)
+            refused(response.body(body), error, outcome)
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{Call, reply};
 use crate::http::Response;
+use crate::oauth::audience::Place;
 use crate::oauth::bearer::{self, Challenge, Requirements};
-use crate::oauth::{ErrorCode, OAuthError, Outcome, TokenInfo};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, TokenInfo, presented};
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match token(call) {
@@ -28,6 +29,7 @@ pub fn token<'a>(call: &Call<'a>) -> Result<TokenInfo<'a>, Challenge> {
         return Err(malformed(OAuthError::new(ErrorCode::InvalidRequest, text, source)));
     }
     let in_query = form.as_ref().and_then(|form| form.get("access_token"));
-    let token = bearer::presented(&call.known, call.authorization(), in_query)?;
-    bearer::check(&call.known, token, &Requirements::default(), call.origin.now)
+    let token = presented::token(&call.known, call.authorization(), in_query)?;
+    let requirements = Requirements { place: Place::Here, ..Requirements::default() };
+    bearer::check(&call.known, token, &requirements, call.origin.now)
 }

@@ -46,7 +46,7 @@ pub static ROUTES: [Route; 14] = [
     row("/oauth/device_authorization", POST, AllowedOrigins, device_authorization::answer),
     row("/oauth/device", PAGE, Nobody, device::answer),
     row("/.well-known/oauth-authorization-server", GET, Anyone, metadata::server),
-    row("/.well-known/oauth-protected-resource", GET, Anyone, metadata::resource),
+    row(PROTECTED_RESOURCE, GET, Anyone, metadata::resource),
     row(register::PATH, POST, AllowedOrigins, register::answer),
     row("/healthz", GET, Nobody, |_, _| reply::text("ok")),
     row("/readyz", GET, Nobody, ready::answer),
@@ -62,6 +62,8 @@ const fn row(
 }
 
 const WELL_KNOWN: &str = "/.well-known/";
+/// Behind it stands the path of the service that is meant (RFC 9728, section 3.1).
+pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
 
 impl Route {
     pub fn knows_method(&self, method: &str) -> bool {
@@ -78,7 +80,12 @@ impl Route {
 pub fn find(path: &str, settings: &Settings) -> Option<usize> {
     let is_there =
         |at: &usize| ROUTES[*at].path != register::PATH || settings.registration_client.is_some();
-    place(path, &settings.issuer_path).filter(is_there)
+    let found = place(path, &settings.issuer_path).filter(is_there);
+    found.or_else(|| {
+        let behind = resource_path(path, &settings.issuer_path)?;
+        let is_of_one = settings.registry.resources.iter().any(|it| it.parts().1 == behind);
+        place(PROTECTED_RESOURCE, "").filter(|_| is_of_one)
+    })
 }
 
 /// The place of a path, with the issuer's own path in front or without it; metadata also with it
@@ -99,6 +106,11 @@ fn place(path: &str, issuer_path: &str) -> Option<usize> {
             .and_then(exact)
             .filter(|&at| ROUTES[at].path.starts_with(WELL_KNOWN)),
     }
+}
+
+/// What stands behind the path of a resource's metadata.
+pub fn resource_path<'p>(path: &'p str, issuer_path: &str) -> Option<&'p str> {
+    path.strip_prefix(issuer_path).unwrap_or(path).strip_prefix(PROTECTED_RESOURCE)
 }
 
 /// Who may read the answer to a path, also where there is nothing.

@@ -1,13 +1,17 @@
 //! The configuration in the form in which requests need it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::metadata;
+use super::route::PROTECTED_RESOURCE;
 use super::testing::Testing;
 use crate::config::Config;
 use crate::encode::json::Object;
 use crate::http::Request;
 use crate::http::network::Network;
+use crate::oauth::audience::Place;
 use crate::oauth::{GrantType, Registry};
 use crate::watch::log::LogFormat;
 
@@ -39,7 +43,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn new(config: Config, issuer: String) -> Settings {
+    pub fn new(mut config: Config, issuer: String) -> Settings {
+        let own = config.registry.as_resource(&issuer);
+        config.registry.resources.add_issuer(own);
         let mut settings = Settings {
             registry: Arc::new(config.registry),
             issuer: String::new(),
@@ -66,19 +72,25 @@ impl Settings {
         let authority = base.find("://").map_or(0, |at| at + 3);
         let path = base[authority..].find('/').map_or("", |at| &base[authority + at..]);
         let origin = &base[..base.len() - path.len()];
-        let bearer_methods = ["header", "query"];
-        let bearer_methods = &bearer_methods[..1 + usize::from(self.bearer_in_query)];
         self.issuer_path = path.into();
         self.verification_uri = format!("{base}/oauth/device");
-        self.resource_metadata_uri = format!("{origin}/.well-known/oauth-protected-resource{path}");
+        self.resource_metadata_uri = format!("{origin}{PROTECTED_RESOURCE}{path}");
         self.server_metadata = self.server_metadata(&issuer, base);
-        self.resource_metadata = Object::new()
-            .string("resource", &issuer)
-            .strings("authorization_servers", [issuer.as_str()])
-            .strings("scopes_supported", self.registry.scopes())
-            .strings("bearer_methods_supported", bearer_methods.iter().copied())
-            .finish();
+        let own = self.registry.as_resource(&issuer);
+        self.resource_metadata = metadata::of_resource(&own, &issuer, self.bearer_in_query);
         self.issuer = issuer;
+    }
+
+    /// Where the metadata of what is to be used there stands (RFC 9728, section 3.1); where nobody
+    /// knows what that is, the server's own.
+    pub fn metadata_uri(&self, place: Place) -> Cow<'_, str> {
+        match place {
+            Place::At(resource) if !resource.is_issuer => {
+                let (origin, path) = resource.parts();
+                format!("{origin}{PROTECTED_RESOURCE}{path}").into()
+            }
+            _ => (&self.resource_metadata_uri).into(),
+        }
     }
 
     /// Who sent the request: the connection's other end or, where that is a trusted proxy, the

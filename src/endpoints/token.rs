@@ -4,7 +4,7 @@ use super::{Call, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
 use crate::oauth::grants::{self, TokenRequest, TokenResponse};
-use crate::oauth::{OAuthError, Outcome};
+use crate::oauth::{OAuthError, Outcome, audience};
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match grant(call, outcome) {
@@ -14,7 +14,8 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 }
 
 fn grant<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<TokenResponse, OAuthError> {
-    let form = call.strict_form(&grants::PARAMETERS, "RFC 6749, section 3.2")?;
+    let parameters = audience::parameters(call.known.registry, &grants::PARAMETERS);
+    let form = call.strict_form(parameters, "RFC 6749, section 3.2")?;
     let client = call.client(&form, outcome)?;
     let request = TokenRequest { known: call.known, client, form: &form, origin: call.origin };
     grants::grant(&request, outcome)

@@ -1,16 +1,17 @@
 //! The authorization request (RFC 6749, section 4.1.1), checked in full each time it passes by:
 //! when its page is asked for and when the page is sent in.
 
+use super::audience::Audience;
 use super::redirect_uri::{matches, with_parameters};
 use super::{
     Client, ErrorCode, FamilyName, FamilyToken, GrantType, Known, OAuthError, Rule, Scope,
-    Timestamp, User, pkce, scope,
+    Timestamp, User, audience, pkce, scope,
 };
 use crate::encode::form::Form;
 use crate::store::{Change, Code, OnlyIf};
 
 /// What an authorization request may say; the page carries it along.
-pub const PARAMETERS: [&str; 8] = [
+pub const PARAMETERS: [&str; 9] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -19,6 +20,7 @@ pub const PARAMETERS: [&str; 8] = [
     "code_challenge",
     "code_challenge_method",
     "response_mode",
+    "resource",
 ];
 
 /// "Not authorized to request an authorization code using this method."
@@ -64,6 +66,7 @@ const fn invalid(checked: &'static str, broken: &'static str, source: &'static s
 pub struct AuthorizationRequest<'k, 'r> {
     pub client: &'k Client,
     pub target: RedirectTarget<'r>,
+    pub audience: Audience<'k>,
     pub scope: Scope,
     redirect_uri_sent: bool,
     challenge: Option<&'r str>,
@@ -108,9 +111,10 @@ pub fn check<'k: 'r, 'r>(
 ) -> Result<AuthorizationRequest<'k, 'r>, Rejection<'r>> {
     let (client, target) = who_and_where(known, form).map_err(Rejection::Page)?;
     match check_rest(known, client, form) {
-        Ok((scope, challenge)) => Ok(AuthorizationRequest {
+        Ok((challenge, audience, scope)) => Ok(AuthorizationRequest {
             client,
             target,
+            audience,
             scope,
             redirect_uri_sent: form.get("redirect_uri").is_some(),
             challenge,
@@ -143,11 +147,11 @@ fn who_and_where<'k: 'r, 'r>(
     Ok((client, RedirectTarget { redirect_uri, state }))
 }
 
-fn check_rest<'a>(
-    known: &Known,
+fn check_rest<'k, 'r>(
+    known: &Known<'k>,
     client: &Client,
-    form: &'a Form,
-) -> Result<(Scope, Option<&'a str>), OAuthError> {
+    form: &'r Form,
+) -> Result<(Option<&'r str>, Audience<'k>, Scope), OAuthError> {
     known.must_be_once(form, "RFC 6749, section 3.1")?;
     let response_type = known.required(form, "response_type", "RFC 6749, section 3.1.1")?;
     known.must(response_type == "code", FOR_CODE)?;
@@ -156,7 +160,9 @@ fn check_rest<'a>(
     }
     known.must(client.may(GrantType::AuthorizationCode), MAY_USE)?;
     let challenge = pkce::challenge(known, client, form)?;
-    Ok((scope::for_client(known, client, form.get("scope"))?, challenge))
+    let audience = audience::asked(known, client, form)?;
+    audience::must_take_client(known, audience, client)?;
+    Ok((challenge, audience, scope::for_client(known, client, form.get("scope"))?))
 }
 
 /// A code for the client, if this user may give what it asks for. `invalid_scope`, with the way
@@ -167,7 +173,8 @@ pub fn allow(
     user: &User,
     now: Timestamp,
 ) -> Result<Allowed, OAuthError> {
-    let scope = match scope::for_user(known, request.scope.clone(), user) {
+    let may = audience::must_take_user(known, request.audience, (Some(user), audience::USER_MAY));
+    let scope = match may.and_then(|()| scope::for_user(known, request.scope.clone(), user)) {
         Ok(scope) => scope,
         Err(error) => return Ok(Allowed::NothingToGive(error)),
     };
@@ -177,6 +184,7 @@ pub fn allow(
         key: code.key(),
         client: request.client.number,
         user: user.number,
+        resource: audience::number(request.audience),
         scope,
         redirect_uri: request.target.redirect_uri.into(),
         redirect_uri_sent: request.redirect_uri_sent,
@@ -193,7 +201,7 @@ pub fn allow(
 /// What follows from a person's `allow`.
 pub enum Allowed {
     Code(FamilyToken),
-    /// Nothing of what the client asked for is this user's to give.
+    /// Nothing of what the client asked for is this user's to give, or not for that service.
     NothingToGive(OAuthError),
 }
 

@@ -1,8 +1,9 @@
-//! Bearer tokens (RFC 6750): how one arrives and what it must have.
+//! Bearer tokens (RFC 6750): what one must have. How it arrives is told in `presented.rs`.
 
 use std::borrow::Cow;
 
-use super::{Authorization, ErrorCode, Known, OAuthError, Rule, Scope, Timestamp, TokenInfo};
+use super::audience::Place;
+use super::{ErrorCode, Known, OAuthError, Rule, Scope, Timestamp, TokenInfo};
 
 /// Why a request is not let through.
 #[derive(Debug, PartialEq)]
@@ -32,64 +33,10 @@ pub struct Requirements<'a> {
     pub scopes: Vec<Scope>,
     pub clients: Vec<Cow<'a, str>>,
     pub users: Vec<Cow<'a, str>>,
+    /// Where it is to be good.
+    pub place: Place<'a>,
     /// Something that nothing satisfies was asked for.
     pub impossible: bool,
-}
-
-/// The token of a request, from its `Authorization` field and, where that is allowed, from its
-/// query (RFC 6750, sections 2.1 and 2.3).
-pub fn presented<'a>(
-    known: &Known,
-    authorization: Authorization<'a>,
-    query: Option<&'a str>,
-) -> Result<&'a str, Challenge> {
-    let malformed = |text: &'static str| {
-        let error = OAuthError::new(ErrorCode::InvalidRequest, text, "RFC 6750, section 3.1");
-        Err(Challenge::Error { error, scope: None })
-    };
-    let field = match authorization {
-        Authorization::None => None,
-        Authorization::One(value) => bearer(value),
-        Authorization::Several => return malformed("there is more than one Authorization field"),
-    };
-    match (field, query) {
-        (None, None) => {
-            known.did(format_args!("failed: the request has a token"), "RFC 6750, section 3");
-            Err(Challenge::NoToken)
-        }
-        (Some(Some(token)), None) => {
-            known.did(
-                format_args!("the token is in the Authorization field"),
-                "RFC 6750, section 2.1",
-            );
-            Ok(token)
-        }
-        (None, Some(token)) => {
-            known.did(format_args!("the token is in the query"), "RFC 6750, section 2.3");
-            Ok(token)
-        }
-        (Some(None), None) => malformed("the Authorization field holds no bearer token"),
-        (Some(_), Some(_)) => malformed("there is more than one token"),
-    }
-}
-
-/// What follows the scheme `Bearer`: `None` for another scheme, `Some(None)` where it is malformed.
-fn bearer(value: &[u8]) -> Option<Option<&str>> {
-    let scheme = value.split(|&b| b == b' ' || b == b'\t').next()?;
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return None;
-    }
-    let token = value[scheme.len()..].trim_ascii();
-    let body = token.trim_ascii_end();
-    let unpadded = match body.iter().rposition(|&b| b != b'=') {
-        Some(last) => &body[..=last],
-        None => return Some(None),
-    };
-    let legal = |b: &u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(b);
-    Some(match unpadded.iter().all(legal) {
-        true => std::str::from_utf8(body).ok(),
-        false => None,
-    })
 }
 
 const GOOD: Rule = Rule {
@@ -97,6 +44,14 @@ const GOOD: Rule = Rule {
     checked: "the token is known, has not expired and was not revoked",
     broken: "the token is unknown, expired or revoked",
     source: "RFC 6750, section 3.1",
+};
+
+/// "The resource server [...] MUST verify that the token is for it."
+const FOR_THIS: Rule = Rule {
+    code: ErrorCode::InvalidToken,
+    checked: "the token is for this resource",
+    broken: "the token is for another resource",
+    source: "RFC 8707, section 2",
 };
 
 /// A refusal of a token that is good, but not for this.
@@ -107,6 +62,11 @@ const fn insufficient(checked: &'static str, broken: &'static str) -> Rule {
 const POSSIBLE: Rule = insufficient(
     "what is required of the token can be read",
     "the requirement is malformed, so no token meets it",
+);
+/// A mistake in a proxy's file must not open the service behind it.
+const PLACE_KNOWN: Rule = insufficient(
+    "the resource that is asked about is known",
+    "the resource that is asked about is unknown",
 );
 const HAS_SCOPE: Rule =
     insufficient("the token has a scope that is required", "the token lacks a scope");
@@ -130,6 +90,13 @@ pub fn check<'k>(
     if requirements.impossible {
         return Err(refused(None)(POSSIBLE.error()));
     }
+    match (requirements.place, info.audience) {
+        (Place::Anywhere, _) | (Place::Here, None) => {}
+        (Place::Nowhere, _) => return Err(refused(None)(PLACE_KNOWN.error())),
+        (place, audience) => {
+            known.must(place.takes(audience), FOR_THIS).map_err(refused(None))?;
+        }
+    }
     if let Some(first) = requirements.scopes.first() {
         let own = info.scope();
         let is_enough = requirements.scopes.iter().any(|scope| own.covers(scope));
@@ -146,49 +113,4 @@ pub fn check<'k>(
         }
     }
     Ok(info)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oauth::grants::samples::World;
-
-    fn outcome(authorization: &[&str], query: Option<&str>) -> String {
-        let fields = authorization.iter().map(|field| field.as_bytes());
-        let world = World::new();
-        match presented(&world.known(), Authorization::of(fields), query) {
-            Ok(token) => token.into(),
-            Err(Challenge::NoToken) => "none".into(),
-            Err(Challenge::Error { error, .. }) => error.code.as_str().into(),
-        }
-    }
-
-    #[test]
-    fn one_token_in_one_place() {
-        assert_eq!(outcome(&["Bearer abc"], None), "abc");
-        assert_eq!(outcome(&["bEARER  a-._~+/0=="], None), "a-._~+/0==");
-        assert_eq!(outcome(&[], Some("abc")), "abc");
-        assert_eq!(outcome(&["Basic x"], Some("abc")), "abc");
-        assert_eq!(outcome(&[], None), "none");
-        assert_eq!(outcome(&["Basic abc"], None), "none");
-    }
-
-    #[test]
-    fn two_tokens_or_a_malformed_one() {
-        for (fields, query) in [
-            (&["Bearer abc"][..], Some("abc")),
-            (&["Bearer abc", "Bearer abc"], None),
-            (&["Bearer abc", "Basic abc"], None),
-            (&["Basic abc", "Basic abc"], None),
-            (&["Bearer"], None),
-            (&["Bearer "], None),
-            (&["Bearer a b"], None),
-            (&["Bearer \"a\""], None),
-            (&["Bearer a=b"], None),
-            (&["Bearer ="], None),
-            (&["Bearer é"], None),
-        ] {
-            assert_eq!(outcome(fields, query), "invalid_request", "{fields:?}");
-        }
-    }
 }

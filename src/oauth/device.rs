@@ -1,11 +1,13 @@
 //! Signing in on another screen (RFC 8628): the device's request, and the person's decision about
 //! it. How the device comes to its token stands in `grants/device_code.rs`.
 
+use super::audience::Audience;
 use super::throttle::Subject;
 use super::{
     Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Rule, Token, User, UserCode,
-    scope,
+    audience, scope,
 };
+use crate::encode::form::Form;
 use crate::store::{Change, Decision, Device, Key, OnlyIf};
 
 /// "The client is not authorized to use this grant", as far as it is this one.
@@ -19,19 +21,22 @@ const MAY_USE: Rule = Rule {
 /// Starts a device's request (RFC 8628, section 3.1): a device code, and what the person
 /// will find.
 pub fn start<'k>(
-    known: &Known,
+    known: &Known<'k>,
     client: &'k Client,
-    requested: Option<&str>,
+    form: &Form,
     origin: Origin,
 ) -> Result<(Token, Found<'k>), OAuthError> {
     known.must(client.may(GrantType::DeviceCode), MAY_USE)?;
-    let scope = scope::for_client(known, client, requested)?;
+    let audience = audience::asked(known, client, form)?;
+    audience::must_take_client(known, audience, client)?;
+    let scope = scope::for_client(known, client, form.get("scope"))?;
     known.throttle.device_start(client, origin)?;
     let lifetimes = &known.registry.lifetimes;
     let code = Token::random();
     loop {
         let device = Device {
             client: client.number,
+            resource: audience::number(audience),
             user_code: UserCode::random(),
             scope: scope.clone(),
             interval: lifetimes.device_interval,
@@ -46,7 +51,7 @@ pub fn start<'k>(
             let seconds = lifetimes.device_code;
             let what = format_args!("a device code and a user code are given, {seconds} seconds");
             known.did(what, "RFC 8628, section 3.2");
-            return Ok((code, Found { user_code, client, device, key }));
+            return Ok((code, Found { user_code, client, audience, device, key }));
         }
         // Otherwise another device shows this very code, and the next one will do.
         if known.store.devices_of(client.number)? >= PENDING {
@@ -81,6 +86,7 @@ const UNKNOWN: Rule = Rule {
 pub struct Found<'k> {
     pub user_code: UserCode,
     pub client: &'k Client,
+    pub audience: Audience<'k>,
     pub device: Device,
     key: Key,
 }
@@ -100,7 +106,8 @@ pub fn find<'k>(
     };
     let found = shown.and_then(|(key, device)| {
         let client = known.registry.client_numbered(device.client)?;
-        Some(Found { user_code: device.user_code, client, device, key })
+        let audience = audience::of_row(known.registry, device.resource)?;
+        Some(Found { user_code: device.user_code, client, audience, device, key })
     });
     let Some(found) = found else {
         known.throttle.failed(Subject::UserCode, origin)?;
@@ -120,7 +127,9 @@ pub enum Allowed {
 
 /// Lets this person allow the request of a device.
 pub fn allow(known: &Known, found: &Found, user: &User) -> Result<Allowed, OAuthError> {
-    let (decision, allowed) = match scope::for_user(known, found.device.scope.clone(), user) {
+    let may = audience::must_take_user(known, found.audience, (Some(user), audience::USER_MAY));
+    let scope = may.and_then(|()| scope::for_user(known, found.device.scope.clone(), user));
+    let (decision, allowed) = match scope {
         Ok(scope) => (Decision::Allowed { user: user.number, scope }, Allowed::Done),
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
     };
@@ -159,12 +168,13 @@ mod tests {
         for _ in 1..PENDING {
             world.device("a");
         }
-        let error = start(&known, client, None, origin(NOW)).err().unwrap();
+        let form = Form::parse("", &[]).unwrap();
+        let error = start(&known, client, &form, origin(NOW)).err().unwrap();
         assert_eq!((error.code, &*error.description), (ROOM.code, ROOM.broken));
         assert!(world.store.device_showing(&first, NOW).unwrap().is_some());
         world.device("b");
         while world.store.sweep(NOW.plus_seconds(700)) {}
-        assert!(start(&known, client, None, origin(NOW)).is_ok());
+        assert!(start(&known, client, &form, origin(NOW)).is_ok());
     }
 
     #[test]
@@ -186,7 +196,8 @@ mod tests {
         world.narrow("a", "write read");
         let known = world.known();
         let client = world.registry.client("a").unwrap();
-        let (_, found) = start(&known, client, Some("write"), origin(NOW)).ok().unwrap();
+        let form = Form::parse("scope=write", &["scope"]).unwrap();
+        let (_, found) = start(&known, client, &form, origin(NOW)).ok().unwrap();
         let reader = world.registry.user("reader").unwrap();
         let allowed = allow(&known, &found, reader).unwrap();
         assert!(matches!(allowed, Allowed::NothingToGive));

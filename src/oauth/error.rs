@@ -40,6 +40,8 @@ error_codes! {
     UnsupportedGrantType = "unsupported_grant_type",
     /// (RFC 6749, section 5.2)
     InvalidScope = "invalid_scope",
+    /// (RFC 8707, section 2)
+    InvalidTarget = "invalid_target",
     /// (RFC 6749, section 4.1.2.1)
     AccessDenied = "access_denied",
     /// (RFC 6749, section 4.1.2.1)

@@ -1,9 +1,10 @@
 //! The protocol: plain values in, `Result` out. No sockets, header fields, clock or files.
 //!
-//! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`registry`]), then
+//! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`resource`], [`registry`]), then
 //! [`store`](crate::store), which keeps what has been given out, then the rules: [`client_auth`],
 //! the [`grants`], and [`authorize`], [`device`], [`introspect`], [`revoke`] and [`bearer`].
 
+pub mod audience;
 pub mod authorize;
 pub mod bearer;
 pub mod client_auth;
@@ -17,9 +18,11 @@ pub mod introspect;
 pub mod origin;
 pub mod outcome;
 pub mod pkce;
+pub mod presented;
 pub mod redirect_uri;
 pub mod registration;
 pub mod registry;
+pub mod resource;
 pub mod revoke;
 pub mod scope;
 pub mod secret;

@@ -1,4 +1,4 @@
-//! Who is known to the server: clients and users, as the configuration names them.
+//! Who is known to the server: clients, users and services, as the configuration names them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Scope;
+use super::resource::{Resource, Resources};
 use super::secret::StoredSecret;
 use super::userinfo::Profile;
 use crate::store::{Kind, Number, fold::Fold};
@@ -77,6 +78,8 @@ pub struct Client {
     /// Seconds for which a used refresh token may come again.
     pub refresh_token_grace: u64,
     pub require_pkce: bool,
+    /// The URL of what its tokens are for where a request names nothing (RFC 8707, section 2).
+    pub default_resource: Option<Arc<str>>,
 }
 
 impl Client {
@@ -129,6 +132,8 @@ pub struct Registry {
     user_names: HashMap<Arc<str>, usize, Fold>,
     client_numbers: HashMap<Number, usize, Fold>,
     user_numbers: HashMap<Number, usize, Fold>,
+    /// The services that tokens can be for.
+    pub resources: Resources,
     pub lifetimes: Lifetimes,
     /// The most live access tokens of one client, and the most refresh tokens.
     pub max_tokens_per_client: usize,
@@ -158,6 +163,7 @@ impl Registry {
             user_numbers: HashMap::with_hasher(Fold::random()),
             clients,
             users,
+            resources: Resources::new(Vec::new()),
             lifetimes,
             max_tokens_per_client,
             decoys,
@@ -190,13 +196,32 @@ impl Registry {
     /// Every name, with the place for its number.
     pub fn everyone(&mut self) -> impl Iterator<Item = (Kind, &Arc<str>, &mut Number)> {
         let clients = self.clients.iter_mut().map(|c| (Kind::Client, &c.id, &mut c.number));
-        clients.chain(self.users.iter_mut().map(|u| (Kind::User, &u.name, &mut u.number)))
+        let users = self.users.iter_mut().map(|u| (Kind::User, &u.name, &mut u.number));
+        let resources = self.resources.identities();
+        let resources = resources.map(|(identity, number)| (Kind::Resource, identity, number));
+        clients.chain(users).chain(resources)
     }
 
     /// Makes everyone known by number, once each has one.
     pub fn index_numbers(&mut self) {
         self.client_numbers = indexed(self.clients.iter().map(|client| client.number));
         self.user_numbers = indexed(self.users.iter().map(|user| user.number));
+        self.resources.index_numbers();
+    }
+
+    /// Whether everyone whom a row names is in force.
+    pub fn knows(&self, client: Number, user: Option<Number>, resource: Option<Number>) -> bool {
+        self.client_numbered(client).is_some()
+            && user.is_none_or(|user| self.user_numbered(user).is_some())
+            && resource.is_none_or(|resource| self.resources.numbered(resource).is_some())
+    }
+
+    /// The server itself as a resource: with every scope, unless the file has it among the others.
+    pub fn as_resource(&self, issuer: &str) -> Resource {
+        let scopes = Scope::from_tokens(self.scopes());
+        let own = || Resource { scopes, is_issuer: true, ..Resource::new(issuer) };
+        let in_file = self.resources.named(issuer).cloned();
+        in_file.map_or_else(own, |it| Resource { url: issuer.into(), is_issuer: true, ..it })
     }
 
     /// A secret that costs as much as the costliest client's.
@@ -229,7 +254,7 @@ impl Registry {
 }
 
 /// The place of each of these.
-fn indexed<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, usize, Fold> {
+pub fn indexed<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, usize, Fold> {
     let mut places = HashMap::with_hasher(Fold::random());
     places.extend(keys.enumerate().map(|(place, key)| (key, place)));
     places
@@ -262,6 +287,7 @@ pub mod samples {
             refresh_token_lifetime: 1_209_600,
             refresh_token_grace: 0,
             require_pkce: false,
+            default_resource: None,
         }
     }
 

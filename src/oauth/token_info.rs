@@ -1,16 +1,19 @@
 //! What a live token is: for the bearer check and for introspection.
 
+use super::audience::{self, Audience};
 use super::grace::token_of;
 use super::{Client, FamilyToken, Known, Outcome, Scope, Timestamp, Token, User};
 use crate::store::{AccessToken, Family, Found, RefreshToken};
 
-/// A live token, whose client and user are in force.
+/// A live token, whose client, user and service are in force.
 #[derive(Clone, Debug)]
 pub struct TokenInfo<'k> {
     pub is_refresh_token: bool,
     pub client: &'k Client,
     /// `None` where the client acts for itself.
     pub user: Option<&'k User>,
+    /// The service that it is for; it is one that takes this client's and this user's tokens.
+    pub audience: Audience<'k>,
     granted: Scope,
     pub issued_at: Timestamp,
     pub expires: Timestamp,
@@ -25,14 +28,17 @@ impl<'k> TokenInfo<'k> {
     }
 
     fn of_row(known: &Known<'k>, row: AccessToken) -> Option<Self> {
+        let registry = known.registry;
+        let client = registry.client_numbered(row.client)?;
         let user = match row.user {
-            Some(number) => Some(known.registry.user_numbered(number)?),
+            Some(number) => Some(registry.user_numbered(number)?),
             None => None,
         };
         Some(TokenInfo {
             is_refresh_token: false,
-            client: known.registry.client_numbered(row.client)?,
+            client,
             user,
+            audience: audience::in_force(registry, row.resource, (client, user))?,
             granted: row.scope,
             issued_at: row.issued_at,
             expires: row.expires,
@@ -51,10 +57,14 @@ impl<'k> TokenInfo<'k> {
     }
 
     fn of_family(known: &Known<'k>, row: Family, token: &RefreshToken) -> Option<Self> {
+        let registry = known.registry;
+        let client = registry.client_numbered(row.client)?;
+        let user = Some(registry.user_numbered(row.user)?);
         Some(TokenInfo {
             is_refresh_token: true,
-            client: known.registry.client_numbered(row.client)?,
-            user: Some(known.registry.user_numbered(row.user)?),
+            client,
+            user,
+            audience: audience::in_force(registry, row.resource, (client, user))?,
             granted: row.scope,
             issued_at: token.issued_at,
             expires: token.expires,

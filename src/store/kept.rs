@@ -14,6 +14,9 @@ impl Kept for AccessToken {
     fn user(&self) -> Option<Number> {
         self.user
     }
+    fn resource(&self) -> Option<Number> {
+        self.resource
+    }
     fn gone(&self) -> Timestamp {
         self.expires
     }
@@ -31,6 +34,9 @@ impl Kept for Code {
     }
     fn user(&self) -> Option<Number> {
         Some(self.user)
+    }
+    fn resource(&self) -> Option<Number> {
+        self.resource
     }
     fn gone(&self) -> Timestamp {
         self.expires
@@ -52,6 +58,9 @@ impl Kept for Device {
             Some(Decision::Allowed { user, .. }) => Some(user),
             _ => None,
         }
+    }
+    fn resource(&self) -> Option<Number> {
+        self.resource
     }
     fn gone(&self) -> Timestamp {
         self.expires.plus_seconds(DEVICE_MEMORY)

@@ -8,7 +8,6 @@ use super::housekeeping::House;
 use super::key::Key;
 use super::load::load;
 use super::rows::{AccessToken, Change, Code, Device, Family, Number, OnlyIf};
-use super::shelf::{Kept, Shelf};
 use super::state::State;
 use super::state_file::{StateFile, SyncPolicy};
 use super::tail::Tail;
@@ -122,41 +121,6 @@ impl Memory {
         self.lock().sweep(now, SLICE)
     }
 
-    /// Frees what belongs to nobody in `registry`; `pause` comes between two holds of the lock.
-    pub fn free_unknown(&self, registry: &Registry, pause: impl Fn()) {
-        let unknown = |client: Number, user: Option<Number>| {
-            registry.client_numbered(client).is_none()
-                || user.is_some_and(|user| registry.user_numbered(user).is_none())
-        };
-        self.free(&pause, |state| &state.families, Change::TakeFamily, &unknown);
-        self.free(&pause, |state| &state.access_tokens, Change::TakeAccessToken, &unknown);
-        self.free(&pause, |state| &state.codes, Change::TakeCode, &unknown);
-        self.free(&pause, |state| &state.devices, Change::TakeDevice, &unknown);
-    }
-
-    /// Takes the unwanted rows of a shelf out, a slice at a time.
-    fn free<T: Kept>(
-        &self,
-        pause: &impl Fn(),
-        shelf: impl Fn(&State) -> &Shelf<T>,
-        take: impl Fn(Key) -> Change,
-        unwanted: &impl Fn(Number, Option<Number>) -> bool,
-    ) {
-        let rows = shelf(&self.lock()).len();
-        for slice in slices(rows) {
-            let mut state = self.lock();
-            for at in slice.rev() {
-                if let Some((key, row)) = shelf(&state).at(at)
-                    && unwanted(row.client(), row.user())
-                {
-                    state.step([take(key)]);
-                }
-            }
-            drop(state);
-            pause();
-        }
-    }
-
     pub fn counts(&self) -> Counts {
         self.lock().counts()
     }
@@ -258,6 +222,7 @@ mod tests {
         let row = AccessToken {
             client: Number(1),
             user: Some(Number(2)),
+            resource: None,
             scope: Scope::default(),
             issued_at: NOW,
             expires: NOW.plus_seconds(60),
@@ -266,6 +231,7 @@ mod tests {
         let member = Family {
             client: Number(1),
             user: Number(2),
+            resource: None,
             scope: Scope::default(),
             issued_at: NOW,
             refresh_token: Some(token),

@@ -8,8 +8,8 @@
 //! - **Ends the family.** When a family goes, its code, its refresh token and its access tokens go
 //!   in the same step.
 //! - **Tokens are not kept.** Everything stands under a hash ([`Key`]), in memory too.
-//! - **Removed means removed.** Rows name clients and users by number. A name that leaves the
-//!   configuration loses its number, and one that comes back gets a new one.
+//! - **Removed means removed.** Rows name clients, users and resources by number. A name that leaves
+//!   the configuration loses its number, and one that comes back gets a new one.
 //! - **Expired is gone.** No look-up finds what has expired, and a sweep frees it within 60 s. The
 //!   same for the oldest of a client that has too many.
 //!
@@ -93,8 +93,8 @@ impl Store {
         Ok(Store { memory: Memory::open(path, policy)? })
     }
 
-    /// Puts a configuration into force: gives each client and user its number, the one that it had
-    /// in the configuration before or a new one, and takes the bound on tokens over.
+    /// Puts a configuration into force: gives each name its number, the one that it had in the
+    /// configuration before or a new one, and takes the bound on tokens over.
     pub fn enrol(&self, registry: &mut Registry) {
         self.memory.enrol(registry);
     }
@@ -144,8 +144,8 @@ impl Store {
         self.memory.sweep(now)
     }
 
-    /// Frees what belongs to clients and users that are not in force any more, in slices with a
-    /// `pause` between them. Nobody waits for it: no look-up counts such a row.
+    /// Frees what belongs to names that are not in force any more, in slices with a `pause` between
+    /// them. Nobody waits for it: no look-up counts such a row.
     pub fn free_unknown(&self, registry: &Registry, pause: impl Fn()) {
         self.memory.free_unknown(registry, pause);
     }

@@ -14,8 +14,15 @@ use super::rows::{
 };
 use crate::oauth::{Scope, Timestamp, UserCode};
 
+/// Stands before a change whose row is for a resource, and the number of that. What is for none is
+/// written as it always was.
+const FOR_RESOURCE: u8 = 14;
+
 /// Appends a change.
 pub fn encode(change: &Change, out: &mut Vec<u8>) {
+    if let Some(resource) = resource(change) {
+        put(out, FOR_RESOURCE, (&resource, &()));
+    }
     match change {
         Change::PutAccessToken(key, row) => put(out, 1, (key, row)),
         Change::TakeAccessToken(key) => put(out, 2, (key, &())),
@@ -59,6 +66,39 @@ pub fn decode(mut payload: &[u8]) -> Option<Vec<Change>> {
 }
 
 fn change(which: u8, from: &mut &[u8]) -> Option<Change> {
+    if which == FOR_RESOURCE {
+        let number = Field::read(from)?;
+        let [which] = Field::read(from)?;
+        let mut change = row_change(which, from)?;
+        *place_for_resource(&mut change)? = Some(number);
+        return Some(change);
+    }
+    row_change(which, from)
+}
+
+/// The resource of the row that a change puts, where it is for one.
+fn resource(change: &Change) -> Option<Number> {
+    match change {
+        Change::PutAccessToken(_, row) => row.resource,
+        Change::PutCode(_, row) => row.resource,
+        Change::PutFamily(_, row) => row.resource,
+        Change::PutDevice(_, row) => row.resource,
+        _ => None,
+    }
+}
+
+fn place_for_resource(change: &mut Change) -> Option<&mut Option<Number>> {
+    match change {
+        Change::PutAccessToken(_, row) => Some(&mut row.resource),
+        Change::PutCode(_, row) => Some(&mut row.resource),
+        Change::PutFamily(_, row) => Some(&mut row.resource),
+        Change::PutDevice(_, row) => Some(&mut row.resource),
+        _ => None,
+    }
+}
+
+/// A change, its row for no resource.
+fn row_change(which: u8, from: &mut &[u8]) -> Option<Change> {
     Some(match which {
         1 => Change::PutAccessToken(Field::read(from)?, Field::read(from)?),
         2 => Change::TakeAccessToken(Field::read(from)?),
@@ -84,26 +124,28 @@ fn change(which: u8, from: &mut &[u8]) -> Option<Change> {
 
 /// A row is its fields, one after the other; those behind `;` stand elsewhere.
 macro_rules! row {
-    ($row:ident { $($field:ident),* $(; $apart:ident)? }) => {
+    ($row:ident { $($field:ident),* $(; $($apart:ident),*)? }) => {
         impl Field for $row {
             fn write(&self, out: &mut Vec<u8>) {
                 $(self.$field.write(out);)*
             }
 
             fn read(from: &mut &[u8]) -> Option<Self> {
-                Some($row { $($field: Field::read(from)?,)* $($apart: Default::default())? })
+                Some($row { $($field: Field::read(from)?,)* $($($apart: Default::default(),)*)? })
             }
         }
     };
 }
 
-row!(AccessToken { client, user, scope, issued_at, expires, family });
-row!(Code { key, client, user, scope, redirect_uri, redirect_uri_sent, challenge, expires });
+row!(AccessToken { client, user, scope, issued_at, expires, family; resource });
+row!(Code {
+    key, client, user, scope, redirect_uri, redirect_uri_sent, challenge, expires; resource
+});
 row!(Family {
-    client, user, scope, issued_at, refresh_token, refresh_token_expires, expires; beside
+    client, user, scope, issued_at, refresh_token, refresh_token_expires, expires; resource, beside
 });
 row!(RefreshToken { key, issued_at, expires, first_used, uses });
-row!(Device { client, user_code, scope, interval, polled, expires, decision });
+row!(Device { client, user_code, scope, interval, polled, expires, decision; resource });
 
 /// Their number in one byte, then each.
 impl Field for Box<[RefreshToken]> {
@@ -174,7 +216,7 @@ impl Field for Kind {
 
     fn read(from: &mut &[u8]) -> Option<Self> {
         let [kind] = Field::read(from)?;
-        [Kind::Client, Kind::User].into_iter().find(|known| *known as u8 == kind)
+        [Kind::Client, Kind::User, Kind::Resource].into_iter().find(|known| *known as u8 == kind)
     }
 }
 
@@ -217,6 +259,7 @@ mod tests {
         let token = AccessToken {
             client,
             user: Some(user),
+            resource: None,
             scope: scope.clone(),
             issued_at: time,
             expires: time.plus_seconds(3600),
@@ -226,6 +269,7 @@ mod tests {
             key: other,
             client,
             user,
+            resource: None,
             scope: scope.clone(),
             redirect_uri: "https://app.example.com/cb".into(),
             redirect_uri_sent: true,
@@ -235,6 +279,7 @@ mod tests {
         let family = Family {
             client,
             user,
+            resource: None,
             scope: scope.clone(),
             issued_at: time,
             refresh_token: Some(other),
@@ -253,6 +298,7 @@ mod tests {
         let allowed = Decision::Allowed { user, scope: scope.clone() };
         let device = Device {
             client,
+            resource: None,
             user_code: UserCode::parse("WDJBMJHT").unwrap(),
             scope,
             interval: 5,
@@ -260,7 +306,7 @@ mod tests {
             expires: time,
             decision: Some(allowed.clone()),
         };
-        vec![
+        let plain = vec![
             Change::PutAccessToken(key, token.clone()),
             Change::PutAccessToken(key, AccessToken { user: None, family: None, ..token }),
             Change::TakeAccessToken(key),
@@ -276,8 +322,14 @@ mod tests {
             Change::TakeDevice(key),
             Change::PutName(Kind::User, "pedroetb".into(), user),
             Change::TakeName(Kind::Client, "application".into()),
+            Change::PutName(Kind::Resource, "https://api.example.com/mcp".into(), Number(3)),
             Change::LastNumber(Number(7)),
-        ]
+        ];
+        let bound = plain.iter().cloned().filter_map(|mut change| {
+            *place_for_resource(&mut change)? = Some(Number(3));
+            Some(change)
+        });
+        plain.iter().cloned().chain(bound).collect()
     }
 
     #[test]
@@ -297,7 +349,21 @@ mod tests {
             }
         }
         assert_eq!(decode(&[0]), None);
-        assert_eq!(decode(&[14]), None);
+        assert_eq!(decode(&[15]), None);
+    }
+
+    #[test]
+    fn a_resource_stands_before_a_row_and_nowhere_else() {
+        let bound = |change: &Change| {
+            let mut bytes = vec![FOR_RESOURCE, 3, 0, 0, 0];
+            encode(change, &mut bytes);
+            decode(&bytes).map(|changes| changes.len())
+        };
+        for change in samples() {
+            let may_be_bound = place_for_resource(&mut change.clone()).is_some();
+            let is_bound = resource(&change).is_some();
+            assert_eq!(bound(&change), (may_be_bound && !is_bound).then_some(1), "{change:?}");
+        }
     }
 
     #[test]

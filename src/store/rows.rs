@@ -1,14 +1,15 @@
 //! What is kept, in plain rows, and the changes of which every step is made.
 //!
-//! A row names clients and users by their [`Number`], never by their name: who was removed from the
-//! configuration and comes back gets another number, and what was given out before stays gone.
+//! A row names clients, users and resources by their [`Number`], never by their name: who was removed
+//! from the configuration and comes back gets another number, and what was given out before stays
+//! gone. The resource of a row is the service that it is for, where it is for one (RFC 8707).
 
 use std::sync::Arc;
 
 use super::key::Key;
 use crate::oauth::{Scope, Timestamp, UserCode};
 
-/// Of a client or a user: given when its name first appears in a configuration that comes into
+/// Of a client, a user or a resource: given when its name first appears in a configuration that comes into
 /// force, and never to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Number(pub u32);
@@ -19,6 +20,7 @@ pub struct AccessToken {
     pub client: Number,
     /// The resource owner; `None` where the client acts for itself.
     pub user: Option<Number>,
+    pub resource: Option<Number>,
     pub scope: Scope,
     pub issued_at: Timestamp,
     pub expires: Timestamp,
@@ -34,6 +36,7 @@ pub struct Code {
     pub key: Key,
     pub client: Number,
     pub user: Number,
+    pub resource: Option<Number>,
     pub scope: Scope,
     pub redirect_uri: String,
     /// Whether the authorization request named the redirect URI.
@@ -47,6 +50,7 @@ pub struct Code {
 pub struct Family {
     pub client: Number,
     pub user: Number,
+    pub resource: Option<Number>,
     /// What was granted; a refresh may ask for less, never for more (RFC 6749, section 6).
     pub scope: Scope,
     /// Of the refresh token.
@@ -88,6 +92,7 @@ impl Family {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     pub client: Number,
+    pub resource: Option<Number>,
     pub user_code: UserCode,
     pub scope: Scope,
     /// Seconds that have to pass between two polls.
@@ -110,6 +115,7 @@ pub enum Decision {
 pub enum Kind {
     Client,
     User,
+    Resource,
 }
 
 /// One change of one row. Putting a row that is there replaces it, and taking out what is not there

@@ -23,6 +23,8 @@ pub trait Kept {
     fn client(&self) -> Number;
     /// The resource owner, where there is one.
     fn user(&self) -> Option<Number>;
+    /// The service that it is for, where it is for one.
+    fn resource(&self) -> Option<Number>;
     /// From when on no look-up finds it.
     fn gone(&self) -> Timestamp;
     /// By what the rows of a client are told older and newer.
@@ -274,6 +276,9 @@ mod tests {
             Number(self.0)
         }
         fn user(&self) -> Option<Number> {
+            None
+        }
+        fn resource(&self) -> Option<Number> {
             None
         }
         fn gone(&self) -> Timestamp {

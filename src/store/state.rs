@@ -316,6 +316,9 @@ impl Kept for Member {
     fn user(&self) -> Option<Number> {
         Some(self.row.user)
     }
+    fn resource(&self) -> Option<Number> {
+        self.row.resource
+    }
     fn gone(&self) -> Timestamp {
         self.row.expires
     }

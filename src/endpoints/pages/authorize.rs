@@ -19,11 +19,15 @@ pub fn authorize(
 
 fn sign_in(request: &AuthorizationRequest, form: &Form, problem: Option<&Problem>) -> Page {
     let mut page = Page::titled("Sign in");
-    page.who(request.client, &request.scope)
+    page.who(request.client, request.audience, &request.scope)
         .problem(problem)
         .html("<form method=\"post\" action=\"authorize\">\n");
     for (name, value) in form.pairs().filter(|(name, _)| PARAMETERS.contains(name)) {
         page.hidden(name, value);
+    }
+    // What stands on the page is what comes of it, whatever the file says by then.
+    if let Some(resource) = request.audience.filter(|_| form.get("resource").is_none()) {
+        page.hidden("resource", &resource.url);
     }
     page.sign_in_fields(form, problem)
         .decision_buttons()

@@ -46,7 +46,7 @@ pub fn device(
 fn second_step(found: &Found, form: &Form, problem: Option<&Problem>) -> Page {
     let code = found.user_code.reveal();
     let mut page = Page::titled("Connect a device");
-    page.who(found.client, &found.device.scope)
+    page.who(found.client, found.audience, &found.device.scope)
         .html("<p class=\"note\">Allow this only if your device shows the code <strong>")
         .text(&code)
         .html("</strong>.</p>\n")

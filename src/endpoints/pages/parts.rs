@@ -3,20 +3,32 @@
 use super::Page;
 use super::problem::{Field, Problem, is_wrong};
 use crate::encode::form::Form;
+use crate::oauth::audience::Audience;
 use crate::oauth::{Client, Scope, userinfo};
 
 impl Page {
-    /// Adds who asks, and for what.
-    pub(super) fn who(&mut self, client: &Client, scope: &Scope) -> &mut Page {
+    /// Adds who asks, where it wants to go with what it gets, and for what.
+    pub(super) fn who(&mut self, client: &Client, audience: Audience, scope: &Scope) -> &mut Page {
         self.html("<h1>Allow <strong>").text(client.label()).html("</strong> access?</h1>\n");
+        self.html("<p>It asks to act in your name").place(audience);
         if scope.is_empty() {
-            return self.html("<p>It asks to act in your name.</p>\n");
+            return self.html(".</p>\n");
         }
-        self.html("<p>It asks to act in your name, for:</p>\n<ul>\n");
+        self.html(", for:</p>\n<ul>\n");
         for token in scope.tokens() {
             self.html("<li>").text(token).html("</li>\n");
         }
         self.html("</ul>\n").profile(scope)
+    }
+
+    /// Adds the service, by its name and its URL.
+    fn place(&mut self, audience: Audience) -> &mut Page {
+        let Some(resource) = audience else { return self };
+        self.html(" at <strong>").text(resource.label()).html("</strong>");
+        match &resource.name {
+            Some(_) => self.html(" (").text(&resource.url).html(")"),
+            None => self,
+        }
     }
 
     /// Adds what the application will read of the person, in words.

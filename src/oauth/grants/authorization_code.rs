@@ -17,13 +17,15 @@
 
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
+use crate::oauth::audience::Audience;
 use crate::oauth::family::{self, end_if_used};
-use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, pkce};
+use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, audience, pkce};
 use crate::store::{Change, Code, OnlyIf};
 
 const SOURCE: &str = "RFC 6749, section 4.1.3";
 
 const GOOD: Rule = good("the code is alive, not used before, and was issued to this client");
+const RESOURCE_KNOWN: Rule = good("its resource still takes tokens of this user");
 const USER_KNOWN: Rule = good("its user is still in the configuration");
 
 /// In the same words whatever of it is wrong.
@@ -74,6 +76,8 @@ pub fn grant<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("code", SOURCE)?;
+    // A service that nobody knows spends no code.
+    let named = audience::named(&request.known, request.form)?;
     let code = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
     let (store, key) = (request.known.store, code.family.key());
     // "Ensure that the authorization code was issued to the authenticated client" and "verify that
@@ -87,16 +91,19 @@ pub fn grant<'k>(
     let user = request.known.registry.user_numbered(issued.user);
     outcome.user = user;
     let once = OnlyIf::CodeIs(key, issued.key);
-    if let Err(error) =
-        request.must(user.is_some(), USER_KNOWN).and_then(|()| agrees(request, &issued))
-    {
+    let is_good = request.must(user.is_some(), USER_KNOWN).and_then(|()| agrees(request, &issued));
+    if let Err(error) = is_good.and_then(|()| is_for(request, named, &issued)) {
         store.apply(once, [Change::TakeCode(key)])?;
         request.did(format_args!("the code is spent, since its own client failed"), SOURCE);
         return Err(error);
     }
     // The family lives on under its name, so that the code is known when it comes again.
-    let granted =
-        Granted { family: Some(code.family), user: Some(issued.user), scope: issued.scope };
+    let granted = Granted {
+        family: Some(code.family),
+        user: Some(issued.user),
+        resource: issued.resource,
+        scope: issued.scope,
+    };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
     // "MUST NOT be used more than once" (RFC 6749, section 4.1.2): of two at once, one is second.
     let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh))?;
@@ -121,6 +128,19 @@ fn agrees(request: &TokenRequest, issued: &Code) -> Result<(), OAuthError> {
             request.must(pkce::verify(verifier, challenge), VERIFIER_FITS)
         }
     }
+}
+
+/// Whether the code is for the service that the request names, which takes tokens of these still
+/// (RFC 8707, section 2.2).
+fn is_for(request: &TokenRequest, named: Audience, issued: &Code) -> Result<(), OAuthError> {
+    let known = &request.known;
+    let Some(audience) = audience::of_row(known.registry, issued.resource) else {
+        return Err(RESOURCE_KNOWN.error());
+    };
+    let user = known.registry.user_numbered(issued.user);
+    audience::must_take_user(known, audience, (user, RESOURCE_KNOWN))?;
+    audience::must_be_granted(known, named, issued.resource)?;
+    audience::must_take_client(known, audience, request.client)
 }
 
 /// "If an authorization code is used more than once, the authorization server [...] SHOULD revoke

@@ -12,7 +12,7 @@
 
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
-use crate::oauth::{OAuthError, Outcome, scope};
+use crate::oauth::{OAuthError, Outcome, audience, scope};
 use crate::store::OnlyIf;
 
 /// An access token for the client alone.
@@ -22,9 +22,13 @@ pub fn grant<'k>(
 ) -> Result<TokenResponse, OAuthError> {
     // "MUST only be used by confidential clients": the configuration gives this grant to no other,
     // and a confidential client has shown its secret by now (RFC 6749, sections 4.4 and 4.4.2).
+    let audience = audience::asked(&request.known, request.client, request.form)?;
+    audience::must_take_client(&request.known, audience, request.client)?;
+    audience::must_take_user(&request.known, audience, (None, audience::USER_LISTED))?;
     let scope = scope::for_client(&request.known, request.client, request.form.get("scope"))?;
     // "A refresh token SHOULD NOT be included": the client can ask again (RFC 6749, section 4.4.3).
-    let granted = Granted { family: None, user: None, scope: scope.clone() };
+    let resource = audience::number(audience);
+    let granted = Granted { family: None, user: None, resource, scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
     request.known.store.apply(OnlyIf::Always, changes)?;
     request.given(&response);

@@ -13,13 +13,14 @@
 
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
-use crate::oauth::{ErrorCode, OAuthError, Outcome, Rule, Timestamp, Token};
+use crate::oauth::{ErrorCode, OAuthError, Outcome, Rule, Timestamp, Token, audience};
 use crate::store::{Change, Decision, Device, OnlyIf};
 
 const SOURCE: &str = "RFC 8628, section 3.5";
 
 const KNOWN: Rule = good("the device code is known and was not used before");
 const ISSUED_TO_CLIENT: Rule = good("the device code was issued to this client");
+const RESOURCE_KNOWN: Rule = good("its resource is still in the configuration");
 const USER_KNOWN: Rule = good("the person is still in the configuration");
 
 /// In the same words whatever of it is wrong.
@@ -65,12 +66,19 @@ pub fn grant<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("device_code", "RFC 8628, section 3.4")?;
+    let named = audience::named(&request.known, request.form)?;
     let key = Token::key_of(presented).ok_or_else(|| KNOWN.error())?;
     let (store, now) = (request.known.store, request.origin.now);
     let device = request.must_find(store.device(&key, now)?, KNOWN)?;
     // "Verify that the device code was issued to the client": another's is as good as none.
     request.must(device.client == request.client.number, ISSUED_TO_CLIENT)?;
     request.must(now < device.expires, ALIVE)?;
+    // Its service stays the one of the beginning (RFC 8707, section 2.2).
+    let known = &request.known;
+    let audience = audience::of_row(known.registry, device.resource);
+    let audience = audience.ok_or_else(|| RESOURCE_KNOWN.error())?;
+    audience::must_be_granted(known, named, device.resource)?;
+    audience::must_take_client(known, audience, request.client)?;
     let (user, scope) = match &device.decision {
         None => return Err(wait(request, (key, &device))),
         Some(Decision::Denied) => return Err(NOT_DENIED.error()),
@@ -78,9 +86,11 @@ pub fn grant<'k>(
     };
     request.did(format_args!("the person has allowed it"), SOURCE);
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
-    let known = request.known.registry.user_numbered(user);
-    outcome.user = Some(request.must_find(known, USER_KNOWN)?);
-    let granted = Granted { family: request.family_name(), user: Some(user), scope };
+    let person = request.must_find(known.registry.user_numbered(user), USER_KNOWN)?;
+    outcome.user = Some(person);
+    audience::must_take_user(known, audience, (Some(person), audience::USER_MAY))?;
+    let (family, resource) = (request.family_name(), device.resource);
+    let granted = Granted { family, user: Some(user), resource, scope };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
     // Two polls at once: one gets the tokens.
     let taken =

@@ -10,6 +10,8 @@ pub struct Granted {
     pub family: Option<FamilyName>,
     /// The resource owner; `None` where the client acts for itself.
     pub user: Option<Number>,
+    /// The service that it is for, where it is for one.
+    pub resource: Option<Number>,
     pub scope: Scope,
 }
 
@@ -59,6 +61,7 @@ impl TokenRequest<'_, '_> {
         let row = AccessToken {
             client: client.number,
             user: granted.user,
+            resource: granted.resource,
             scope: scope.clone(),
             issued_at: now,
             expires,
@@ -67,10 +70,10 @@ impl TokenRequest<'_, '_> {
         let refresh_token =
             granted.family.filter(|_| client.may(GrantType::RefreshToken)).map(FamilyToken::of);
         Fresh {
-            family: row.family.zip(granted.user).map(|(key, user)| {
-                let scope = granted.scope.clone();
-                (key, self.family((user, scope), refresh_token, expires))
-            }),
+            family: row
+                .family
+                .zip(granted.user)
+                .map(|(key, user)| (key, self.family((user, granted), refresh_token, expires))),
             access_token: Change::PutAccessToken(access_token.key(), row),
             response: TokenResponse {
                 access_token,
@@ -84,7 +87,7 @@ impl TokenRequest<'_, '_> {
     /// A family as it is from now on; its newest access token `expires` then.
     fn family(
         &self,
-        (user, scope): (Number, Scope),
+        (user, granted): (Number, &Granted),
         refresh_token: Option<FamilyToken>,
         expires: Timestamp,
     ) -> Family {
@@ -93,7 +96,8 @@ impl TokenRequest<'_, '_> {
         Family {
             client: self.client.number,
             user,
-            scope,
+            resource: granted.resource,
+            scope: granted.scope.clone(),
             issued_at: now,
             refresh_token: refresh_token.map(|token| token.key()),
             refresh_token_expires,

@@ -18,7 +18,7 @@ use super::{FamilyToken, Scope, Token};
 use crate::encode::form::Form;
 
 /// What the token endpoint knows by name.
-pub const PARAMETERS: [&str; 11] = [
+pub const PARAMETERS: [&str; 12] = [
     "grant_type",
     "client_id",
     "client_secret",
@@ -30,6 +30,7 @@ pub const PARAMETERS: [&str; 11] = [
     "redirect_uri",
     "code_verifier",
     "device_code",
+    "resource",
 ];
 
 /// A token request whose client is known.

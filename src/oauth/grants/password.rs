@@ -14,7 +14,7 @@
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
 use crate::oauth::sign_in::{Entered, sign_in};
-use crate::oauth::{OAuthError, Outcome, scope};
+use crate::oauth::{OAuthError, Outcome, audience, scope};
 use crate::store::OnlyIf;
 
 const SOURCE: &str = "RFC 6749, section 4.3.2";
@@ -26,12 +26,16 @@ pub fn grant<'k>(
 ) -> Result<TokenResponse, OAuthError> {
     let name = request.required("username", SOURCE)?;
     let password = request.required("password", SOURCE)?;
+    // Before the password: a request that cannot be meant tries none.
+    let audience = audience::asked(&request.known, request.client, request.form)?;
     // "MUST protect the endpoint against brute force attacks": signing in counts failures.
     let user = sign_in(&request.known, Entered { name, password }, request.origin, outcome)?;
+    audience::must_take_client(&request.known, audience, request.client)?;
+    audience::must_take_user(&request.known, audience, (Some(user), audience::USER_LISTED))?;
     let scope = scope::for_client(&request.known, request.client, request.form.get("scope"))?;
     let scope = scope::for_user(&request.known, scope, user)?;
-    let family = request.family_name();
-    let granted = Granted { family, user: Some(user.number), scope: scope.clone() };
+    let (family, resource) = (request.family_name(), audience::number(audience));
+    let granted = Granted { family, user: Some(user.number), resource, scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();
     request.known.store.apply(OnlyIf::Always, changes)?;
     request.given(&response);

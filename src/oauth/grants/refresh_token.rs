@@ -14,10 +14,11 @@
 
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
+use crate::oauth::audience::Audience;
 use crate::oauth::family::{self, end_if_used};
 use crate::oauth::grace;
 use crate::oauth::scope::{self, Malformed};
-use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, Scope};
+use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, Scope, audience};
 use crate::store::{Change, OnlyIf};
 
 const SOURCE: &str = "RFC 6749, section 6";
@@ -26,6 +27,7 @@ const KNOWN: Rule = good("the refresh token's family is alive");
 const ISSUED_TO_CLIENT: Rule = good("the refresh token was issued to this client");
 const NOT_USED: Rule = good("it was not used before, or has its grace");
 const ALIVE: Rule = good("it has not expired");
+const RESOURCE_KNOWN: Rule = good("its resource still takes these tokens");
 const USER_KNOWN: Rule = good("its user is still in the configuration");
 
 /// In the same words whatever of it is wrong.
@@ -55,9 +57,10 @@ pub fn grant<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("refresh_token", SOURCE)?;
+    let named = audience::named(&request.known, request.form)?;
     let token = FamilyToken::parse(presented).ok_or_else(|| KNOWN.error())?;
     loop {
-        if let Some(response) = rotation(request, &token, outcome)? {
+        if let Some(response) = rotation(request, &token, named, outcome)? {
             return Ok(response);
         }
     }
@@ -67,6 +70,7 @@ pub fn grant<'k>(
 fn rotation<'k>(
     request: &TokenRequest<'k, '_>,
     token: &FamilyToken,
+    named: Audience,
     outcome: &mut Outcome<'k>,
 ) -> Result<Option<TokenResponse>, OAuthError> {
     let (store, key, now) = (request.known.store, token.family.key(), request.origin.now);
@@ -90,6 +94,11 @@ fn rotation<'k>(
     let user = request.known.registry.user_numbered(family.user);
     let user = request.must_find(user, USER_KNOWN)?;
     outcome.user = Some(user);
+    // Its service takes its tokens still, and stays the one of the beginning.
+    let (registry, whose) = (request.known.registry, (request.client, Some(user)));
+    let audience = audience::in_force(registry, family.resource, whose);
+    audience.ok_or_else(|| RESOURCE_KNOWN.error())?;
+    audience::must_be_granted(&request.known, named, family.resource)?;
     // "MUST NOT include any scope not originally granted by the resource owner", nor any that
     // client or user may not have any more.
     let left = family.scope.left_to(request.client, Some(user));
@@ -99,7 +108,8 @@ fn rotation<'k>(
 
     // "The authorization server MAY issue a new refresh token", with the scope of the old one.
     let (name, whole) = (Some(token.family), family.scope.clone());
-    let granted = Granted { family: name, user: Some(family.user), scope: whole };
+    let (user, resource) = (Some(family.user), family.resource);
+    let granted = Granted { family: name, user, resource, scope: whole };
     let mut fresh = request.fresh(&granted, scope);
     if let Some((_, row)) = &mut fresh.family {
         let most = request.known.registry.max_tokens_per_client;

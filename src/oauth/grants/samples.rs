@@ -89,6 +89,7 @@ impl World {
             key: code.key(),
             client: self.registry.client("a").unwrap().number,
             user: self.registry.user("user").unwrap().number,
+            resource: None,
             scope: Scope::default(),
             redirect_uri: "https://app.example.com/cb".into(),
             redirect_uri_sent: true,
@@ -102,7 +103,8 @@ impl World {
     /// A device of this client that waits.
     pub fn device(&self, id: &str) -> (Token, UserCode) {
         let client = self.registry.client(id).unwrap();
-        let (code, found) = device::start(&self.known(), client, None, origin(NOW)).ok().unwrap();
+        let form = Form::parse("", &[]).unwrap();
+        let (code, found) = device::start(&self.known(), client, &form, origin(NOW)).ok().unwrap();
         (code, found.user_code)
     }
 

@@ -1,0 +1,162 @@
+//! For which service a token is (RFC 8707): asked for in the beginning, and held to ever after.
+//!
+//!     POST /oauth/token                                     as a client
+//!     grant_type=refresh_token&refresh_token=5e0c…e1&resource=https%3A%2F%2Fother.example.com
+//!
+//!     {"error":"invalid_target","error_description":"the resource is not the one that was granted"}
+
+use super::resource::{Resource, Unknown};
+use super::{Client, ErrorCode, Known, OAuthError, Registry, Rule, User};
+use crate::encode::form::Form;
+use crate::store::Number;
+
+/// A service; `None` where a token is for none in particular.
+pub type Audience<'k> = Option<&'k Resource>;
+
+/// "The requested resource is invalid, missing, unknown, or malformed."
+const KNOWN: Rule = invalid_target(
+    "the resource is one of the configuration",
+    "the resource is unknown, or there are two different ones",
+);
+
+/// What was granted for one service, or for none, is for no other.
+const GRANTED: Rule = invalid_target(
+    "the resource is the one that was granted",
+    "the resource is not the one that was granted",
+);
+
+const CLIENT_LISTED: Rule = invalid_target(
+    "the resource takes tokens of this client",
+    "the resource takes no tokens of this client",
+);
+
+/// What the client itself hears of its user.
+pub const USER_LISTED: Rule = invalid_target(
+    "the resource takes tokens of this user",
+    "the resource takes no tokens of this user",
+);
+
+/// The same where a person has been asked, or a device.
+pub const USER_MAY: Rule = Rule { code: ErrorCode::AccessDenied, ..USER_LISTED };
+
+const fn invalid_target(checked: &'static str, broken: &'static str) -> Rule {
+    Rule { code: ErrorCode::InvalidTarget, checked, broken, source: "RFC 8707, section 2" }
+}
+
+/// The parameters that an endpoint knows: the last of `all`, `resource`, only where there is a
+/// service to name.
+pub fn parameters(registry: &Registry, all: &'static [&'static str]) -> &'static [&'static str] {
+    &all[..all.len() - usize::from(registry.resources.is_empty())]
+}
+
+/// The service that a request names, where it names one.
+pub fn named<'k>(known: &Known<'k>, form: &Form) -> Result<Audience<'k>, OAuthError> {
+    let named = known.registry.resources.named_by(form.all("resource"));
+    let named = named.map_err(|Unknown| KNOWN.error())?;
+    if let Some(resource) = named {
+        known.did(format_args!("the resource is {}", resource.url), KNOWN.source);
+    }
+    Ok(named)
+}
+
+/// What a request that begins a grant is for: the service that it names, or its client's default.
+pub fn asked<'k>(
+    known: &Known<'k>,
+    client: &Client,
+    form: &Form,
+) -> Result<Audience<'k>, OAuthError> {
+    let named = named(known, form)?;
+    let (None, Some(url)) = (named, &client.default_resource) else { return Ok(named) };
+    let default = known.registry.resources.named(url).ok_or_else(|| KNOWN.error())?;
+    let url = &default.url;
+    known.did(format_args!("no resource is asked for, so the default is: {url}"), KNOWN.source);
+    Ok(Some(default))
+}
+
+/// What a row holds of it.
+pub fn number(audience: Audience) -> Option<Number> {
+    audience.map(|resource| resource.number)
+}
+
+/// Refuses a request that names another service than the one that was granted, or one where none
+/// was (RFC 8707, section 2.2).
+pub fn must_be_granted(
+    known: &Known,
+    named: Audience,
+    granted: Option<Number>,
+) -> Result<(), OAuthError> {
+    match named {
+        None => Ok(()),
+        Some(resource) => known.must(Some(resource.number) == granted, GRANTED),
+    }
+}
+
+/// Refuses a client whose tokens the service does not take.
+pub fn must_take_client(
+    known: &Known,
+    audience: Audience,
+    client: &Client,
+) -> Result<(), OAuthError> {
+    match audience {
+        None => Ok(()),
+        Some(resource) => known.must(resource.lists_client(client), CLIENT_LISTED),
+    }
+}
+
+/// Refuses, by this rule, a user whose tokens the service does not take.
+pub fn must_take_user(
+    known: &Known,
+    audience: Audience,
+    (user, rule): (Option<&User>, Rule),
+) -> Result<(), OAuthError> {
+    match audience {
+        None => Ok(()),
+        Some(resource) => known.must(resource.lists_user(user), rule),
+    }
+}
+
+/// The service of a row, by the configuration as it is now. `None` where that does not have it any
+/// more.
+pub fn of_row(registry: &Registry, row: Option<Number>) -> Option<Audience<'_>> {
+    match row {
+        None => Some(None),
+        Some(number) => registry.resources.numbered(number).map(Some),
+    }
+}
+
+/// The same, and `None` also where the service takes no tokens of this client or user any more.
+pub fn in_force<'k>(
+    registry: &'k Registry,
+    row: Option<Number>,
+    (client, user): (&Client, Option<&User>),
+) -> Option<Audience<'k>> {
+    let takes = |it: &Resource| it.lists_client(client) && it.lists_user(user);
+    of_row(registry, row).filter(|audience| audience.is_none_or(takes))
+}
+
+/// Where a token is to be good.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Place<'k> {
+    /// Nobody says where.
+    #[default]
+    Anywhere,
+    /// At this server itself.
+    Here,
+    At(&'k Resource),
+    /// At a service that is not there.
+    Nowhere,
+}
+
+impl Place<'_> {
+    /// Whether a token for this service is good at the place: one for none is good at the server
+    /// itself, and nowhere else.
+    pub fn takes(&self, audience: Audience) -> bool {
+        match (self, audience) {
+            (Place::Anywhere, _) => true,
+            (Place::Nowhere, _) => false,
+            (Place::Here, audience) => audience.is_none_or(|resource| resource.is_issuer),
+            (Place::At(place), None) => place.is_issuer,
+            (Place::At(place), Some(resource)) => place.number == resource.number,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The services that tokens are for (RFC 8707, RFC 9728).
+//!
+//!     POST /oauth/token                                     as a client
+//!     grant_type=client_credentials&resource=https%3A%2F%2Fapi.example.com%2Fmcp
+//!
+//! The token is good at that service alone: who is given one cannot go elsewhere with it in its
+//! owner's name. What a grant was for in the beginning, a service or none, it is for ever after.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::registry::indexed;
+use super::{Client, Scope, User};
+use crate::store::{Number, fold::Fold};
+
+/// A protected service, as the configuration names it.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// As in the file.
+    pub url: Arc<str>,
+    /// What all spellings of the URL have in common.
+    pub identity: Arc<str>,
+    /// What people read in place of the URL.
+    pub name: Option<Arc<str>>,
+    /// The store's, once the configuration is in force.
+    pub number: Number,
+    /// What its metadata names.
+    pub scopes: Scope,
+    /// Whose tokens it takes; `None` where it takes everyone's.
+    pub clients: Option<HashSet<String>>,
+    pub users: Option<HashSet<String>>,
+    /// Whether it is this server's own.
+    pub is_issuer: bool,
+}
+
+impl Resource {
+    /// One that takes everyone's tokens.
+    pub fn new(url: &str) -> Resource {
+        Resource {
+            url: url.into(),
+            identity: identity(url).unwrap_or_else(|| url.into()).into(),
+            name: None,
+            number: Number::default(),
+            scopes: Scope::default(),
+            clients: None,
+            users: None,
+            is_issuer: false,
+        }
+    }
+
+    /// What people read: its name, or its URL where it has none.
+    pub fn label(&self) -> &str {
+        self.name.as_ref().unwrap_or(&self.url)
+    }
+
+    pub fn lists_client(&self, client: &Client) -> bool {
+        self.clients.as_ref().is_none_or(|listed| listed.contains(&*client.id))
+    }
+
+    /// Where users are listed, whoever has a token without one is none of them.
+    pub fn lists_user(&self, user: Option<&User>) -> bool {
+        let is_listed =
+            |listed: &HashSet<String>| user.is_some_and(|it| listed.contains(&*it.name));
+        self.users.as_ref().is_none_or(is_listed)
+    }
+
+    /// Its scheme, host and port, and its path, which is empty where it is only a slash.
+    pub fn parts(&self) -> (&str, &str) {
+        let authority = self.url.find("://").map_or(0, |at| at + 3);
+        let end = self.url[authority..].find('/').map_or(self.url.len(), |at| authority + at);
+        let (origin, path) = self.url.split_at(end);
+        (origin, if path == "/" { "" } else { path })
+    }
+
+    /// Whether the value of a `Host` field is its host and port, as those of URLs are compared.
+    pub fn is_at(&self, host: &str) -> bool {
+        let (origin, _) = self.parts();
+        let scheme = origin.split("://").next().unwrap_or_default();
+        identity(&format!("{scheme}://{host}")) == identity(origin)
+    }
+}
+
+/// What a URL and its other spellings have in common: the case of scheme and host, the scheme's own
+/// port and one slash at the end do not count, and nothing is decoded. `None` where it is no `http`
+/// or `https` URL.
+pub fn identity(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let own_port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let authority = authority.strip_suffix(own_port).unwrap_or(authority).to_ascii_lowercase();
+    Some(format!("{scheme}://{authority}{}", path.strip_suffix('/').unwrap_or(path)))
+}
+
+/// What is wrong with the URL of a `[resource]`, if anything is (RFC 9728, section 1.2).
+pub fn fault(url: &str) -> Option<&'static str> {
+    let Some(identity) = identity(url) else {
+        return Some("must be an http or https URL, such as https://api.example.com/mcp");
+    };
+    let (_, rest) = identity.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if !url.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b)) {
+        Some("has a character that a URL cannot have; escape it as % and two digits")
+    } else if url.contains(['?', '#']) {
+        Some("has a query or a fragment; leave out ? or # and what follows it")
+    } else if authority.contains('@') {
+        Some("has a user in it; leave out what comes before @")
+    } else if authority.is_empty() || authority.starts_with(':') {
+        Some("has no host; write the whole URL, such as https://api.example.com/mcp")
+    } else if !has_good_port(authority) {
+        Some("has a port that is none; leave it out, or write a number from 0 to 65535")
+    } else {
+        None
+    }
+}
+
+/// Whether what follows the host is a port, or nothing.
+fn has_good_port(authority: &str) -> bool {
+    let host = authority.rfind(']').map_or(0, |end| end + 1);
+    match authority[host..].split_once(':') {
+        Some((_, port)) => port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok(),
+        None => true,
+    }
+}
+
+/// The services of a configuration and, where there is any, the server itself.
+#[derive(Clone, Debug)]
+pub struct Resources {
+    list: Vec<Resource>,
+    identities: HashMap<Arc<str>, usize, Fold>,
+    numbers: HashMap<Number, usize, Fold>,
+    /// How many of them the file has.
+    in_file: usize,
+}
+
+/// That a URL names no service, or that several name different ones.
+#[derive(Debug, PartialEq)]
+pub struct Unknown;
+
+impl Resources {
+    /// Those of a file, in its order.
+    pub fn new(list: Vec<Resource>) -> Resources {
+        Resources {
+            identities: indexed(list.iter().map(|it| Arc::clone(&it.identity))),
+            numbers: indexed(list.iter().map(|it| it.number)),
+            in_file: list.len(),
+            list,
+        }
+    }
+
+    /// Takes the server itself in where the file has a service: then it is one like them, unless
+    /// the file says otherwise.
+    pub fn add_issuer(&mut self, own: Resource) {
+        match self.identities.get(&own.identity) {
+            Some(&at) => self.list[at].is_issuer = true,
+            None if self.is_empty() => {}
+            None => {
+                self.identities.insert(Arc::clone(&own.identity), self.list.len());
+                self.list.push(own);
+            }
+        }
+    }
+
+    /// Those of the file, in its order.
+    pub fn iter(&self) -> impl Iterator<Item = &Resource> + Clone {
+        self.list[..self.in_file].iter()
+    }
+
+    /// Each one's identity, with the place for its number.
+    pub fn identities(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Number)> {
+        self.list.iter_mut().map(|it| (&it.identity, &mut it.number))
+    }
+
+    /// Makes all known by number, once each has one.
+    pub fn index_numbers(&mut self) {
+        self.numbers = indexed(self.list.iter().map(|it| it.number));
+    }
+
+    /// How many the file has.
+    pub fn len(&self) -> usize {
+        self.in_file
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.in_file == 0
+    }
+
+    /// The service of this URL, however it is spelled.
+    pub fn named(&self, url: &str) -> Option<&Resource> {
+        Some(&self.list[*self.identities.get(identity(url)?.as_str())?])
+    }
+
+    /// The one service that all of these URLs name, where there are any.
+    pub fn named_by<'u>(
+        &self,
+        urls: impl IntoIterator<Item = &'u str>,
+    ) -> Result<Option<&Resource>, Unknown> {
+        let mut found: Option<&Resource> = None;
+        for url in urls {
+            let named = self.named(url).ok_or(Unknown)?;
+            if found.replace(named).is_some_and(|other| other.identity != named.identity) {
+                return Err(Unknown);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The service of this number, if it is in force.
+    pub fn numbered(&self, number: Number) -> Option<&Resource> {
+        Some(&self.list[*self.numbers.get(&number)?])
+    }
+}
