@@ -1,13 +1,13 @@
 // What JavaScript's libraries make of each fault, while they refresh a token.
 //
-// usage: clients.mjs URL TOKENS; prints a JSON object, library to what it made of it.
+// usage: clients.mjs URL TOKENS SECONDS (its patience); prints a JSON object, library to what it made of it.
 
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
 import { AuthorizationCode } from "simple-oauth2";
 
 const [url, tokens] = [process.argv[2], JSON.parse(process.argv[3])];
-const PATIENCE = 1000;
+const PATIENCE = 1000 * process.argv[4];
 
 async function openidClient(old) {
   const server = { issuer: url, token_endpoint: `${url}/oauth/token` };

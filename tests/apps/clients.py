@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What Python's libraries make of each fault, while they refresh a token.
 
-usage: clients.py URL TOKENS; prints a JSON object, library to what it made of it.
+usage: clients.py URL TOKENS SECONDS (its patience); prints a JSON object, library to what it made of it.
 """
 
 import json
@@ -13,7 +13,7 @@ warnings.filterwarnings("ignore")
 from authlib.integrations.requests_client import OAuth2Session as Authlib
 from requests_oauthlib import OAuth2Session as RequestsOauthlib
 
-PATIENCE = 1
+PATIENCE = float(sys.argv[3])
 
 
 def authlib(url, token):

@@ -259,9 +259,10 @@ def seen(fault):
             for name in LIBRARIES
         })
         found = {}
+        patience = "1" if fault.startswith("delay") else str(PATIENCE)
         for command in (
-            [sys.executable, HERE / "clients.py", f"{url}/oauth/token", tokens],
-            ["node", HERE / "clients.mjs", url, tokens],
+            [sys.executable, HERE / "clients.py", f"{url}/oauth/token", tokens, patience],
+            ["node", HERE / "clients.mjs", url, tokens, patience],
         ):
             insecure = {"AUTHLIB_INSECURE_TRANSPORT": "1", "OAUTHLIB_INSECURE_TRANSPORT": "1"}
             environment = {**os.environ, **insecure}
