@@ -165,6 +165,15 @@ impl Resources {
         }
     }
 
+    /// Lets the server itself go by another URL, unless a service of the file has it.
+    pub fn rename_issuer(&mut self, url: &str) {
+        let own = self.list.iter().position(|it| it.is_issuer);
+        if let (Some(at), Some(identity)) = (own, identity(url)) {
+            self.list[at].url = url.into();
+            self.identities.entry(identity.into()).or_insert(at);
+        }
+    }
+
     /// Those of the file, in its order.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> + Clone {
         self.list[..self.in_file].iter()

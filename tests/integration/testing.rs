@@ -174,6 +174,33 @@ fn a_wildcard_address_needs_no_other_issuer() {
 }
 
 #[test]
+fn the_requested_issuer_is_a_resource_as_the_issuer_is() {
+    let server = bench("issuer = request\n[resource https://api.example.com/mcp]", "", "");
+    let token = |resource: &str| server.token(APP, &format!("{ANN}&resource={resource}"));
+    assert_eq!(token("https%3A%2F%2Felsewhere").error(), (400, "invalid_target".into()));
+    let own = token("http%3A%2F%2Flocalhost%2F").member("access_token");
+    assert!(server.is_live(&own));
+    let told = server.post("/oauth/introspect", &[APP], &format!("token={own}"));
+    assert_eq!(told.json()["aud"], json!(["http://localhost"]));
+    let other = token("https%3A%2F%2Fapi.example.com%2Fmcp").member("access_token");
+    assert_eq!(server.bearer(&other).error(), (401, "invalid_token".into()));
+    // Where the file has no service the parameter is not looked at, with faults neither.
+    let server = faulty("ok");
+    assert_eq!(server.token(APP, &format!("{ANN}&resource=a&resource=b")).status, 200);
+}
+
+#[test]
+fn who_a_service_does_not_list_is_not_approved() {
+    let service = "[resource https://api.example.com/mcp]\nusers = bob";
+    let server = bench(service, "auto_approve = ann", "");
+    let resource = "resource=https%3A%2F%2Fapi.example.com%2Fmcp";
+    let answer = server.get(&format!("{REQUEST}=app&{resource}"), &[]);
+    assert_eq!(answer.location_parameter("error").as_deref(), Some("access_denied"));
+    let started = server.post("/oauth/device_authorization", &[APP], resource);
+    assert_eq!(poll(&server, &started).error(), (400, "access_denied".into()));
+}
+
+#[test]
 fn auto_approve_answers_as_if_the_user_had_allowed() {
     let server = bench("", "auto_approve = ann", "auto_approve = bob");
     let answer = server.get(&format!("{REQUEST}=app&scope=write+read"), &[]);

@@ -166,6 +166,21 @@ fn whatever_the_protected_resource_refuses_is_refused_alike() {
 }
 
 #[test]
+fn a_token_for_another_service_is_not_good_here() {
+    let server = server("issuer = https://h.example\n[resource https://api.example.com/mcp]");
+    let form = "grant_type=password&username=ann&password=password&resource=https%3A%2F%2F";
+    for (resource, status) in [("api.example.com%2Fmcp", 401), ("h.example", 200)] {
+        let token = server.token(APP, &format!("{form}{resource}")).member("access_token");
+        let field = format!("Authorization: Bearer {token}");
+        let answer = server.get("/oauth/userinfo", &[&field]);
+        assert_eq!((answer.status, server.get("/", &[&field]).status), (status, status));
+        if status == 401 {
+            assert_eq!(answer.whole(), server.get("/", &[&field]).whole());
+        }
+    }
+}
+
+#[test]
 fn methods_metadata_and_readers() {
     let server = server("allowed_origins = https://spa.example.com\nissuer = https://h.example/p");
     let put = server.request("PUT", "/oauth/userinfo", &[], "");

@@ -14,7 +14,7 @@ use crate::config::testing::FaultKind;
 use crate::endpoints::{Call, reply, token};
 use crate::http::{Response, Status};
 use crate::oauth::grants::{self, TokenRequest, TokenResponse};
-use crate::oauth::{ErrorCode, FamilyToken, GrantType, OAuthError, Outcome, Rule};
+use crate::oauth::{ErrorCode, FamilyToken, GrantType, OAuthError, Outcome, Rule, audience};
 use crate::store::{Change, OnlyIf};
 
 /// What there is to say of a fault: nothing has gone wrong but what was asked for.
@@ -31,7 +31,8 @@ const RETRY_AFTER: u64 = 1;
 /// The answer of the token endpoint, right or wrong.
 pub fn token<'a>(testing: &'a Testing, call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let broken = |outcome: &mut Outcome<'a>| {
-        let form = call.strict_form(&grants::PARAMETERS, "RFC 6749, section 3.2")?;
+        let parameters = audience::parameters(call.known.registry, &grants::PARAMETERS);
+        let form = call.strict_form(parameters, "RFC 6749, section 3.2")?;
         let client = call.client(&form, outcome)?;
         let request = TokenRequest { known: call.known, client, form: &form, origin: call.origin };
         Ok(match testing.next_fault(&client.id) {

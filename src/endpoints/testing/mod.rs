@@ -67,7 +67,11 @@ pub fn settings_of(settings: &Settings, request: &Request) -> Option<Box<Setting
     let host = std::str::from_utf8(host).ok()?;
     let scheme = if is_forwarded_https(settings, request) { "https" } else { "http" };
     let mut own = Box::new(settings.clone());
-    own.set_issuer(format!("{scheme}://{host}"));
+    let issuer = format!("{scheme}://{host}");
+    if !own.registry.resources.is_empty() {
+        Arc::make_mut(&mut own.registry).resources.rename_issuer(&issuer);
+    }
+    own.set_issuer(issuer);
     Some(own)
 }
 
