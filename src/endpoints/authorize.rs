@@ -45,12 +45,12 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
         Ok(form) => form,
         Err(error) => return pages::dead_end(error, outcome),
     };
+    outcome.client = form.get("client_id").and_then(|id| call.known.registry.client(id));
     let request = match authorize::check(&call.known, &form) {
         Ok(request) => request,
         Err(Rejection::Page(error)) => return pages::dead_end(error, outcome),
         Err(Rejection::Redirect(target, error)) => return send_back(call, &target, error, outcome),
     };
-    outcome.client = Some(request.client);
     match is_post && !is_cross_site {
         true => decide(call, &form, &request, outcome),
         false => {

@@ -58,9 +58,7 @@ impl<'a> Call<'a> {
     /// The client that asks.
     pub fn client(&self, form: &Form, outcome: &mut Outcome<'a>) -> Result<&'a Client, OAuthError> {
         let credentials = Credentials { authorization: self.authorization(), form };
-        let client = client_auth::authenticate(&self.known, &credentials, self.origin)?;
-        outcome.client = Some(client);
-        Ok(client)
+        client_auth::authenticate(&self.known, &credentials, self.origin, outcome)
     }
 
     pub fn authorization(&self) -> Authorization<'a> {

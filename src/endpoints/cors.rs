@@ -6,6 +6,7 @@
 use super::Call;
 use super::route::{self, Readers, Route};
 use crate::http::{Response, Status};
+use crate::oauth::{ErrorCode, OAuthError, Outcome};
 
 /// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before
 /// the real request.
@@ -34,8 +35,9 @@ pub fn preflight(call: &Call, route: Option<&Route>) -> Option<Response> {
     Some(response)
 }
 
-/// Adds the fields by which a browser lets the caller read the answer.
-pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response) {
+/// Adds the fields by which a browser lets the caller read the answer; a caller that may not is
+/// told to the log, since the browser tells it nothing.
+pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response, outcome: &mut Outcome) {
     let readers = route::readers(call.request.head.path, route);
     if readers == Readers::AllowedOrigins && !call.settings.allowed_origins.is_empty() {
         response.add("Vary", "Origin");
@@ -43,7 +45,20 @@ pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response) {
     if let Some(origin) = allowed_origin(call, readers) {
         response.add("Access-Control-Allow-Origin", origin);
         response.add("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After");
+    } else if readers == Readers::AllowedOrigins && is_from_elsewhere(call) {
+        let what = "the origin is not in allowed_origins";
+        let error = OAuthError::new(ErrorCode::OriginNotAllowed, what, "Fetch, CORS protocol");
+        outcome.refusal.get_or_insert(error);
     }
+}
+
+/// Whether a page of another origin asks. Our own pages name their origin, too, which is where the
+/// request went.
+fn is_from_elsewhere(call: &Call) -> bool {
+    let fields = &call.request.head.fields;
+    let Some(origin) = fields.first("origin") else { return false };
+    let own = fields.first("host").unwrap_or_default();
+    [&b"http://"[..], b"https://"].iter().all(|scheme| origin.strip_prefix(*scheme) != Some(own))
 }
 
 fn allowed_origin<'a>(call: &Call<'a>, readers: Readers) -> Option<&'a str> {

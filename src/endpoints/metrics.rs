@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{App, reply};
 use crate::http::server::Server;
 use crate::http::{self, Head, Request, Response, Service};
+use crate::oauth::Outcome;
 use crate::watch::metrics::Gauges;
 
 /// The service of `metrics_listen`.
@@ -27,8 +28,8 @@ impl Service for MetricsService {
                 });
                 reply::metrics(text)
             }
-            ("/metrics", _) => reply::method_not_allowed("GET, HEAD"),
-            _ => reply::not_found(),
+            ("/metrics", _) => reply::method_not_allowed("GET, HEAD", &mut Outcome::default()),
+            _ => reply::not_found(&mut Outcome::default()),
         }
     }
 

@@ -100,7 +100,7 @@ fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>)
         return reply::options("GET, HEAD, POST, OPTIONS");
     }
     if head.method == "CONNECT" {
-        return reply::method_not_allowed("GET, HEAD, POST, OPTIONS");
+        return reply::method_not_allowed("GET, HEAD, POST, OPTIONS", outcome);
     }
     if head.method == "OPTIONS"
         && let Some(response) = cors::preflight(call, route)
@@ -108,9 +108,9 @@ fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>)
         return response;
     }
     match route {
-        None => reply::not_found(),
+        None => reply::not_found(outcome),
         Some(route) if !route.knows_method(head.method) => {
-            reply::method_not_allowed(&route.methods.join(", "))
+            reply::method_not_allowed(&route.methods.join(", "), outcome)
         }
         Some(route) => (route.endpoint)(call, outcome),
     }
@@ -155,7 +155,7 @@ impl Service for App {
                 None => routed(&call, route, &mut outcome),
                 Some(testing) => testing::routed(testing, &call, route, &mut outcome),
             };
-            cors::apply(&call, route, &mut response);
+            cors::apply(&call, route, &mut response, &mut outcome);
             let steps = steps.as_ref().map_or_else(Vec::new, |steps| {
                 explain::tell(steps, (settings, request.head), &outcome, &mut response)
             });
@@ -175,6 +175,7 @@ impl Service for App {
             duration: Duration::ZERO,
             client: None,
             user: None,
+            error: Some(refusal.words().0),
             reason: Some(&refusal.reason()),
             fault: None,
             steps: &[],

@@ -50,6 +50,7 @@ impl App {
             duration,
             client: outcome.client.map(|client| &*client.id),
             user: outcome.user.map(|user| &*user.name),
+            error: outcome.refusal.as_ref().map(|refusal| refusal.code.as_str()),
             reason: reason.as_deref(),
             fault: outcome.fault,
             steps,

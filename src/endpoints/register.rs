@@ -18,7 +18,7 @@ pub const PATH: &str = "/oauth/register";
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let id = call.settings.registration_client.as_deref();
     let Some(client) = id.and_then(|id| call.settings.registry.client(id)) else {
-        return reply::not_found();
+        return reply::not_found(outcome);
     };
     outcome.client = Some(client);
     match register(&call.known, client, call.request.body) {

@@ -37,14 +37,18 @@ pub fn created(json: String) -> Response {
     Response::with_fields(Status::Created, PRIVATE_JSON).body(json)
 }
 
-pub fn not_found() -> Response {
-    plain_error(Status::NotFound, "not_found", "there is nothing at this path")
+pub fn not_found(outcome: &mut Outcome) -> Response {
+    let what = "there is nothing at this path";
+    let error = OAuthError::new(ErrorCode::NotFound, what, "RFC 9110, section 15.5.5");
+    plain_error(Status::NotFound, error, outcome)
 }
 
+/// In words, too, which methods there are.
 #[cold]
-pub fn method_not_allowed(methods: &str) -> Response {
-    let description = "this path knows other methods";
-    plain_error(Status::MethodNotAllowed, "method_not_allowed", description).field("Allow", methods)
+pub fn method_not_allowed(methods: &str, outcome: &mut Outcome) -> Response {
+    let what = format!("this path knows {methods}");
+    let error = OAuthError::new(ErrorCode::MethodNotAllowed, what, "RFC 9110, section 15.5.6");
+    plain_error(Status::MethodNotAllowed, error, outcome).field("Allow", methods)
 }
 
 /// The methods that the server as a whole knows (RFC 9110, section 9.3.7).
@@ -54,8 +58,9 @@ pub fn options(methods: &str) -> Response {
 }
 
 #[cold]
-fn plain_error(status: Status, error: &str, description: &str) -> Response {
-    Response::with_fields(status, JSON).body(error_body(error, description))
+fn plain_error(status: Status, error: OAuthError, outcome: &mut Outcome) -> Response {
+    let body = error_body(error.code.as_str(), &error.description);
+    refused(Response::with_fields(status, JSON).body(body), error, outcome)
 }
 
 fn error_body(error: &str, description: &str) -> String {
@@ -154,7 +159,12 @@ fn challenge_with(
     }
     let response = Response::with_fields(status, PRIVATE_JSON).field("WWW-Authenticate", &field);
     match error {
-        None => response.body(error_body("unauthorized", "this needs a bearer token")),
+        None => {
+            let what = "this needs a bearer token";
+            let error = OAuthError::new(ErrorCode::Unauthorized, what, "RFC 6750, section 3");
+            let body = error_body(error.code.as_str(), what);
+            refused(response.body(body), error, outcome)
+        }
         Some(error) => {
             let body = error_body(error.code.as_str(), &error.description);
             refused(response.body(body), error, outcome)

@@ -136,7 +136,9 @@ fn who_and_where<'k: 'r, 'r>(
     let client = known.must_find(known.registry.client(id), listed)?;
     let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
         (Some(sent), registered) => {
-            known.must(registered.iter().any(|uri| matches(sent, uri)), REGISTERED)?;
+            known
+                .must(registered.iter().any(|uri| matches(sent, uri)), REGISTERED)
+                .map_err(|error| error.logged_as(not_registered(sent, registered)))?;
             sent
         }
         (None, [only]) => only,
@@ -145,6 +147,13 @@ fn who_and_where<'k: 'r, 'r>(
     // A state that is there twice is nobody's.
     let state = form.get("state").filter(|_| form.repeated() != Some("state"));
     Ok((client, RedirectTarget { redirect_uri, state }))
+}
+
+/// For the operator, who has to put the two side by side. A query may hold anything, and stays out.
+#[cold]
+fn not_registered(sent: &str, registered: &[String]) -> String {
+    let shown: String = sent.split(['?', '#']).next().unwrap_or("").chars().take(200).collect();
+    format!("redirect_uri {shown} is not registered; there are {}", registered.join(" "))
 }
 
 fn check_rest<'k, 'r>(

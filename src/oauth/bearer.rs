@@ -100,7 +100,10 @@ pub fn check<'k>(
     if let Some(first) = requirements.scopes.first() {
         let own = info.scope();
         let is_enough = requirements.scopes.iter().any(|scope| own.covers(scope));
-        known.must(is_enough, HAS_SCOPE).map_err(refused(Some(first.clone())))?;
+        known
+            .must(is_enough, HAS_SCOPE)
+            .map_err(|error| error.logged_as(lacking(known, &requirements.scopes)))
+            .map_err(refused(Some(first.clone())))?;
     }
     let user = info.user.map_or("", |user| &user.name);
     for (names, name, listed) in [
@@ -113,4 +116,16 @@ pub fn check<'k>(
         }
     }
     Ok(info)
+}
+
+/// Which scopes are needed, as far as the configuration knows them: others are the request's words.
+#[cold]
+fn lacking(known: &Known, needed: &[Scope]) -> String {
+    let all = known.registry.scopes();
+    let is_known = |scope: &&Scope| scope.tokens().all(|token| all.contains(&token));
+    let named: Vec<&str> = needed.iter().filter(is_known).map(Scope::as_str).collect();
+    match named.is_empty() {
+        true => "the token lacks a scope, and no client may have it".into(),
+        false => format!("the token lacks a scope; needed is {}", named.join(" or ")),
+    }
 }

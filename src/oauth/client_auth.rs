@@ -14,7 +14,7 @@
 
 use super::credentials::Credentials;
 use super::throttle::{Attempt, Subject};
-use super::{Client, ErrorCode, Known, OAuthError, Origin, Rule};
+use super::{Client, ErrorCode, Known, OAuthError, Origin, Outcome, Rule};
 
 /// In the same words whether the id or the secret is wrong: nobody learns which clients there are.
 const ITSELF: Rule = wrong("the client is known, and its secret is right");
@@ -39,11 +39,13 @@ pub fn authenticate<'a>(
     known: &Known<'a>,
     credentials: &Credentials,
     origin: Origin,
+    outcome: &mut Outcome<'a>,
 ) -> Result<&'a Client, OAuthError> {
     let mut room = Vec::new();
     let presented = credentials.read(&mut room)?;
     let id = &*presented.decoded.0;
     let client = known.registry.client(id).or_else(|| known.registry.client(presented.sent.0));
+    outcome.client = client;
     let (secrets, count) = presented.secrets();
     let secrets = &secrets[..count];
     match client {
@@ -114,7 +116,8 @@ mod tests {
             in_turn: AT_ONCE,
             steps: None,
         };
-        match authenticate(&known, &credentials, origin(Timestamp(0))) {
+        let mut outcome = Outcome::default();
+        match authenticate(&known, &credentials, origin(Timestamp(0)), &mut outcome) {
             Ok(client) => client.id.to_string(),
             Err(error) => error.code.as_str().into(),
         }

@@ -62,6 +62,12 @@ error_codes! {
     InvalidRedirectUri = "invalid_redirect_uri",
     /// (RFC 7591, section 3.2.2)
     InvalidClientMetadata = "invalid_client_metadata",
+    /// Our own, like those that follow: no token, which is no error of OAuth's.
+    Unauthorized = "unauthorized",
+    NotFound = "not_found",
+    MethodNotAllowed = "method_not_allowed",
+    /// In the log alone: the browser is what refuses.
+    OriginNotAllowed = "origin_not_allowed",
 }
 
 /// A rule of the protocol, as those who break it hear of it: one text for the answer, the log and
@@ -114,7 +120,7 @@ pub struct Details {
     /// The rule's, for an explained step; `None` where there is no rule but this refusal.
     pub checked: Option<Cow<'static, str>>,
     /// What the log says in place of the description, where that must not tell all.
-    pub for_log: Option<&'static str>,
+    pub for_log: Option<Cow<'static, str>>,
     /// Seconds after which another attempt can succeed.
     pub retry_after: Option<u64>,
     /// The server itself cannot do it now; whoever asks has done nothing wrong.
@@ -171,8 +177,8 @@ impl OAuthError {
     }
 
     /// The same to the client, but the log is told more.
-    pub fn logged_as(mut self, what: &'static str) -> OAuthError {
-        self.0.for_log = Some(what);
+    pub fn logged_as(mut self, what: impl Into<Cow<'static, str>>) -> OAuthError {
+        self.0.for_log = Some(what.into());
         self
     }
 
@@ -190,7 +196,7 @@ impl OAuthError {
 
     /// The sentence for the log.
     pub fn reason(&self) -> String {
-        let what = self.for_log.unwrap_or(&self.description);
+        let what = self.for_log.as_ref().unwrap_or(&self.description);
         format!("{what} ({})", self.source)
     }
 }

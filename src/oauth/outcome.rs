@@ -6,7 +6,7 @@ use super::{Client, GrantType, OAuthError, User};
 /// when the answer is ready the log's line and the counters are made of it.
 #[derive(Debug, Default)]
 pub struct Outcome<'a> {
-    /// Who has shown to be the client, or whose token or device this is about.
+    /// Who is named as the client, right secret or not, or whose token or device this is about.
     pub client: Option<&'a Client>,
     /// The person who is named, where there is such a one, right password or not.
     pub user: Option<&'a User>,

@@ -42,6 +42,7 @@ pub struct Line<'a> {
     pub duration: Duration,
     pub client: Option<&'a str>,
     pub user: Option<&'a str>,
+    pub error: Option<&'a str>,
     pub reason: Option<&'a str>,
     pub fault: Option<&'a str>,
     /// What was checked and done, each a line of its own.
@@ -244,6 +245,7 @@ impl Line<'_> {
         let facts = [
             ("client", self.client),
             ("user", self.user),
+            ("error", self.error),
             ("reason", self.reason),
             ("fault", self.fault),
         ];
@@ -304,6 +306,7 @@ mod tests {
             duration: Duration::from_micros(1234),
             client: Some("application"),
             user,
+            error: Some("invalid_grant"),
             reason: Some("the code is unknown (RFC 6749, section 4.1.2)"),
             fault: None,
             steps: &[],
@@ -315,13 +318,13 @@ mod tests {
         assert_eq!(
             line("/oauth/token", Some("p")).text(),
             "1994-11-06T08:49:37.042Z 127.0.0.1 POST /oauth/token 400 1.234ms client=application \
-             user=p reason=\"the code is unknown (RFC 6749, section 4.1.2)\"\n"
+             user=p error=invalid_grant reason=\"the code is unknown (RFC 6749, section 4.1.2)\"\n"
         );
         assert_eq!(
             line("/oauth/token", None).json(),
             "{\"time\":\"1994-11-06T08:49:37.042Z\",\"address\":\"127.0.0.1\",\"method\":\"POST\",\
              \"path\":\"/oauth/token\",\"status\":400,\"duration_us\":1234,\"client\":\"application\",\
-             \"reason\":\"the code is unknown (RFC 6749, section 4.1.2)\"}\n"
+             \"error\":\"invalid_grant\",\"reason\":\"the code is unknown (RFC 6749, section 4.1.2)\"}\n"
         );
     }
 

@@ -195,7 +195,10 @@ fn a_short_token_lives_a_second() {
     let server = faulty("short");
     let form = "grant_type=password&username=ann&password=wrong";
     assert_eq!(server.token(APP, form).error(), (400, "invalid_grant".into()));
-    assert!(logged(&server, "fault=").starts_with("app user=ann reason=\"the password is wrong "));
+    assert!(
+        logged(&server, "fault=")
+            .starts_with("app user=ann error=invalid_grant reason=\"the password is wrong ")
+    );
 }
 
 #[test]

@@ -42,10 +42,10 @@ fn every_request_is_one_line_with_its_reason() {
         [
             "127.0.0.1 POST /oauth/token 200 client=app user=ann",
             "127.0.0.1 POST /oauth/token 200 client=app user=ann",
-            "127.0.0.1 POST /oauth/token 400 client=app reason=\"refresh token reused: 2 tokens revoked (RFC 9700, section 4.14.2)\"",
-            "127.0.0.1 POST /oauth/token 401 reason=\"there is no such client (RFC 6749, section 5.2)\"",
-            "192.0.2.1 GET /nothing 404",
-            "127.0.0.1 - - 400 reason=\"the request line is malformed (RFC 9112, section 3)\"",
+            "127.0.0.1 POST /oauth/token 400 client=app error=invalid_grant reason=\"refresh token reused: 2 tokens revoked (RFC 9700, section 4.14.2)\"",
+            "127.0.0.1 POST /oauth/token 401 error=invalid_client reason=\"there is no such client (RFC 6749, section 5.2)\"",
+            "192.0.2.1 GET /nothing 404 error=not_found reason=\"there is nothing at this path (RFC 9110, section 15.5.5)\"",
+            "127.0.0.1 - - 400 error=bad_request reason=\"the request line is malformed (RFC 9112, section 3)\"",
         ]
     );
     for secret in
@@ -96,6 +96,75 @@ fn json_lines_and_no_lines() {
     server.signal("TERM");
     server.end();
     assert!(server.log().lines().all(|line| notice_of(line).is_some()));
+}
+
+/// The line of the next refused request, from its status on.
+fn refusal(server: &Server, ask: impl Fn()) -> String {
+    let before = server.log().len();
+    ask();
+    let is_told = |log: &str| log[before..].lines().any(|line| line.contains(" error="));
+    eventually(|| is_told(&server.log()), "nothing is told");
+    let log = server.log();
+    let line = log[before..].lines().find(|line| line.contains(" error=")).unwrap();
+    settled(line).split(' ').skip(3).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn each_refusal_names_its_error_its_client_and_what_would_be_right() {
+    let server = Server::with("allowed_origins = https://app.example.com");
+    let other = "Origin: https://other.example.com";
+    let ok = server.token(APP, RIGHT).member("access_token");
+    let bearer = format!("Authorization: Bearer {ok}");
+    for (ask, told) in [
+        (
+            &(|| drop(server.get("/", &[]))) as &dyn Fn(),
+            "401 error=unauthorized reason=\"this needs a bearer token (RFC 6750, section 3)\"",
+        ),
+        (
+            &|| drop(server.get("/oauth/token", &[])),
+            "405 error=method_not_allowed reason=\"this path knows POST (RFC 9110, section 15.5.6)\"",
+        ),
+        (
+            &|| drop(server.get("/", &[&bearer, other])),
+            "200 client=app user=ann error=origin_not_allowed reason=\"the origin is not in \
+             allowed_origins (Fetch, CORS protocol)\"",
+        ),
+        (
+            &|| drop(server.post("/oauth/token", &[], "client_id=app&client_secret=x")),
+            "401 client=app error=invalid_client reason=\"the client secret is wrong (RFC 6749, \
+             section 5.2)\"",
+        ),
+        (
+            &|| drop(server.get("/oauth/authenticate?scope=write", &[&bearer])),
+            "403 error=insufficient_scope reason=\"the token lacks a scope; needed is write (RFC \
+             6750, section 3.1)\"",
+        ),
+        (
+            &|| {
+                let uri = "https%3A%2F%2Fevil.example.com%2Fcb%3Fsecret%3Dhunter2";
+                drop(server.get(&format!("/oauth/authorize?client_id=app&redirect_uri={uri}"), &[]))
+            },
+            "400 client=app error=invalid_request reason=\"redirect_uri \
+             https://evil.example.com/cb is not registered; there are https://app.example.com/cb \
+             (RFC 6749, section 4.1.2.1)\"",
+        ),
+    ] {
+        assert_eq!(refusal(&server, ask), told);
+    }
+}
+
+#[test]
+fn a_page_of_the_servers_own_is_no_other_origin() {
+    let server = Server::with("");
+    let ok = server.token(APP, RIGHT).member("access_token");
+    let (place, origin) = (server.addresses[0], server.issuer());
+    let mut connection = server.connect();
+    connection.send(format!(
+        "GET / HTTP/1.1\r\nHost: {place}\r\nOrigin: {origin}\r\nAuthorization: Bearer {ok}\r\n\r\n"
+    ));
+    assert_eq!(connection.answer().status, 200);
+    let line = server.log_line(|line| line.contains(" GET / 200 "));
+    assert!(line.ends_with(" client=app user=ann"), "{line}");
 }
 
 /// What is said at the start, and last.

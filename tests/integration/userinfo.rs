@@ -132,7 +132,10 @@ fn a_token_without_a_user_lacks_what_it_takes() {
         )
     );
     let line = server.log_line(|line| line.contains(" /oauth/userinfo 403 "));
-    assert!(line.contains(" client=app reason=\"the token has no user; "), "{line}");
+    assert!(
+        line.contains(" client=app error=insufficient_scope reason=\"the token has no user; "),
+        "{line}"
+    );
 }
 
 #[test]
