@@ -5,7 +5,7 @@ STATIC := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/oauth2d
 # Where the sources of dependencies lie, which the executable must not tell.
 CARGO_HOME ?= $(HOME)/.cargo
 
-.PHONY: run test soak dist bench lint deny apps browser proxies power fuzz mutants clean
+.PHONY: run test soak dist bench lint deny apps browser proxies mcp power fuzz mutants clean
 
 run:
 	cargo run --quiet --release
@@ -64,6 +64,12 @@ apps:
 proxies:
 	cargo build --quiet
 	tests/proxies/run.py target/debug/oauth2d
+
+# The official MCP SDKs' own clients and server, with nginx and Caddy between them by the README's
+# recipes; says what it had to leave out.
+mcp:
+	cargo build --quiet
+	tests/mcp/run.py $(or $(CARGO_TARGET_DIR),target)/debug/oauth2d
 
 # Power cuts under a server at work; needs root, a loop device with ext4, Python and strace, and says
 # what it had to leave out.
