@@ -214,6 +214,7 @@ fn check_headers(sections: &mut [Section], findings: &mut Findings) -> Names {
     for section in sections.iter_mut() {
         let fault = settle_kind(section);
         let fault = fault.or_else(|| clash(section, &seen).map(String::from));
+        let fault = fault.or_else(|| resource::name_fault(section));
         seen.add(section);
         if let Some(what) = fault
             && !section.is_told

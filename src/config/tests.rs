@@ -362,8 +362,8 @@ fn who_is_faster_to_check_than_an_unknown_name_is_warned_of() {
 /// Lines that are nearly right, which random bytes never are.
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
-        "\\[(server|client|user|clinet)( [ab\"])?\\]?",
-        "(secret|password|grants|scopes|default_scopes|redirect_uris|log|listen|isuer) ?= ?[a: ;\"#,0]{0,6}",
+        "\\[(server|client|user|clinet|resource)( [ab\"]| https://[ab]/?)?\\]?",
+        "(secret|password|grants|scopes|default_scopes|redirect_uris|log|listen|isuer|clients|users) ?= ?[a: ;\"#,0]{0,6}",
         "(secret|password)_(file|env|hash) = (good|open|SET|none|sha256\\$)",
         "(device_interval|max_connections) = -?[0-9]{0,21}",
         ".{0,6}",

@@ -149,6 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn a_resource_may_be_there_again_and_counts_once() {
+        let text = "resource=a&resource=&resource=b&resource=%61&a=1";
+        let form = Form::parse(text, &["a", "resource"]).unwrap();
+        assert_eq!(form.all("resource").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((form.get("resource"), form.repeated()), (Some("a"), None));
+        // No stranger fills the memory with them.
+        let many: String = (0..1000).map(|at| format!("resource={at}&resource=&")).collect();
+        let form = Form::parse(&many, &["resource"]).unwrap();
+        assert_eq!((form.all("resource").count(), form.repeated()), (MOST, Some("resource")));
+    }
+
+    #[test]
     fn malformed_escapes_are_errors() {
         for text in ["a=%", "a=%4", "a=%zz", "a=%+1", "%=1", "x=%ff", "a=\u{fffd}%C3"] {
             assert_eq!(Form::parse(text, KNOWN).err(), Some(Malformed), "{text}");

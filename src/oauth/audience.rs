@@ -160,3 +160,26 @@ impl Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_where_it_is_for() {
+        let numbered = |url, number| Resource { number: Number(number), ..Resource::new(url) };
+        let (one, other) = (numbered("https://a", 1), numbered("https://b", 2));
+        let own = Resource { is_issuer: true, ..numbered("https://i", 3) };
+        for (place, is_good) in [
+            // For none, for one, for the other, for the server itself.
+            (Place::Anywhere, [true, true, true, true]),
+            (Place::Here, [true, false, false, true]),
+            (Place::At(&one), [false, true, false, false]),
+            (Place::At(&own), [true, false, false, true]),
+            (Place::Nowhere, [false, false, false, false]),
+        ] {
+            let audiences = [None, Some(&one), Some(&other), Some(&own)];
+            assert_eq!(audiences.map(|audience| place.takes(audience)), is_good, "{place:?}");
+        }
+    }
+}

@@ -223,3 +223,153 @@ impl Resources {
         Some(&self.list[*self.numbers.get(&number)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::registry::samples;
+
+    #[test]
+    fn spellings_of_one_url() {
+        let notes = identity("https://api.example.com/mcp");
+        for url in [
+            "https://api.example.com/mcp/",
+            "HTTPS://API.Example.com/mcp",
+            "https://api.example.com:443/mcp/",
+        ] {
+            assert_eq!(identity(url), notes, "{url}");
+        }
+        for url in [
+            "https://api.example.com/mcp//",
+            "https://api.example.com/Mcp",
+            "https://api.example.com/%6Dcp",
+            "https://api.example.com/mcp?",
+            "https://api.example.com/mcp/#",
+            "https://api.example.com:80/mcp",
+            "https://api.example.com:/mcp",
+            "https://api.example.com:443:443/mcp",
+            "http://api.example.com/mcp",
+            "https://api.example.com.evil.org/mcp",
+            "ftp://api.example.com/mcp",
+            "//api.example.com/mcp",
+            "",
+        ] {
+            assert_ne!(identity(url), notes, "{url}");
+        }
+        for (one, other) in [
+            ("http://h", "http://H:80/"),
+            ("https://[::1]:443/x", "https://[::1]/x/"),
+            ("http://h:443/", "HTTP://h:443"),
+        ] {
+            assert!(identity(one).is_some() && identity(one) == identity(other), "{one}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_services_url() {
+        for url in [
+            "https://api.example.com/mcp",
+            "HTTP://localhost:8080",
+            "https://[::1]:65535/a/b/",
+            "https://h/a;b@c:d",
+        ] {
+            assert_eq!(fault(url), None, "{url}");
+        }
+        for url in [
+            "",
+            "/mcp",
+            "api.example.com",
+            "ftp://h/",
+            "https:h",
+            "https://",
+            "https:///mcp",
+            "https://:443/",
+            "https://:8080/",
+            "https://h?q",
+            "https://h/#",
+            "https://u@h/",
+            "https://u:p@h:443/",
+            "https://h:/mcp",
+            "https://h:x/",
+            "https://h:65536/",
+            "https://h:1:2/",
+            "https://h/a b",
+            "https://h/\"",
+            "https://h/\\",
+            "https://\u{e9}/",
+        ] {
+            assert!(fault(url).is_some(), "{url}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_url_and_the_host_that_is_its_own() {
+        for (url, origin, path) in [
+            ("https://h", "https://h", ""),
+            ("https://h:1/", "https://h:1", ""),
+            ("https://H/mcp/", "https://H", "/mcp/"),
+            ("https://h//", "https://h", "//"),
+        ] {
+            assert_eq!(Resource::new(url).parts(), (origin, path));
+        }
+        for (url, host, is_own) in [
+            ("https://H/mcp", "h", true),
+            ("https://h", "H:443", true),
+            ("https://h", "h:80", false),
+            ("http://h:8080/x", "h:8080", true),
+            ("http://h:8080/x", "h", false),
+            ("http://h", "", false),
+            ("http://h", "h.evil.org", false),
+        ] {
+            assert_eq!(Resource::new(url).is_at(host), is_own, "{url} {host}");
+        }
+    }
+
+    /// Two services, and the server itself as `http://i`.
+    fn resources() -> Resources {
+        let list = ["https://a/mcp", "https://b"].map(Resource::new);
+        let mut resources = Resources::new(list.to_vec());
+        resources.add_issuer(Resource { is_issuer: true, ..Resource::new("http://i") });
+        resources
+    }
+
+    #[test]
+    fn several_urls_name_one_service_or_none() {
+        let resources = resources();
+        let named = |urls: &[&'static str]| {
+            let found = resources.named_by(urls.iter().copied());
+            found.map(|found| found.map(|it| it.url.to_string()))
+        };
+        assert_eq!(named(&[]), Ok(None));
+        assert_eq!(named(&["https://a/mcp/", "https://A/mcp"]), Ok(Some("https://a/mcp".into())));
+        assert_eq!(named(&["https://a/mcp", "https://b"]), Err(Unknown));
+        assert_eq!(named(&["https://a/mcp", "x"]), Err(Unknown));
+        assert_eq!(named(&["http://i:80/"]), Ok(Some("http://i".into())));
+    }
+
+    #[test]
+    fn the_server_itself_counts_where_the_file_has_a_service() {
+        let own = || Resource { is_issuer: true, ..Resource::new("https://b/") };
+        let mut none = Resources::new(Vec::new());
+        none.add_issuer(own());
+        assert!(none.named("https://b").is_none() && none.is_empty());
+        // What the file says of it holds.
+        let mut resources = resources();
+        resources.add_issuer(own());
+        let found = resources.named("https://b").unwrap();
+        assert_eq!((found.is_issuer, &*found.url, resources.len()), (true, "https://b", 2));
+    }
+
+    #[test]
+    fn whose_tokens_a_service_takes() {
+        let listed = |name: &str| Some(HashSet::from([name.to_string()]));
+        let (client, user) = (samples::client("a"), samples::user("ann"));
+        let open = Resource::new("https://h");
+        assert!(open.lists_client(&client) && open.lists_user(None));
+        let own = Resource { clients: listed("a"), users: listed("ann"), ..open.clone() };
+        assert!(own.lists_client(&client) && own.lists_user(Some(&user)));
+        assert!(!own.lists_user(None));
+        let others = Resource { clients: listed("b"), users: listed("bob"), ..open };
+        assert!(!others.lists_client(&client) && !others.lists_user(Some(&user)));
+    }
+}
