@@ -101,7 +101,6 @@ pub fn key(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::config::{Config, Context, Finding, Outside, parse};
 
     fn read(text: &str) -> Result<Config, Vec<Finding>> {
