@@ -367,6 +367,19 @@ mod tests {
     }
 
     #[test]
+    fn a_family_without_a_grace_is_written_as_ever() {
+        let samples = samples();
+        let mut families = samples.iter().filter(|it| matches!(it, Change::PutFamily(..)));
+        let [plain, graceful] = [(); 2].map(|()| encoded(families.next().unwrap()));
+        assert_eq!((plain[0], graceful[0]), (5, 20));
+        // The same row, then two of a key, two times, when it was used first, and how often.
+        assert_eq!(graceful[1..plain.len()], plain[1..]);
+        let beside = &graceful[plain.len()..];
+        let used = [&[1][..], &1_764_000_000_000u64.to_le_bytes(), &[11]].concat();
+        assert_eq!((beside[0], beside.len(), &beside[37..47]), (2, 1 + 46 + 38, &used[..]));
+    }
+
+    #[test]
     fn rows_are_small() {
         let sizes: Vec<_> = samples().iter().map(|change| encoded(change).len()).collect();
         assert_eq!(sizes[..3], [81, 57, 21]);

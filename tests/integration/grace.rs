@@ -75,6 +75,25 @@ fn a_use_that_is_refused_for_its_scope_is_none_of_the_ten() {
 }
 
 #[test]
+fn a_use_that_is_refused_for_its_resource_is_none_of_the_ten() {
+    let resources = "[resource https://a.example/mcp]\n[resource https://b.example/mcp]\n";
+    let server = Server::configured(&format!("{}{resources}", text(60, "")));
+    let to = |service: &str| format!("&resource=https%3A%2F%2F{service}.example%2Fmcp");
+    let token = server.token(APP, &(GRANT.to_owned() + &to("a"))).member("refresh_token");
+    let form = format!("grant_type=refresh_token&refresh_token={token}");
+    for _ in 0..=10 {
+        let other = server.token(APP, &(form.clone() + &to("b")));
+        assert_eq!(other.error(), (400, "invalid_target".into()));
+        let given = server.token(APP, &(form.clone() + &to("a"))).member("refresh_token");
+        assert_eq!(
+            introspect(&server, &given)["aud"],
+            serde_json::json!(["https://a.example/mcp"])
+        );
+    }
+    assert_eq!(refresh(&server, &token).error(), (400, "invalid_grant".into()));
+}
+
+#[test]
 fn a_used_one_is_inactive_and_ends_its_family_when_it_is_revoked() {
     let server = Server::configured(&text(60, ""));
     let token = server.token(APP, GRANT).member("refresh_token");

@@ -12,14 +12,14 @@
 //! A refresh token is replaced at every use. What comes of one that comes back is told in
 //! `oauth/family.rs`.
 
-use super::issue::Granted;
+use super::issue::{Fresh, Granted};
 use super::{TokenRequest, TokenResponse};
 use crate::oauth::audience::Audience;
 use crate::oauth::family::{self, end_if_used};
 use crate::oauth::grace;
 use crate::oauth::scope::{self, Malformed};
 use crate::oauth::{ErrorCode, FamilyToken, OAuthError, Outcome, Rule, Scope, audience};
-use crate::store::{Change, OnlyIf};
+use crate::store::{Change, Family, Key, OnlyIf};
 
 const SOURCE: &str = "RFC 6749, section 6";
 
@@ -73,23 +73,7 @@ fn rotation<'k>(
     named: Audience,
     outcome: &mut Outcome<'k>,
 ) -> Result<Option<TokenResponse>, OAuthError> {
-    let (store, key, now) = (request.known.store, token.family.key(), request.origin.now);
-    let family = store.family(&key, now)?.ok_or_else(|| not_good(request, token))?;
-    request.known.checked(KNOWN);
-
-    // "The refresh token is bound to the client to which it was issued": another client's attempt
-    // does nothing.
-    if family.client != request.client.number {
-        let error = ISSUED_TO_CLIENT.error();
-        return Err(error.logged_as("the refresh token is another client's"));
-    }
-    request.known.checked(ISSUED_TO_CLIENT);
-    // "Validate the refresh token": it is the newest, or has its grace.
-    let known = grace::token_of(&family, &token.key())
-        .filter(|known| grace::may_be_used(known, request.client, now))
-        .ok_or_else(|| not_good(request, token))?;
-    request.known.checked(NOT_USED);
-    request.must(now < known.expires, ALIVE)?;
+    let (family, newest) = family_of(request, token)?;
     // Whoever was taken out of the configuration meanwhile gives nothing any more.
     let user = request.known.registry.user_numbered(family.user);
     let user = request.must_find(user, USER_KNOWN)?;
@@ -107,26 +91,61 @@ fn rotation<'k>(
     let scope = request.must_find(narrowed(left, asked), WITHIN_GRANT)?;
 
     // "The authorization server MAY issue a new refresh token", with the scope of the old one.
-    let (name, whole) = (Some(token.family), family.scope.clone());
-    let (user, resource) = (Some(family.user), family.resource);
-    let granted = Granted { family: name, user, resource, scope: whole };
-    let mut fresh = request.fresh(&granted, scope);
-    if let Some((_, row)) = &mut fresh.family {
-        let most = request.known.registry.max_tokens_per_client;
-        grace::hand_on(row, (&family, &token.key()), request.client, most);
-    }
-    let (fresh, response) = fresh.split();
-    let Some(newest) = family.refresh_token else { return Err(KNOWN.error()) };
+    let (changes, response) = replaced(request, token, (&family, scope)).split();
+    let key = token.family.key();
     // The old access token ends, but where the old refresh token may come again.
     let ended =
         (request.client.refresh_token_grace == 0).then_some(Change::TakeAccessTokensOf(key));
     let once = OnlyIf::RefreshTokenIs(key, newest);
-    if store.apply(once, ended.into_iter().chain(fresh))?.is_none() {
+    if request.known.store.apply(once, ended.into_iter().chain(changes))?.is_none() {
         return Ok(None);
     }
     request.did(format_args!("the refresh token that came is used now, a new one follows"), SOURCE);
     request.given(&response);
     Ok(Some(response))
+}
+
+/// The family of a refresh token that this client may use now, and its newest refresh token.
+fn family_of(request: &TokenRequest, token: &FamilyToken) -> Result<(Family, Key), OAuthError> {
+    let now = request.origin.now;
+    let family = request.known.store.family(&token.family.key(), now)?;
+    let family = family.ok_or_else(|| not_good(request, token))?;
+    request.known.checked(KNOWN);
+    // "The refresh token is bound to the client to which it was issued": another client's attempt
+    // does nothing.
+    if family.client != request.client.number {
+        let error = ISSUED_TO_CLIENT.error();
+        return Err(error.logged_as("the refresh token is another client's"));
+    }
+    request.known.checked(ISSUED_TO_CLIENT);
+    // "Validate the refresh token": it is the newest, or has its grace.
+    let known = grace::token_of(&family, &token.key())
+        .filter(|known| grace::may_be_used(known, request.client, now))
+        .ok_or_else(|| not_good(request, token))?;
+    request.known.checked(NOT_USED);
+    request.must(now < known.expires, ALIVE)?;
+    let newest = family.refresh_token.ok_or_else(|| KNOWN.error())?;
+    Ok((family, newest))
+}
+
+/// What follows on `token`: an access token for `scope`, and the next of the family.
+fn replaced(
+    request: &TokenRequest,
+    token: &FamilyToken,
+    (family, scope): (&Family, Scope),
+) -> Fresh {
+    let granted = Granted {
+        family: Some(token.family),
+        user: Some(family.user),
+        resource: family.resource,
+        scope: family.scope.clone(),
+    };
+    let mut fresh = request.fresh(&granted, scope);
+    if let Some((_, row)) = &mut fresh.family {
+        let most = request.known.registry.max_tokens_per_client;
+        grace::hand_on(row, (family, &token.key()), request.client, most);
+    }
+    fresh
 }
 
 /// The scope of the access token: the part that the client asks for, or the whole; `None` where it
