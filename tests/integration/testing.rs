@@ -40,8 +40,10 @@ fn without_testing_each_key_is_an_error_with_its_line() {
         let file = folder.write("oauth2d.conf", text);
         let file = file.to_str().unwrap();
         let (code, _, errors) = run(&["--config", file, "--check"]);
+        assert_eq!(code, 2, "{text}");
+        // What was refused does not start either.
         assert_eq!(run(&["--config", file, "--listen", "127.0.0.1:0"]).0, 2, "{text}");
-        (code, errors.replace(&format!("oauth2d: {file}"), ""))
+        errors.replace(&format!("oauth2d: {file}"), "")
     };
     for off in ["", "testing = no\n"] {
         let line = 2 + off.lines().count();
@@ -54,7 +56,7 @@ fn without_testing_each_key_is_an_error_with_its_line() {
                 "[server]\n{off}{server}\n[client c]\nsecret = s\n{client}\n[user ann]\npassword = p\n"
             );
             let what = format!(":{}: {key} needs testing = yes in [server]\n", line + place);
-            assert_eq!(checked(&text), (2, what));
+            assert_eq!(checked(&text), what);
         }
     }
 }
