@@ -74,7 +74,8 @@ fn check_registration(keys: &mut Keys, client: &Client, server: &Server) {
     let Some((line, id)) = &server.registration_client else { return };
     let is_fit = client.secret.is_none() && client.may(GrantType::AuthorizationCode);
     // What is wrong with the client itself has been told.
-    if **id == *client.id && !is_fit && keys.findings.faults.is_empty() {
+    let is_told = keys.has_unreadable() || !keys.findings.faults.is_empty();
+    if **id == *client.id && !is_fit && !is_told {
         let what = "registration_client must be a public client (one without a secret) that may \
                     use authorization_code";
         keys.fault(*line, what);

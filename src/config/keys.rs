@@ -94,6 +94,11 @@ impl Keys {
         self.section.has_unreadable || self.place(key).is_some()
     }
 
+    /// Whether a line could not be read, which may have been any key.
+    pub fn has_unreadable(&self) -> bool {
+        self.section.has_unreadable
+    }
+
     /// Where something is wrong with this key: its line or, without it, that of the section.
     pub fn line_of(&self, key: &str) -> usize {
         self.place(key).unwrap_or(self.section.line)

@@ -249,6 +249,8 @@ fn a_fault_is_told_once() {
         (b"[server]\nisuer = https://a\nlisten = 0.0.0.0:1", 2),
         (b"[usr a]\npassword = p", 1),
         (b"[user a] # b\npassword = p", 1),
+        (b"[server]\nregistration_client = a\n[client a]\ngrants", 4),
+        (b"[server]\nregistration_client = a\n[clinet a]\nredirect_uris = a:/\ngrants = authorization_code", 3),
     ] {
         let text = [text, b"\n[client other]"].concat();
         let faults = read(&text, &Context::default()).unwrap_err();
