@@ -214,6 +214,25 @@ mod tests {
         assert_eq!(world.store.counts(), left);
     }
 
+    #[test]
+    fn what_is_for_a_service_that_is_gone_leaves_memory() {
+        let mut world = World::new();
+        world.serve(&["https://a", "https://b"]);
+        let form = "grant_type=password&username=user&password=password&resource=https://";
+        for service in ["a", "b", "b"] {
+            world.grant("a", &format!("{form}{service}"), NOW).unwrap();
+        }
+        world.issue(NOW);
+        for (services, left) in
+            [(&["https://b/"][..], 3), (&["https://a", "https://b"], 3), (&[], 1)]
+        {
+            world.serve(services);
+            world.store.free_unknown(&world.registry, || ());
+            let left = Counts { access_tokens: left, refresh_tokens: left, ..Counts::default() };
+            assert_eq!(world.store.counts(), left, "{services:?}");
+        }
+    }
+
     /// What a full house holds, whatever order the changes of a replayed step come in.
     #[test]
     fn the_same_changes_made_twice_come_to_the_same() {

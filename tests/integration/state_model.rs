@@ -3,8 +3,12 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::resources::{NOTES, ask, named};
 use crate::state::*;
 use crate::support::*;
+
+/// Some tokens are for it.
+const SERVICE: &str = "\n[resource https://api.example.com/mcp]\n";
 
 /// A sequence that its seed repeats (xorshift, Marsaglia 2003).
 struct Dice(u64);
@@ -37,6 +41,8 @@ struct Family {
     code: Option<String>,
     used: Vec<String>,
     user: &'static str,
+    /// Whether it is for a service.
+    is_bound: bool,
 }
 
 /// What the server must say.
@@ -52,6 +58,7 @@ struct Model {
     pending: Vec<(String, String)>,
     allowed: Vec<String>,
     has_bob: bool,
+    has_notes: bool,
     text: String,
 }
 
@@ -68,12 +75,13 @@ impl Model {
             pending: Vec::new(),
             allowed: Vec::new(),
             has_bob: true,
+            has_notes: true,
             text,
         }
     }
 
     fn step(&mut self) {
-        let kind = self.dice.below(21);
+        let kind = self.dice.below(22);
         self.step_of(kind);
     }
 
@@ -91,7 +99,8 @@ impl Model {
             16 => self.decide(),
             17 => self.poll(),
             18 => self.toggle_bob(),
-            19 => self.restart(),
+            19 => self.toggle_notes(),
+            20 => self.restart(),
             _ => self.restart_within_a_step(),
         }
         self.look_at_one();
@@ -103,14 +112,18 @@ impl Model {
             return self.live.push(answer.member("access_token"));
         }
         let user = if self.has_bob && self.dice.below(2) == 0 { "bob" } else { "ann" };
-        let answer = self.server.token(APP, &ANN.replace("ann", user));
+        let is_bound = self.has_notes && self.dice.below(2) == 0;
+        let resource = if is_bound { named(NOTES) } else { String::new() };
+        let answer = self.server.token(APP, &format!("{}&{resource}", ANN.replace("ann", user)));
         self.begin(&answer, None, user);
+        self.families.last_mut().unwrap().is_bound = is_bound;
     }
 
     fn begin(&mut self, answer: &Answer, code: Option<String>, user: &'static str) {
         let access = Some(answer.member("access_token"));
         let refresh = Some(answer.member("refresh_token"));
-        self.families.push(Family { access, refresh, code, used: Vec::new(), user });
+        let family = Family { access, refresh, code, user, ..Family::default() };
+        self.families.push(family);
     }
 
     fn any(&mut self) -> Option<usize> {
@@ -197,13 +210,41 @@ impl Model {
     /// Who leaves the configuration takes everything along, and brings nothing back.
     fn toggle_bob(&mut self) {
         self.has_bob = !self.has_bob;
-        let without = self.text.replace("[user bob]", "[user someone]");
-        reload(&self.server, if self.has_bob { &self.text } else { &without });
+        self.reload();
+        self.end_all(|family| family.user == "bob");
+    }
+
+    /// So does a service.
+    fn toggle_notes(&mut self) {
+        self.has_notes = !self.has_notes;
+        self.reload();
+        self.end_all(|family| family.is_bound);
+    }
+
+    fn reload(&self) {
+        let mut text = self.text.clone();
+        for (is_there, section) in
+            [(self.has_bob, "[user bob"), (self.has_notes, "[resource https:")]
+        {
+            if !is_there {
+                text = text.replace(section, &format!("{section}//another"));
+            }
+        }
+        reload(&self.server, &text);
+    }
+
+    fn end_all(&mut self, has_ended: impl Fn(&Family) -> bool) {
         for at in (0..self.families.len()).rev() {
-            if self.families[at].user == "bob" {
+            if has_ended(&self.families[at]) {
                 self.end(at);
             }
         }
+    }
+
+    /// Whether the token is good at the service that it is for, if there is one.
+    fn is_good(&self, token: &str, is_bound: bool) -> bool {
+        let place = if is_bound { named(NOTES) } else { String::new() };
+        ask(&self.server, &place, token).status == 200
     }
 
     fn restart(&mut self) {
@@ -238,24 +279,25 @@ impl Model {
         }
         if !self.dead.is_empty() {
             let token = &self.dead[self.dice.below(self.dead.len())];
-            assert!(!self.server.is_live(token), "{token} has ended");
+            assert!(!self.is_good(token, false), "{token} has ended");
         }
     }
 
     fn look_at_all(&self) {
         self.families.iter().for_each(|family| self.assert_is_live(family));
         for token in &self.live {
-            assert!(self.server.is_live(token), "{token} is lost");
+            assert!(self.is_good(token, false), "{token} is lost");
         }
         // The last hundred: those before were looked at before.
         for token in self.dead.iter().rev().take(100) {
-            assert!(!self.server.is_live(token), "{token} has ended");
+            assert!(!self.is_good(token, false), "{token} has ended");
         }
     }
 
     fn assert_is_live(&self, family: &Family) {
         let access = family.access.as_ref().unwrap();
-        assert!(self.server.is_live(access), "{access} is lost");
+        assert!(self.is_good(access, family.is_bound), "{access} is lost");
+        assert_eq!(self.server.is_live(access), !family.is_bound);
         let token = family.refresh.as_ref().unwrap();
         let answer = self.server.post("/oauth/introspect", &[APP], &format!("token={token}"));
         assert_eq!(answer.json()["active"], true, "{token} is lost");
@@ -264,7 +306,7 @@ impl Model {
 
 /// How many steps were made.
 fn run_for(time: Duration, most: usize) -> usize {
-    let mut model = Model::new(with_state(""));
+    let mut model = Model::new(with_state(SERVICE));
     let began = Instant::now();
     let mut steps = 0;
     while steps < most && began.elapsed() < time {
@@ -285,7 +327,7 @@ fn whatever_is_done_nothing_is_lost_and_nothing_comes_back() {
 #[ignore = "make soak"]
 fn soak_random_steps_while_the_file_is_written_anew() {
     let server = "[server]\nstate_file = state\nmax_tokens_per_client = 4000\n";
-    let text = format!("{server}{CLIENTS}{}", flooding());
+    let text = format!("{server}{CLIENTS}{SERVICE}{}", flooding());
     let mut model = Model::new(Server::configured(&text));
     let is_over = &std::sync::atomic::AtomicBool::new(false);
     let began = Instant::now();

@@ -3,6 +3,7 @@
 use super::{TokenRequest, TokenResponse, grant};
 use crate::encode::form::Form;
 use crate::oauth::registry::samples;
+use crate::oauth::resource::{Resource, Resources};
 use crate::oauth::{
     Client, FamilyName, FamilyToken, InTurn, Known, OAuthError, Origin, Outcome, Registry, Scope,
     Throttle, Timestamp, Token, TokenInfo, Uptime, UserCode, device,
@@ -46,6 +47,13 @@ impl World {
         let users = users.iter().map(|name| samples::user(name)).collect();
         let (lifetimes, limit) = (self.registry.lifetimes.clone(), 1000);
         self.registry = Registry::new(clients, users, lifetimes, limit);
+        self.store.enrol(&mut self.registry);
+    }
+
+    /// Puts a configuration with these services into force.
+    pub fn serve(&mut self, urls: &[&str]) {
+        self.registry.resources =
+            Resources::new(urls.iter().map(|url| Resource::new(url)).collect());
         self.store.enrol(&mut self.registry);
     }
 
