@@ -15,7 +15,7 @@ oauth2d, a small OAuth 2.0 server
 
 usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
        oauth2d --health [--config FILE] [--listen HOST:PORT]
-       oauth2d --hash | --new-secret | --help | --version
+       oauth2d --hash | --new-secret | --new-token | --help | --version
 
   --config FILE       serve what FILE says; without it, the demo data
   --listen HOST:PORT  listen here instead (may repeat; port 0 takes a free one)
@@ -24,6 +24,7 @@ usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
   --health            exit 0 if the server of this configuration answers, 1 if not
   --hash              read a password from standard input, print its line for FILE
   --new-secret        print a fresh random secret, and its line for FILE
+  --new-token         print a fresh access token, and its line for a [token] in FILE
   --help, --version   print this, or the version, and exit
 ";
 
@@ -35,6 +36,7 @@ pub enum Command {
     Health(Options),
     Hash,
     NewSecret,
+    NewToken,
     Help,
     Version,
 }
@@ -82,7 +84,7 @@ impl Failure {
 }
 
 /// Every argument that there is.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--config",
     "--listen",
     "--demo",
@@ -90,6 +92,7 @@ const ARGUMENTS: [&str; 9] = [
     "--health",
     "--hash",
     "--new-secret",
+    "--new-token",
     "--help",
     "--version",
 ];
@@ -157,6 +160,7 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
             "--health" => self.choose(name, Command::Health)?,
             "--hash" => self.choose(name, |_| Command::Hash)?,
             "--new-secret" => self.choose(name, |_| Command::NewSecret)?,
+            "--new-token" => self.choose(name, |_| Command::NewToken)?,
             // It may be a secret in the wrong place, so it is not repeated.
             _ => {
                 return Err(match nearest(name, ARGUMENTS) {

@@ -1,4 +1,5 @@
-//! What the program does beside serving: `--check`, `--health`, `--hash` and `--new-secret`.
+//! What the program does beside serving: `--check`, `--health`, `--hash`, `--new-secret` and
+//! `--new-token`.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -47,11 +48,11 @@ pub fn hash() -> Result<(), Failure> {
     print(&format!("password_hash = {hash}\n"))
 }
 
-/// Makes a client's secret, and its line for the file.
-pub fn new_secret() -> Result<(), Failure> {
+/// Makes a client's secret or an access token, and its line for the file, with this key.
+pub fn new_random(key: &str) -> Result<(), Failure> {
     let secret = Token::random().reveal();
     let hash = StoredSecret::hash_random(&secret);
-    print(&format!("{}\nsecret_hash = {hash}\n", &*secret))
+    print(&format!("{}\n{key} = {hash}\n", &*secret))
 }
 
 /// Asks the server of this configuration whether it is well.

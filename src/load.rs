@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::Options;
 use crate::config::{self, Config, Context, Finding, Outside};
-use crate::oauth::Registry;
+use crate::oauth::{Registry, Timestamp};
 
 const DEMO: &[u8] = include_bytes!("demo.conf");
 /// Who is in it, for those who have just started it.
@@ -41,7 +42,9 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
         },
         environment: &|name| std::env::var(name).ok(),
     };
-    let context = Context { listen: options.listen.clone(), is_demo: path.is_none() };
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp(since.as_millis() as u64);
+    let context = Context { listen: options.listen.clone(), is_demo: path.is_none(), now };
     let place = name(options);
     let mut config = config::parse(&text, &context, &outside)
         .map_err(|faults| faults.iter().map(|fault| line(&place, "", fault)).collect::<Vec<_>>())?;

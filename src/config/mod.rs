@@ -15,11 +15,13 @@ mod resource;
 mod secret;
 mod server;
 pub mod testing;
+mod token;
 mod user;
 
 use crate::listen::HostPort;
+use crate::oauth::fixed_token::{FixedToken, FixedTokens};
 use crate::oauth::resource::{Resource, Resources};
-use crate::oauth::{Client, Registry, User};
+use crate::oauth::{Client, Registry, Timestamp, User};
 use ini::Section;
 use keys::Keys;
 use names::Names;
@@ -65,6 +67,8 @@ pub struct Context {
     pub listen: Vec<HostPort>,
     /// The demo may listen on a wildcard address without an issuer.
     pub is_demo: bool,
+    /// What expires soon is warned of.
+    pub now: Timestamp,
 }
 
 /// A kind of section of which there may be many.
@@ -83,10 +87,11 @@ impl Kind {
 }
 
 /// In the order in which they are read: each may look at those before it.
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind { word: "client", name: "ID", read: client::read },
     Kind { word: "user", name: "NAME", read: user::read },
     Kind { word: resource::KIND, name: "URL", read: resource::read },
+    Kind { word: "token", name: "NAME", read: token::read },
 ];
 
 /// The one section without a name, which is read first.
@@ -101,6 +106,8 @@ struct Read<'a> {
     clients: Vec<Client>,
     users: Vec<User>,
     resources: Vec<Resource>,
+    tokens: Vec<FixedToken>,
+    now: Timestamp,
     defaults: Vec<resource::Default>,
     /// The line of each secret, and what a comparison with it costs.
     client_costs: Vec<(usize, u32)>,
@@ -120,6 +127,7 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
     findings.add(keys.findings);
 
     let mut read = Read::new(outside, names, server);
+    read.now = context.now;
     for kind in &KINDS {
         for section in sections.extract_if(.., |section| section.kind == kind.word) {
             let mut keys = Keys::new(section);
@@ -140,6 +148,8 @@ impl<'a> Read<'a> {
             clients: Vec::new(),
             users: Vec::new(),
             resources: Vec::new(),
+            tokens: Vec::new(),
+            now: Timestamp(0),
             defaults: Vec::new(),
             client_costs: Vec::new(),
             user_costs: Vec::new(),
@@ -161,6 +171,7 @@ impl<'a> Read<'a> {
         let most = self.server.max_tokens_per_client;
         let mut registry = Registry::new(self.clients, self.users, lifetimes, most);
         registry.resources = Resources::new(self.resources);
+        registry.fixed_tokens = FixedTokens::new(self.tokens);
         let warnings = findings.warnings;
         Ok(Config { registry, server: self.server, is_demo: false, warnings })
     }

@@ -302,9 +302,9 @@ fn no_fault_repeats_what_may_be_a_secret() {
 #[test]
 fn a_wildcard_on_the_command_line_has_no_line_and_the_demo_may() {
     let listen = ["127.0.0.1:1", "0.0.0.0:1"].map(|place| HostPort::parse(place).unwrap());
-    let context = Context { listen: listen.to_vec(), is_demo: false };
+    let context = Context { listen: listen.to_vec(), ..Context::default() };
     assert_eq!(read(b"[client c]", &context).unwrap_err()[0].line, None);
-    let context = Context { listen: listen.to_vec(), is_demo: true };
+    let context = Context { listen: listen.to_vec(), is_demo: true, ..Context::default() };
     assert_eq!(read(b"[client c]", &context).unwrap().server.listen, listen);
 }
 

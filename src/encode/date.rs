@@ -29,6 +29,19 @@ pub fn rfc3339(milliseconds: u64) -> [u8; 24] {
     text
 }
 
+/// The days from 1970-01-01 to a day that is written as `2027-06-30`; `None` where there is no such
+/// day, or it is before that one.
+pub fn day(text: &str) -> Option<u64> {
+    let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    if text.len() != 10 || ![0, 1, 2, 3, 5, 6, 8, 9].into_iter().all(is_digit) {
+        return None;
+    }
+    let year: u64 = text[..4].parse().ok()?;
+    // From a few days before its year, so that no second calendar is needed.
+    let first = (year.checked_sub(1970)? * 3_652_425 / 10_000).saturating_sub(3);
+    (first..first + 375).find(|day| rfc3339(day * 86_400_000).starts_with(text.as_bytes()))
+}
+
 /// Writes the digits of `hh:mm:ss` around its colons.
 fn put_time_of_day(text: &mut [u8], seconds: u64) {
     decimal::put(&mut text[0..2], seconds / 3600 % 24);
@@ -70,6 +83,30 @@ impl Civil {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_that_exists_is_read() {
+        for (text, expected) in [
+            ("1970-01-01", Some(0)),
+            ("2000-02-29", Some(11_016)),
+            ("2027-06-30", Some(20_999)),
+            ("9999-12-31", Some(2_932_896)),
+            ("2027-02-29", None),
+            ("2027-06-31", None),
+            ("2027-13-01", None),
+            ("1969-12-31", None),
+            ("2027-6-30", None),
+            ("27-06-30xx", None),
+            ("2027/06/30", None),
+            ("", None),
+        ] {
+            assert_eq!(day(text), expected, "{text}");
+        }
+        for day_of_year in 0..366 * 500 {
+            let text = String::from_utf8(rfc3339(day_of_year * 86_400_000)[..10].to_vec()).unwrap();
+            assert_eq!(day(&text), Some(day_of_year));
+        }
+    }
 
     #[test]
     fn dates_over_leap_days_and_centuries() {

@@ -42,9 +42,13 @@ fn active(call: &Call, info: &TokenInfo) -> String {
         true => object.string("token_use", "refresh_token"),
         false => object.string("token_type", "bearer"),
     };
+    // A token that was given out by hand may have neither.
+    for (member, time) in [("exp", info.expires), ("iat", info.issued_at)] {
+        if let Some(time) = time {
+            object = object.number(member, time.seconds());
+        }
+    }
     object
-        .number("exp", info.expires.seconds())
-        .number("iat", info.issued_at.seconds())
         .string("sub", info.user.map_or(&info.client.id, |user| &user.name))
         .string("iss", &call.settings.issuer)
         .strings("aud", info.audience.map(|resource| &*resource.url))

@@ -58,6 +58,8 @@ error_codes! {
     InvalidToken = "invalid_token",
     /// (RFC 6750, section 3.1)
     InsufficientScope = "insufficient_scope",
+    /// (RFC 7009, section 2.2.1)
+    UnsupportedTokenType = "unsupported_token_type",
     /// (RFC 7591, section 3.2.2)
     InvalidRedirectUri = "invalid_redirect_uri",
     /// (RFC 7591, section 3.2.2)

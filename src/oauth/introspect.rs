@@ -45,12 +45,14 @@ mod tests {
         let info = ask(&access, b, 3599).unwrap();
         assert_eq!((&*info.client.id, &*info.user.unwrap().name), ("a", "user"));
         assert_eq!((info.scope().as_str(), info.is_refresh_token), ("read write", false));
-        assert_eq!((info.issued_at, info.expires), (NOW, NOW.plus_seconds(3600)));
+        let times = (info.issued_at, info.expires);
+        assert_eq!(times, (Some(NOW), Some(NOW.plus_seconds(3600))));
         assert!(ask(&access, a, 3600).is_none());
         let refresh = response.refresh_token.unwrap().reveal();
         assert!(ask(&refresh, b, 0).is_none());
         let info = ask(&refresh, a, 1_209_599).unwrap();
-        assert_eq!((info.expires, info.is_refresh_token), (NOW.plus_seconds(1_209_600), true));
+        let expires = Some(NOW.plus_seconds(1_209_600));
+        assert_eq!((info.expires, info.is_refresh_token), (expires, true));
         assert!(ask(&refresh, a, 1_209_600).is_none());
         let other = format!("{}{}", &refresh[..24], "0".repeat(40));
         assert!(ask(&other, a, 0).is_none());

@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod device;
 pub mod error;
 pub mod family;
+pub mod fixed_token;
 mod grace;
 pub mod grants;
 pub mod introspect;

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Scope;
+use super::fixed_token::FixedTokens;
 use super::resource::{Resource, Resources};
 use super::secret::StoredSecret;
 use super::userinfo::Profile;
@@ -134,6 +135,7 @@ pub struct Registry {
     user_numbers: HashMap<Number, usize, Fold>,
     /// The services that tokens can be for.
     pub resources: Resources,
+    pub fixed_tokens: FixedTokens,
     pub lifetimes: Lifetimes,
     /// The most live access tokens of one client, and the most refresh tokens.
     pub max_tokens_per_client: usize,
@@ -164,6 +166,7 @@ impl Registry {
             clients,
             users,
             resources: Resources::new(Vec::new()),
+            fixed_tokens: FixedTokens::new(Vec::new()),
             lifetimes,
             max_tokens_per_client,
             decoys,

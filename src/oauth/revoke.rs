@@ -16,6 +16,13 @@ const OWN: Rule = Rule {
     source: "RFC 7009, section 2.1",
 };
 
+const ENDABLE: Rule = Rule {
+    code: ErrorCode::UnsupportedTokenType,
+    checked: "the token is one that this server has given out",
+    broken: "the token stands in the server's configuration and ends when it leaves that",
+    source: "RFC 7009, section 2.2.1",
+};
+
 /// Ends the client's token; one that is not there has ended already, which is what was wanted
 /// (RFC 7009, section 2.2). Another client's lives on.
 pub fn revoke(
@@ -24,7 +31,11 @@ pub fn revoke(
     client: &Client,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    if let Some(key) = Token::key_of(token)
+    let fixed = Token::key_of(token).and_then(|key| known.registry.fixed_tokens.get(&key));
+    if let Some(fixed) = fixed {
+        known.must(fixed.client == client.id, OWN)?;
+        known.must(false, ENDABLE)?;
+    } else if let Some(key) = Token::key_of(token)
         && let Some(row) = known.store.access_token(&key, now)?
     {
         // "Verifies whether the token was issued to the client making the revocation request."

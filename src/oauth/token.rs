@@ -134,7 +134,7 @@ impl fmt::Debug for FamilyToken {
 }
 
 /// An instant, in milliseconds since the beginning of 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {

@@ -14,15 +14,20 @@ pub struct TokenInfo<'k> {
     pub user: Option<&'k User>,
     /// The service that it is for; it is one that takes this client's and this user's tokens.
     pub audience: Audience<'k>,
-    granted: Scope,
-    pub issued_at: Timestamp,
-    pub expires: Timestamp,
+    pub(super) granted: Scope,
+    /// `None` of one that was given out by hand.
+    pub issued_at: Option<Timestamp>,
+    /// `None`: never.
+    pub expires: Option<Timestamp>,
 }
 
 impl<'k> TokenInfo<'k> {
     /// The access token that was presented, if it is alive.
     pub fn of_access_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
         let Some(key) = Token::key_of(presented) else { return Ok(None) };
+        if let Some(fixed) = known.registry.fixed_tokens.get(&key) {
+            return Ok(fixed.info(known.registry, now));
+        }
         let row = known.store.access_token(&key, now)?;
         Ok(row.and_then(|row| TokenInfo::of_row(known, row)))
     }
@@ -40,8 +45,8 @@ impl<'k> TokenInfo<'k> {
             user,
             audience: audience::in_force(registry, row.resource, (client, user))?,
             granted: row.scope,
-            issued_at: row.issued_at,
-            expires: row.expires,
+            issued_at: Some(row.issued_at),
+            expires: Some(row.expires),
         })
     }
 
@@ -66,8 +71,8 @@ impl<'k> TokenInfo<'k> {
             user,
             audience: audience::in_force(registry, row.resource, (client, user))?,
             granted: row.scope,
-            issued_at: token.issued_at,
-            expires: token.expires,
+            issued_at: Some(token.issued_at),
+            expires: Some(token.expires),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use crate::support::*;
 
-fn check(text: &str) -> (i32, String, String) {
+pub fn check(text: &str) -> (i32, String, String) {
     let folder = Folder::new();
     let file = folder.write("c.conf", text);
     let (code, out, err) = run(&["--config", file.to_str().unwrap(), "--check"]);

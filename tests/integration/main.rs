@@ -14,6 +14,7 @@ mod device;
 mod explain;
 mod families;
 mod faults;
+mod fixed_tokens;
 mod grace;
 mod http;
 mod introspection;
