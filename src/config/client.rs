@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::keys::Keys;
 use super::nearest::nearest;
-use super::secret::SECRET;
+use super::secret::{self, SECRET};
 use super::{Read, Server, resource, testing};
 use crate::oauth::{Client, GrantType, Scope, redirect_uri};
 use crate::store::Number;
 
 pub fn read(keys: &mut Keys, read: &mut Read) {
     keys.warn_of_quotes_in_name("the client's id");
-    let secret = SECRET.take(keys, read.outside);
+    let secret = secret::of_client(keys, read.outside);
     read.client_costs.extend(secret.as_ref().map(|given| (given.line, given.secret.cost())));
     let default_resource = resource::default(keys, read);
     let server = &read.server;

@@ -17,6 +17,14 @@ pub struct Forms {
 pub const SECRET: Forms =
     Forms { plain: "secret", file: "secret_file", hash: "secret_hash", environment: "secret_env" };
 
+/// The one that a client had before, while it changes.
+pub const PREVIOUS_SECRET: Forms = Forms {
+    plain: "previous_secret",
+    file: "previous_secret_file",
+    hash: "previous_secret_hash",
+    environment: "previous_secret_env",
+};
+
 /// A user's.
 pub const PASSWORD: Forms = Forms {
     plain: "password",
@@ -24,6 +32,25 @@ pub const PASSWORD: Forms = Forms {
     hash: "password_hash",
     environment: "password_env",
 };
+
+/// A client's secret, with the one before where there is such a one.
+pub fn of_client(keys: &mut Keys, outside: &Outside) -> Option<Given> {
+    let current = SECRET.take(keys, outside);
+    let previous = PREVIOUS_SECRET.take(keys, outside);
+    match (current, previous) {
+        (Some(Given { line, secret }), Some(previous)) => {
+            let secret = StoredSecret::Changing(Box::new([secret, previous.secret]));
+            Some(Given { line, secret })
+        }
+        (None, Some(previous)) if !SECRET.is_in(keys) => {
+            let what = "previous_secret stands beside the secret that follows it; add that, or \
+                        call this one secret";
+            keys.fault(previous.line, what);
+            None
+        }
+        (current, _) => current,
+    }
+}
 
 /// A secret, and the line where it stands.
 #[derive(Debug)]

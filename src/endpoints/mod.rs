@@ -174,6 +174,7 @@ impl Service for App {
             status: refusal.status(),
             duration: Duration::ZERO,
             client: None,
+            secret: None,
             user: None,
             error: Some(refusal.words().0),
             reason: Some(&refusal.reason()),

@@ -49,6 +49,7 @@ impl App {
             status,
             duration,
             client: outcome.client.map(|client| &*client.id),
+            secret: outcome.by_previous_secret.then_some("previous"),
             user: outcome.user.map(|user| &*user.name),
             error: outcome.refusal.as_ref().map(|refusal| refusal.code.as_str()),
             reason: reason.as_deref(),

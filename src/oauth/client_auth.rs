@@ -13,6 +13,7 @@
 //!     {"error":"invalid_client","error_description":"client authentication failed"}
 
 use super::credentials::Credentials;
+use super::secret::Right;
 use super::throttle::{Attempt, Subject};
 use super::{Client, ErrorCode, Known, OAuthError, Origin, Outcome, Rule};
 
@@ -66,7 +67,8 @@ pub fn authenticate<'a>(
     };
     let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
     match client {
-        Some(client) if right => {
+        Some(client) if right.is_some() => {
+            outcome.by_previous_secret = right == Some(Right::Previous);
             let method = presented.method;
             known.did(format_args!("client {}, by {method}", client.id), "RFC 6749, section 2.3.1");
             Ok(client)

@@ -8,6 +8,8 @@ use super::{Client, GrantType, OAuthError, User};
 pub struct Outcome<'a> {
     /// Who is named as the client, right secret or not, or whose token or device this is about.
     pub client: Option<&'a Client>,
+    /// The client has shown the secret that is to be taken out.
+    pub by_previous_secret: bool,
     /// The person who is named, where there is such a one, right password or not.
     pub user: Option<&'a User>,
     /// Why the request is refused, where it is.

@@ -40,6 +40,15 @@ pub enum StoredSecret {
         salt: Vec<u8>,
         key: [u8; 32],
     },
+    /// While its owner changes it: the one now, and the one before.
+    Changing(Box<[StoredSecret; 2]>),
+}
+
+/// Which secret was right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Right {
+    Current,
+    Previous,
 }
 
 /// PBKDF2's iterations for a new hash: the least that guidance asks for with SHA-256.
@@ -82,19 +91,33 @@ impl StoredSecret {
     /// Whether `presented` is the secret, in a time that does not depend on how much of it is
     /// right.
     pub fn matches(&self, presented: &str) -> bool {
-        let presented = presented.as_bytes();
-        match self {
-            StoredSecret::Plain(secret) => same(presented, secret.0.as_bytes()),
-            StoredSecret::Sha256(hash) => same(&sha256::digest(presented), hash),
+        self.matching(presented).is_some()
+    }
+
+    /// The same, and which it is where there are two.
+    pub fn matching(&self, presented: &str) -> Option<Right> {
+        let bytes = presented.as_bytes();
+        let is_right = match self {
+            StoredSecret::Plain(secret) => same(bytes, secret.0.as_bytes()),
+            StoredSecret::Sha256(hash) => same(&sha256::digest(bytes), hash),
             StoredSecret::Pbkdf2 { iterations, salt, key } => {
-                same(&pbkdf2::derive(presented, salt, *iterations), key)
+                same(&pbkdf2::derive(bytes, salt, *iterations), key)
             }
-        }
+            StoredSecret::Changing(both) => {
+                let previous = || both[1].matches(presented).then_some(Right::Previous);
+                return both[0].matching(presented).or_else(previous);
+            }
+        };
+        is_right.then_some(Right::Current)
     }
 
     /// Whether a comparison takes so long that only a few may run at once.
     pub fn is_slow(&self) -> bool {
-        matches!(self, StoredSecret::Pbkdf2 { .. })
+        match self {
+            StoredSecret::Plain(_) | StoredSecret::Sha256(_) => false,
+            StoredSecret::Pbkdf2 { .. } => true,
+            StoredSecret::Changing(both) => both.iter().any(StoredSecret::is_slow),
+        }
     }
 
     /// What a comparison costs, in hashes.
@@ -103,6 +126,7 @@ impl StoredSecret {
             StoredSecret::Plain(_) => 0,
             StoredSecret::Sha256(_) => 1,
             StoredSecret::Pbkdf2 { iterations, .. } => *iterations,
+            StoredSecret::Changing(both) => both[0].cost().saturating_add(both[1].cost()),
         }
     }
 }
@@ -141,6 +165,18 @@ mod tests {
             assert!(!stored.matches("pä$") && !stored.matches("") && !stored.matches("pä$$ "));
             assert_eq!(format!("{stored:?}"), "StoredSecret");
         }
+    }
+
+    #[test]
+    fn while_a_secret_changes_both_are_right() {
+        let plain = |text| StoredSecret::Plain(Secret::new(text));
+        let slow = StoredSecret::parse(&StoredSecret::hash_password("old", b"salt", 3)).unwrap();
+        let both = StoredSecret::Changing(Box::new([plain("new"), slow]));
+        assert_eq!(both.matching("new"), Some(Right::Current));
+        assert_eq!(both.matching("old"), Some(Right::Previous));
+        assert_eq!(both.matching("other"), None);
+        assert_eq!((both.is_slow(), both.cost()), (true, 3));
+        assert_eq!(format!("{both:?}"), "StoredSecret");
     }
 
     #[test]

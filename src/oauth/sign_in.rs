@@ -43,7 +43,7 @@ pub fn sign_in<'a>(
     };
     let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
     match user {
-        Some(user) if right => {
+        Some(user) if right.is_some() => {
             known.did(format_args!("user {}, by password", user.name), "RFC 6749, section 4.3.2");
             Ok(user)
         }

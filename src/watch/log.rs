@@ -41,6 +41,8 @@ pub struct Line<'a> {
     pub status: Status,
     pub duration: Duration,
     pub client: Option<&'a str>,
+    /// Which secret the client has shown, where that matters.
+    pub secret: Option<&'a str>,
     pub user: Option<&'a str>,
     pub error: Option<&'a str>,
     pub reason: Option<&'a str>,
@@ -244,6 +246,7 @@ impl Line<'_> {
     fn facts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let facts = [
             ("client", self.client),
+            ("secret", self.secret),
             ("user", self.user),
             ("error", self.error),
             ("reason", self.reason),
@@ -305,6 +308,7 @@ mod tests {
             status: Status::BadRequest,
             duration: Duration::from_micros(1234),
             client: Some("application"),
+            secret: None,
             user,
             error: Some("invalid_grant"),
             reason: Some("the code is unknown (RFC 6749, section 4.1.2)"),

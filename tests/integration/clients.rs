@@ -144,3 +144,36 @@ fn the_crate_oauth2_would_revoke_over_tls_only() {
     assert_eq!(server.post("/oauth/revoke", &[APP], &form).body, "{}");
     assert!(!server.is_live(&token));
 }
+
+#[test]
+fn the_previous_secret_is_good_until_it_is_taken_out_and_the_log_tells_of_its_use() {
+    let text = "[client c]\nsecret = new\nprevious_secret = old\ngrants = client_credentials\n";
+    let server = Server::configured(text);
+    let ask = |secret: &str| {
+        let form = format!("grant_type=client_credentials&client_id=c&client_secret={secret}");
+        server.post("/oauth/token", &[], &form).status
+    };
+    assert_eq!((ask("new"), ask("old"), ask("other")), (200, 200, 401));
+    let lines = || server.log().lines().filter(|line| line.contains(" POST ")).count();
+    eventually(|| lines() == 3, "every request has its line");
+    let log = server.log();
+    let told: Vec<bool> = log
+        .lines()
+        .filter(|line| line.contains(" POST "))
+        .map(|line| line.contains(" client=c secret=previous"))
+        .collect();
+    assert_eq!(told, [false, true, false]);
+    let file = server.folder.path().join("oauth2d.conf");
+    std::fs::write(file, text.replace("previous_secret = old\n", "")).unwrap();
+    server.signal("HUP");
+    server.notice(|what| what.ends_with("read again"));
+    assert_eq!((ask("new"), ask("old")), (200, 401));
+}
+
+#[test]
+fn a_previous_secret_stands_beside_one_that_follows_it() {
+    let told = "oauth2d: FILE:2: previous_secret stands beside the secret that follows it; add \
+                that, or call this one secret\n";
+    let text = "[client c]\nprevious_secret_env = PATH\n";
+    assert_eq!(crate::configuration::check(text), (2, String::new(), told.into()));
+}

@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::secret::StoredSecret;
+use super::secret::{Right, StoredSecret};
 use super::{Client, ErrorCode, InTurn, OAuthError, Origin, Rule};
 use counters::{Count, Counters, WINDOW};
 use relays::Relays;
@@ -98,9 +98,10 @@ pub struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn is_right(&self) -> bool {
+    fn right(&self) -> Option<Right> {
         let secret = self.kept.unwrap_or(self.decoy);
-        self.presented.iter().any(|presented| secret.matches(presented)) && self.kept.is_some()
+        let right = self.presented.iter().find_map(|presented| secret.matching(presented));
+        right.filter(|_| self.kept.is_some())
     }
 
     fn is_slow(&self) -> bool {
@@ -143,31 +144,33 @@ impl Throttle {
         }
     }
 
-    /// Whether what is presented is right. An error where there were too many failures before this
+    /// Which secret is presented, if it is a right one. An error where there were too many failures before this
     /// attempt, or meanwhile: neither a right guess nor a wrong one among many at once may count.
     pub fn attempt(
         &self,
         attempt: &Attempt,
         origin: Origin,
         in_turn: InTurn,
-    ) -> Result<bool, OAuthError> {
+    ) -> Result<Option<Right>, OAuthError> {
         self.check(attempt.subject, origin)?;
         let right = match attempt.is_slow() {
-            false => attempt.is_right(),
+            false => attempt.right(),
             true => {
-                let mut checked = Ok(());
-                let right = in_turn(&mut || {
+                let (mut checked, mut right) = (Ok(()), None);
+                let had_its_turn = in_turn(&mut || {
                     // Those before it in the queue may have failed meanwhile.
                     checked = self.check(attempt.subject, origin);
-                    checked.is_ok() && attempt.is_right()
+                    right = checked.is_ok().then(|| attempt.right()).flatten();
+                    right.is_some()
                 });
                 checked?;
-                right.ok_or_else(|| self.refusal(TOO_BUSY, BUSY))?
+                had_its_turn.ok_or_else(|| self.refusal(TOO_BUSY, BUSY))?;
+                right
             }
         };
         match right {
-            true => self.check(attempt.subject, origin)?,
-            false => self.failed(attempt.subject, origin)?,
+            Some(_) => self.check(attempt.subject, origin)?,
+            None => self.failed(attempt.subject, origin)?,
         }
         Ok(right)
     }

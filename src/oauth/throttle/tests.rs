@@ -30,7 +30,8 @@ fn attempt(
     let kept = StoredSecret::Plain(Secret::new("right"));
     let presented = [presented];
     let attempt = Attempt { subject, presented: &presented, kept: Some(&kept), decoy: &kept };
-    throttle.attempt(&attempt, origin, AT_ONCE).map_err(|error| error.retry_after.unwrap())
+    let right = throttle.attempt(&attempt, origin, AT_ONCE);
+    right.map(|right| right.is_some()).map_err(|error| error.retry_after.unwrap())
 }
 
 fn fail(throttle: &Throttle, subject: Subject, times: u32, origin: Origin) {
@@ -146,7 +147,7 @@ fn a_decoy_is_never_right_and_counts() {
     let decoy = StoredSecret::Plain(Secret::new("right"));
     let attempt = Attempt { subject: USER, presented: &["right"], kept: None, decoy: &decoy };
     for _ in 0..FAILURES {
-        assert_eq!(throttle.attempt(&attempt, origin(1, 0), AT_ONCE), Ok(false));
+        assert_eq!(throttle.attempt(&attempt, origin(1, 0), AT_ONCE), Ok(None));
     }
     assert!(throttle.attempt(&attempt, origin(1, 0), AT_ONCE).is_err());
 }
@@ -165,12 +166,15 @@ fn only_slow_secrets_wait_for_their_turn_and_decoys_as_well() {
         [(Some(&fast), &slow, 0), (Some(&slow), &fast, 1), (None, &slow, 2), (None, &fast, 2)]
     {
         let attempt = Attempt { subject: USER, presented: &["right"], kept, decoy };
-        assert_eq!(throttle.attempt(&attempt, origin(1, 0), &count), Ok(kept.is_some()));
+        assert_eq!(
+            throttle.attempt(&attempt, origin(1, 0), &count),
+            Ok(kept.map(|_| Right::Current))
+        );
         assert_eq!(turns.get(), expected);
     }
     // Nothing to compare takes no turn.
     let attempt = Attempt { subject: USER, presented: &[], kept: Some(&slow), decoy: &slow };
-    assert_eq!(throttle.attempt(&attempt, origin(1, 0), &count), Ok(false));
+    assert_eq!(throttle.attempt(&attempt, origin(1, 0), &count), Ok(None));
     assert_eq!(turns.get(), 2);
 }
 
