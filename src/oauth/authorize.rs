@@ -132,7 +132,8 @@ fn who_and_where<'k: 'r, 'r>(
         return Err(OAuthError::repeated(name, "RFC 6749, section 3.1"));
     }
     let id = known.required(form, "client_id", SOURCE)?;
-    let listed = if id.starts_with("https://") { URL_LISTED } else { CLIENT_KNOWN };
+    let is_url = ["https://", "http://"].iter().any(|scheme| id.starts_with(scheme));
+    let listed = if is_url { URL_LISTED } else { CLIENT_KNOWN };
     let client = known.must_find(known.registry.client(id), listed)?;
     let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
         (Some(sent), registered) => {

@@ -192,11 +192,16 @@ mod tests {
 
     #[test]
     fn a_grace_that_was_taken_away_leaves_the_good_ones() {
-        let mut world = world(60);
+        let mut world = World::with(|client| {
+            client.refresh_token_grace = 60;
+            client.refresh_token_lifetime = 2_000_000;
+        });
         let first = world.issue(NOW).refresh_token.unwrap();
         let [one, two] = [0, 1].map(|seconds| next(&world, &first, seconds));
         world.reload(&["a", "b"], &["user"]);
         let one = next(&world, &one, 2);
+        // The family lives as long as the longest of them.
+        assert!(is_active(&world, &two, 2_000_000) && !is_active(&world, &two, 2_000_001));
         let two = next(&world, &two, 2);
         assert_eq!(world.store.counts().refresh_tokens, 2);
         assert_eq!(refresh(&world, &first, 2).err(), REUSED);

@@ -155,6 +155,27 @@ fn eleven_of_fifty_threads_at_once_get_tokens_with_a_grace() {
 }
 
 #[test]
+fn many_sessions_of_one_family_refresh_at_once() {
+    let server = Server::configured(&text(60, "state_file = state\n"));
+    let token = server.token(APP, GRANT).member("refresh_token");
+    let sessions: Vec<_> =
+        (0..=10).map(|_| refresh(&server, &token).member("refresh_token")).collect();
+    let server = &server;
+    let newest: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = sessions
+            .into_iter()
+            .map(|token| {
+                scope.spawn(move || {
+                    (0..10).fold(token, |token, _| refresh(server, &token).member("refresh_token"))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(newest.iter().all(|token| introspect(server, token)["active"] == true));
+}
+
+#[test]
 fn those_beside_the_newest_count_among_a_clients_tokens() {
     let server = Server::configured(&text(60, "max_tokens_per_client = 3"));
     let [old, token] = [(); 2].map(|()| server.token(APP, GRANT).member("refresh_token"));
