@@ -5,12 +5,14 @@ usage: run.py PROGRAM [NAME]. Needs what requirements.txt and package.json name;
 Python that has the former. Ends in 'N passed, N failed'.
 """
 
+import contextlib
 import html.parser
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -72,7 +74,9 @@ class Processes:
         log = open(self.folder / "log", "ab")
         environment = {**os.environ, "PATH": f"{MODULES}/.bin:{os.environ['PATH']}"}
         more = {"stdout": log, "stderr": log, "cwd": self.folder, "env": environment, **more}
-        self.running.append(subprocess.Popen([str(word) for word in command], **more))
+        command = [str(word) for word in command]
+        # A session of its own, so that what it has started itself ends with it.
+        self.running.append(subprocess.Popen(command, start_new_session=True, **more))
         return self.running[-1]
 
     def oauth2d(self, config):
@@ -89,7 +93,9 @@ class Processes:
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                process.kill()
+                pass
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         if kind and self.running:
             print((self.folder / "log").read_text(errors="replace")[-6000:])
         shutil.rmtree(self.folder, ignore_errors=True)
