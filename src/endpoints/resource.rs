@@ -30,6 +30,7 @@ pub fn token<'a>(call: &Call<'a>) -> Result<TokenInfo<'a>, Challenge> {
     }
     let in_query = form.as_ref().and_then(|form| form.get("access_token"));
     let token = presented::token(&call.known, call.authorization(), in_query)?;
-    let requirements = Requirements { place: Place::Here, ..Requirements::default() };
+    let place = Place::here(call.known.registry);
+    let requirements = Requirements { place, ..Requirements::default() };
     bearer::check(&call.known, token, &requirements, call.origin.now)
 }

@@ -137,49 +137,59 @@ pub fn in_force<'k>(
 /// Where a token is to be good.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Place<'k> {
-    /// Nobody says where.
+    /// Wherever: nobody says.
     #[default]
     Anywhere,
-    /// At this server itself.
-    Here,
     At(&'k Resource),
     /// At a service that is not there.
     Nowhere,
 }
 
-impl Place<'_> {
-    /// Whether a token for this service is good at the place: one for none is good at the server
-    /// itself, and nowhere else.
-    pub fn takes(&self, audience: Audience) -> bool {
-        match (self, audience) {
-            (Place::Anywhere, _) => true,
-            (Place::Nowhere, _) => false,
-            (Place::Here, audience) => audience.is_none_or(|resource| resource.is_issuer),
-            (Place::At(place), None) => place.is_issuer,
-            (Place::At(place), Some(resource)) => place.number == resource.number,
-        }
+impl<'k> Place<'k> {
+    /// The server itself, which has services to be told from where the file has any.
+    pub fn here(registry: &'k Registry) -> Place<'k> {
+        registry.resources.issuer().map_or(Place::Anywhere, Place::At)
     }
+}
+
+/// Whether a token for this service is good at that place. One for none is good at the server
+/// itself and nowhere else. Either way it is a token that the place takes from these.
+pub fn is_good_at(
+    place: &Resource,
+    audience: Audience,
+    (client, user): (&Client, Option<&User>),
+) -> bool {
+    let is_for_it = match audience {
+        Some(resource) => resource.number == place.number,
+        None => place.is_issuer,
+    };
+    is_for_it && place.lists_client(client) && place.lists_user(user)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::registry::samples;
+    use std::collections::HashSet;
 
     #[test]
     fn a_token_is_good_where_it_is_for() {
         let numbered = |url, number| Resource { number: Number(number), ..Resource::new(url) };
         let (one, other) = (numbered("https://a", 1), numbered("https://b", 2));
         let own = Resource { is_issuer: true, ..numbered("https://i", 3) };
-        for (place, is_good) in [
+        let (client, user) = (samples::client("a"), samples::user("ann"));
+        let listed = |name: &str| Some(HashSet::from([name.to_string()]));
+        let bobs = Resource { users: listed("bob"), ..own.clone() };
+        let of_b = Resource { clients: listed("b"), ..one.clone() };
+        for (place, expected) in [
             // For none, for one, for the other, for the server itself.
-            (Place::Anywhere, [true, true, true, true]),
-            (Place::Here, [true, false, false, true]),
-            (Place::At(&one), [false, true, false, false]),
-            (Place::At(&own), [true, false, false, true]),
-            (Place::Nowhere, [false, false, false, false]),
+            (&one, [false, true, false, false]),
+            (&own, [true, false, false, true]),
+            (&bobs, [false; 4]),
+            (&of_b, [false; 4]),
         ] {
-            let audiences = [None, Some(&one), Some(&other), Some(&own)];
-            assert_eq!(audiences.map(|audience| place.takes(audience)), is_good, "{place:?}");
+            let is_good = |audience| is_good_at(place, audience, (&client, Some(&user)));
+            assert_eq!([None, Some(&one), Some(&other), Some(&own)].map(is_good), expected);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::audience::Place;
+use super::audience::{self, Place};
 use super::{ErrorCode, Known, OAuthError, Rule, Scope, Timestamp, TokenInfo};
 
 /// Why a request is not let through.
@@ -90,11 +90,12 @@ pub fn check<'k>(
     if requirements.impossible {
         return Err(refused(None)(POSSIBLE.error()));
     }
-    match (requirements.place, info.audience) {
-        (Place::Anywhere, _) | (Place::Here, None) => {}
-        (Place::Nowhere, _) => return Err(refused(None)(PLACE_KNOWN.error())),
-        (place, audience) => {
-            known.must(place.takes(audience), FOR_THIS).map_err(refused(None))?;
+    match requirements.place {
+        Place::Anywhere => {}
+        Place::Nowhere => return Err(refused(None)(PLACE_KNOWN.error())),
+        Place::At(place) => {
+            let is_good = audience::is_good_at(place, info.audience, (info.client, info.user));
+            known.must(is_good, FOR_THIS).map_err(refused(None))?;
         }
     }
     if let Some(first) = requirements.scopes.first() {

@@ -135,6 +135,8 @@ pub struct Resources {
     numbers: HashMap<Number, usize, Fold>,
     /// How many of them the file has.
     in_file: usize,
+    /// The place of the server itself.
+    issuer: Option<usize>,
 }
 
 /// That a URL names no service, or that several name different ones.
@@ -148,6 +150,7 @@ impl Resources {
             identities: indexed(list.iter().map(|it| Arc::clone(&it.identity))),
             numbers: indexed(list.iter().map(|it| it.number)),
             in_file: list.len(),
+            issuer: None,
             list,
         }
     }
@@ -156,9 +159,13 @@ impl Resources {
     /// the file says otherwise.
     pub fn add_issuer(&mut self, own: Resource) {
         match self.identities.get(&own.identity) {
-            Some(&at) => self.list[at].is_issuer = true,
+            Some(&at) => {
+                self.list[at].is_issuer = true;
+                self.issuer = Some(at);
+            }
             None if self.is_empty() => {}
             None => {
+                self.issuer = Some(self.list.len());
                 self.identities.insert(Arc::clone(&own.identity), self.list.len());
                 self.list.push(own);
             }
@@ -167,11 +174,15 @@ impl Resources {
 
     /// Lets the server itself go by another URL, unless a service of the file has it.
     pub fn rename_issuer(&mut self, url: &str) {
-        let own = self.list.iter().position(|it| it.is_issuer);
-        if let (Some(at), Some(identity)) = (own, identity(url)) {
+        if let (Some(at), Some(identity)) = (self.issuer, identity(url)) {
             self.list[at].url = url.into();
             self.identities.entry(identity.into()).or_insert(at);
         }
+    }
+
+    /// The server itself, where it is one of them.
+    pub fn issuer(&self) -> Option<&Resource> {
+        Some(&self.list[self.issuer?])
     }
 
     /// Those of the file, in its order.

@@ -122,6 +122,25 @@ fn the_file_may_describe_the_issuer_itself() {
     assert_eq!(server.bearer(&token).status, 200);
 }
 
+#[test]
+fn the_file_may_say_whose_tokens_the_issuer_takes() {
+    let section = "[resource https://auth.example.com]\nusers = ann\n";
+    let server = Server::configured(&format!(
+        "[server]\nissuer = https://auth.example.com\n{CLIENTS}{section}"
+    ));
+    let place = named("https://auth.example.com");
+    let form = "grant_type=password&username=bob&password=password";
+    for (token, status) in [
+        (server.access_token("read"), 200),
+        (server.token(APP, form).member("access_token"), 401),
+        (server.token(APP, "grant_type=client_credentials").member("access_token"), 401),
+    ] {
+        assert_eq!(server.bearer(&token).status, status);
+        assert_eq!(ask(&server, &place, &token).status, status);
+        assert_eq!(ask(&server, "", &token).status, 200);
+    }
+}
+
 /// The challenge that names this document.
 fn challenge(document: &str, more: &str) -> String {
     format!("Bearer realm=\"oauth2d\", resource_metadata=\"{document}\"{more}")
