@@ -253,6 +253,7 @@ impl Running {
                 let first = faults.first().map_or("", String::as_str);
                 let what = format!("{first}; the configuration stays as it was");
                 app.log.tell(Level::Error, &what);
+                app.reload_failed();
                 return;
             }
         };

@@ -22,9 +22,12 @@ impl Service for MetricsService {
             ("/metrics", "GET" | "HEAD") => {
                 let app = self.0.service();
                 let text = app.metrics.text(&Gauges {
-                    live: app.store.counts(),
+                    live: app.live_tokens_by_client(),
+                    counts: app.store.counts(),
                     connections: self.0.connections(),
                     throttled: app.throttle.refused(),
+                    file: app.store.file_status(),
+                    vitals: *app.vitals(),
                 });
                 reply::metrics(text)
             }

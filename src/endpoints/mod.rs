@@ -30,7 +30,7 @@ mod upkeep;
 mod userinfo;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::crypto::gate::{Gate, Visitor};
@@ -38,7 +38,7 @@ use crate::http::{self, Head, Request, Response, Service};
 use crate::oauth::{Known, Origin, Outcome, Throttle, Timestamp, Uptime};
 use crate::store::Store;
 use crate::watch::log::{Level, Line, Log};
-use crate::watch::metrics::Metrics;
+use crate::watch::metrics::{Metrics, Vitals};
 
 use call::Call;
 use current::Current;
@@ -54,6 +54,7 @@ pub struct App {
     pub log: Arc<Log>,
     metrics: Metrics,
     started: Instant,
+    vitals: Mutex<Vitals>,
 }
 
 /// How long a request may wait for its turn at a slow hash, from its last byte on.
@@ -72,6 +73,11 @@ impl App {
             log,
             metrics: Metrics::new(ROUTES.iter().map(|route| route.path)),
             started: Instant::now(),
+            vitals: Mutex::new(Vitals {
+                started: upkeep::seconds(),
+                loaded: upkeep::seconds(),
+                ..Vitals::default()
+            }),
         }
     }
 
@@ -80,6 +86,8 @@ impl App {
         self.store.enrol(Arc::make_mut(&mut settings.registry));
         self.log.speaks(settings.log_format);
         self.settings.replace(settings);
+        let mut vitals = self.vitals();
+        (vitals.loaded, vitals.reload_failed) = (upkeep::seconds(), false);
     }
 
     fn origin(&self, request: &Request, settings: &Settings) -> Origin {

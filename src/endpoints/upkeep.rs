@@ -1,11 +1,14 @@
 //! What the server does beside answering, so that it can go on for years.
 
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::{App, timestamp};
+use crate::oauth::{Client, GrantType};
 use crate::store::{Counts, Notice};
 use crate::watch::log::Level;
+use crate::watch::metrics::{LiveTokens, Vitals};
 
 /// Between two slices of housekeeping, so that requests go on.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -19,6 +22,33 @@ impl App {
         for Notice { is_fault, what } in self.store.upkeep() {
             self.log.tell(if is_fault { Level::Error } else { Level::Notice }, &what);
         }
+        if self.store.file_status().is_some_and(|file| file.is_well) {
+            self.vitals().synced = seconds();
+        }
+    }
+
+    /// Remembers that the configuration could not be read anew.
+    pub fn reload_failed(&self) {
+        self.vitals().reload_failed = true;
+    }
+
+    pub(super) fn vitals(&self) -> MutexGuard<'_, Vitals> {
+        self.vitals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The live tokens of each client.
+    pub(super) fn live_tokens_by_client(&self) -> Vec<LiveTokens> {
+        let settings = self.settings.get();
+        let of = |client: &Client| {
+            let (access, refresh) = self.store.tokens_of(client.number);
+            let refresh = if client.may(GrantType::RefreshToken) { refresh } else { 0 };
+            [("access", access), ("refresh", refresh)].map(|(kind, count)| LiveTokens {
+                client: Arc::clone(&client.id),
+                kind,
+                count,
+            })
+        };
+        settings.registry.clients().iter().flat_map(of).collect()
     }
 
     /// How many tokens are held, the expired ones that no sweep has seen among them.
@@ -36,4 +66,9 @@ impl App {
     pub fn free_unknown(&self) {
         self.store.free_unknown(&self.settings.get().registry, || thread::sleep(PAUSE));
     }
+}
+
+/// Now, in seconds since 1970.
+pub fn seconds() -> u64 {
+    timestamp(SystemTime::now()).seconds()
 }

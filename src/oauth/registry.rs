@@ -191,6 +191,11 @@ impl Registry {
         Some(&self.users[*self.user_numbers.get(&number)?])
     }
 
+    /// Every client, in the file's order.
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
     /// How many clients and users there are.
     pub fn size(&self) -> (usize, usize) {
         (self.clients.len(), self.users.len())

@@ -125,6 +125,12 @@ impl Memory {
         self.lock().counts()
     }
 
+    pub fn tokens_of(&self, client: Number) -> (usize, usize) {
+        let state = self.lock();
+        let beside = state.beside.get(&client).copied().unwrap_or(0);
+        (state.access_tokens.len_of(client), state.families.len_of(client) + beside)
+    }
+
     /// Whether steps can be made.
     pub fn check(&self) -> Result<(), Unavailable> {
         self.file.as_ref().map_or(Ok(()), StateFile::check)

@@ -46,6 +46,7 @@ use memory::Memory;
 pub use rows::{
     AccessToken, Change, Code, Decision, Device, Family, Kind, Number, OnlyIf, RefreshToken,
 };
+use state_file::StateFile;
 pub use state_file::SyncPolicy;
 
 /// Where everything is that was given out.
@@ -71,6 +72,16 @@ pub struct Notice {
 
 /// A row, if there is one and if that can be said.
 pub type Found<T> = Result<Option<T>, Unavailable>;
+
+/// How a state file is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FileStatus {
+    pub bytes: u64,
+    /// Writes and syncs that have failed.
+    pub errors: u64,
+    /// Whether the next step can be written.
+    pub is_well: bool,
+}
 
 /// How many of each are held, the expired ones that no sweep has seen among them.
 #[derive(Debug, Default, PartialEq)]
@@ -168,5 +179,15 @@ impl Store {
 
     pub fn counts(&self) -> Counts {
         self.memory.counts()
+    }
+
+    /// How many access and refresh tokens of this client are held.
+    pub fn tokens_of(&self, client: Number) -> (usize, usize) {
+        self.memory.tokens_of(client)
+    }
+
+    /// How the state file is, where there is one.
+    pub fn file_status(&self) -> Option<FileStatus> {
+        self.memory.file.as_ref().map(StateFile::status)
     }
 }

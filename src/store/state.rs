@@ -28,7 +28,7 @@ pub struct State {
     /// Families without a refresh token: they are there to know a used code.
     without_refresh_token: usize,
     /// Of each client, the good refresh tokens beside its families' newest.
-    beside: HashMap<Number, usize>,
+    pub beside: HashMap<Number, usize>,
     /// For a file; `None` where nothing outlives the process.
     pub tail: Option<Tail>,
 }

@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::frame;
 use super::new_file::{NewFile, beside, is_named, remove_new, sync_folder, writable};
 use super::tail::START;
-use super::{Notice, Unavailable};
+use super::{FileStatus, Notice, Unavailable};
 
 /// After so many seconds a client may find the file healed.
 const BROKEN: Unavailable = Unavailable { retry_after: 5 };
@@ -50,6 +50,7 @@ pub struct StateFile {
     /// Signalled when a leader has synced, or failed.
     synced: Condvar,
     is_broken: AtomicBool,
+    errors: AtomicU64,
     notices: Mutex<Vec<Notice>>,
     /// Held for life; it goes with the process, whatever ends it.
     _lock: File,
@@ -112,6 +113,7 @@ impl StateFile {
             }),
             synced: Condvar::new(),
             is_broken: AtomicBool::new(false),
+            errors: AtomicU64::new(0),
             notices: Mutex::new(Vec::new()),
             _lock: lock,
         })
@@ -344,6 +346,11 @@ impl StateFile {
         self.disk().is_spoiled
     }
 
+    pub fn status(&self) -> FileStatus {
+        let errors = self.errors.load(Ordering::Relaxed);
+        FileStatus { bytes: self.size(), errors, is_well: self.check().is_ok() }
+    }
+
     /// The file's size in bytes.
     pub fn size(&self) -> u64 {
         self.out().end
@@ -365,6 +372,7 @@ impl StateFile {
     }
 
     fn fail(&self, error: &io::Error) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
         if !self.is_broken.swap(true, Ordering::SeqCst) {
             self.tell(true, &format!("{error}; nothing is given or ended until it can be written"));
         }

@@ -1,12 +1,14 @@
 //! Counters in Prometheus' text format. Counting is one atomic addition.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::process;
 use crate::http::Status;
 use crate::oauth::{ErrorCode, GrantType, Outcome};
-use crate::store::Counts;
+use crate::store::{Counts, FileStatus};
 
 /// Upper bounds of the histogram, in microseconds.
 const BUCKETS: [u64; 13] = [
@@ -36,9 +38,32 @@ struct Endpoint {
 
 /// What is not counted but asked for.
 pub struct Gauges {
-    pub live: Counts,
+    pub live: Vec<LiveTokens>,
+    pub counts: Counts,
     pub connections: usize,
     pub throttled: u64,
+    /// Where there is a state file.
+    pub file: Option<FileStatus>,
+    pub vitals: Vitals,
+}
+
+/// The live tokens of a client and a kind.
+pub struct LiveTokens {
+    pub client: Arc<str>,
+    pub kind: &'static str,
+    pub count: usize,
+}
+
+/// What the server remembers of its own life; times in seconds since 1970.
+#[derive(Clone, Copy, Default)]
+pub struct Vitals {
+    pub started: u64,
+    /// When the configuration in force was read.
+    pub loaded: u64,
+    /// Whether the last try to read it anew failed.
+    pub reload_failed: bool,
+    /// When the state file was last known to be on the disk.
+    pub synced: u64,
 }
 
 impl Metrics {
@@ -98,14 +123,16 @@ impl Metrics {
             let labels = format!("{{error=\"{}\"}}", error.as_str());
             text.sample("refusals_total", &labels, read(counter));
         }
-        text.head("live_tokens", "gauge", "What is in the store, by kind.");
-        for (kind, count) in [
-            ("access_token", gauges.live.access_tokens),
-            ("refresh_token", gauges.live.refresh_tokens),
-            ("authorization_code", gauges.live.codes),
-            ("device_code", gauges.live.devices),
-        ] {
-            text.sample("live_tokens", &format!("{{kind=\"{kind}\"}}"), count as u64);
+        text.head("live_tokens", "gauge", "Tokens that can be used, by client and kind.");
+        for LiveTokens { client, kind, count } in &gauges.live {
+            let labels = format!("{{client=\"{}\",kind=\"{kind}\"}}", escaped(client));
+            text.sample("live_tokens", &labels, *count as u64);
+        }
+        text.head("pending_grants", "gauge", "What waits to be redeemed, by kind.");
+        for (kind, count) in
+            [("authorization_code", gauges.counts.codes), ("device_code", gauges.counts.devices)]
+        {
+            text.sample("pending_grants", &format!("{{kind=\"{kind}\"}}"), count as u64);
         }
         text.head("open_connections", "gauge", "Connections that are open.");
         text.sample("open_connections", "", gauges.connections as u64);
@@ -113,6 +140,7 @@ impl Metrics {
         text.head("throttled_attempts_total", "counter", help);
         text.sample("throttled_attempts_total", "", gauges.throttled);
         self.histogram(&mut text);
+        text.vitals(gauges);
         text.0
     }
 
@@ -140,6 +168,35 @@ impl Metrics {
 struct Text(String);
 
 impl Text {
+    /// How the server itself is.
+    fn vitals(&mut self, gauges: &Gauges) {
+        let vitals = &gauges.vitals;
+        self.head("build_info", "gauge", "Always 1; the version is in the label.");
+        self.sample("build_info", concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1);
+        let name = "config_last_reload_successful";
+        self.head(name, "gauge", "Whether the configuration could be read the last time.");
+        self.sample(name, "", u64::from(!vitals.reload_failed));
+        let name = "config_last_reload_success_timestamp_seconds";
+        self.head(name, "gauge", "When the configuration in force was read.");
+        self.sample(name, "", vitals.loaded);
+        if let Some(FileStatus { bytes, errors, .. }) = gauges.file {
+            self.head("state_file_bytes", "gauge", "The size of the state file.");
+            self.sample("state_file_bytes", "", bytes);
+            let name = "state_file_last_sync_timestamp_seconds";
+            self.head(name, "gauge", "When the disk last had everything.");
+            self.sample(name, "", vitals.synced);
+            let name = "state_file_errors_total";
+            self.head(name, "counter", "Writes and syncs that failed.");
+            self.sample(name, "", errors);
+        }
+        for (name, kind, help, value) in process::metrics() {
+            let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        }
+        let (name, started) = ("process_start_time_seconds", vitals.started);
+        let help = "When the process was started.";
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {started}");
+    }
+
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP oauth2d_{name} {help}\n# TYPE oauth2d_{name} {kind}");
     }
@@ -147,6 +204,11 @@ impl Text {
     fn sample(&mut self, name: &str, labels: &str, value: u64) {
         let _ = writeln!(self.0, "oauth2d_{name}{labels} {value}");
     }
+}
+
+/// A label's value, which stands in quotes. Names have no control characters.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 fn add(counter: &AtomicU64, amount: u64) {
