@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::config::nearest;
-use crate::listen::HostPort;
+use crate::listen::Place;
 
 pub const VERSION: &str = concat!("oauth2d ", env!("CARGO_PKG_VERSION"), "\n");
 
@@ -18,7 +18,8 @@ usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
        oauth2d --hash | --new-secret | --new-token | --help | --version
 
   --config FILE       serve what FILE says; without it, the demo data
-  --listen HOST:PORT  listen here instead (may repeat; port 0 takes a free one)
+  --listen HOST:PORT  listen here instead (may repeat; port 0 takes a free one);
+                      unix:PATH, systemd and systemd:NAME are places, too
   --demo              the demo data on an address that is not loopback too
   --check             print every fault of the configuration, and exit
   --health            exit 0 if the server of this configuration answers, 1 if not
@@ -45,7 +46,7 @@ pub enum Command {
 pub struct Options {
     /// `None` for the demo data.
     pub config: Option<PathBuf>,
-    pub listen: Vec<HostPort>,
+    pub listen: Vec<Place>,
     /// `--demo` was said.
     pub demo: bool,
 }
@@ -152,7 +153,7 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
             }
             "--listen" => {
                 let place = self.value(name, "HOST:PORT")?;
-                let place = HostPort::parse(&place.to_string_lossy());
+                let place = Place::parse(&place.to_string_lossy());
                 self.options.listen.push(place.map_err(|what| format!("--listen {what}"))?);
             }
             "--demo" => self.options.demo = true,
@@ -200,10 +201,7 @@ mod tests {
     fn options_are_read_in_any_order() {
         let options = Options {
             config: Some("a b".split(' ').next().unwrap().into()),
-            listen: vec![
-                HostPort::parse("localhost:0").unwrap(),
-                HostPort::parse("[::1]:1").unwrap(),
-            ],
+            listen: vec![Place::parse("localhost:0").unwrap(), Place::parse("[::1]:1").unwrap()],
             demo: false,
         };
         assert_eq!(

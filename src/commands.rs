@@ -2,10 +2,13 @@
 //! `--new-token`.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::cli::{Failure, Options};
+use crate::listen::{HostPort, Place};
 use crate::load::{self, Loaded};
 use crate::oauth::Token;
 use crate::oauth::secret::{ITERATIONS, StoredSecret};
@@ -55,31 +58,57 @@ pub fn new_random(key: &str) -> Result<(), Failure> {
     print(&format!("{}\n{key} = {hash}\n", &*secret))
 }
 
-/// Asks the server of this configuration whether it is well.
+/// Asks the server of this configuration whether it can do its work.
 pub fn health(options: &Options) -> Result<(), Failure> {
     let loaded = load::load(options).map_err(Failure::first_wrong)?;
-    let place = &loaded.config.server.listen[0];
-    let mut what = format!("{place}: it has no address");
-    for mut address in place.resolve().map_err(Failure::failed)? {
+    let mut places = loaded.config.server.listen.iter();
+    let place = places.find(|place| !matches!(place, Place::Passed(_)));
+    let asked = match place {
+        Some(Place::Tcp(place)) => ask_host(place),
+        Some(Place::Unix(path)) => {
+            let path = load::beside(options).join(path);
+            let stream = UnixStream::connect(&path).map(|it| OwnedFd::from(it).into());
+            told(&format!("unix:{}", path.display()), stream.and_then(ask))
+        }
+        Some(Place::Passed(_)) | None => Err("listen has no address that can be asked; name one \
+                                              with --listen HOST:PORT or --listen unix:PATH"
+            .into()),
+    };
+    asked.map_err(Failure::failed)
+}
+
+/// Asks at the addresses of a name, until one is well.
+fn ask_host(place: &HostPort) -> Result<(), String> {
+    let mut asked = Err(format!("{place}: it has no address"));
+    for mut address in place.resolve().map_err(|error| format!("{place}: {error}"))? {
         if place.is_wildcard() {
             address.set_ip(match address.is_ipv4() {
                 true => Ipv4Addr::LOCALHOST.into(),
                 false => Ipv6Addr::LOCALHOST.into(),
             });
         }
-        match ask_health(address) {
-            Ok(true) => return Ok(()),
-            Ok(false) => what = format!("{address}: it does not answer ok"),
-            Err(error) => what = format!("{address}: {error}"),
+        let stream = TcpStream::connect_timeout(&address, HEALTH_PATIENCE);
+        asked = told(&address.to_string(), stream.and_then(ask));
+        if asked.is_ok() {
+            break;
         }
     }
-    Err(Failure::failed(what))
+    asked
 }
 
-fn ask_health(address: SocketAddr) -> io::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&address, HEALTH_PATIENCE)?;
+fn told(place: &str, asked: io::Result<bool>) -> Result<(), String> {
+    match asked {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("{place}: it does not answer ok")),
+        Err(error) => Err(format!("{place}: {error}")),
+    }
+}
+
+/// The stream may be a Unix socket's, too.
+fn ask(mut stream: TcpStream) -> io::Result<bool> {
     stream.set_read_timeout(Some(HEALTH_PATIENCE))?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    stream.set_write_timeout(Some(HEALTH_PATIENCE))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer)?;
     Ok(answer.starts_with(b"HTTP/1.1 200 "))

@@ -1,6 +1,7 @@
 //! From the options to a configuration: the file, what it names, and its faults as lines.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -90,8 +91,10 @@ fn is_open(path: &Path) -> bool {
 /// Everyone knows the demo's secrets.
 fn stay_on_loopback(config: &Config) -> Result<(), String> {
     for place in &config.server.listen {
-        let addresses = place.resolve().unwrap_or_default();
-        if !addresses.iter().all(|address| address.ip().is_loopback()) {
+        let addresses = place.host_port().and_then(|place| place.resolve().ok());
+        let is_local =
+            |addresses: Vec<SocketAddr>| addresses.iter().all(|it| it.ip().is_loopback());
+        if !addresses.map_or(place.host_port().is_some(), is_local) {
             return Err(format!(
                 "--listen {place}: the demo data stays on loopback addresses; write --config \
                  FILE, or --demo if everyone may use it"

@@ -5,9 +5,9 @@
 //! 1. [`oauth`], the protocol, as functions of plain values. Start with `oauth/grants/`, one file
 //!    for each `grant_type`, then [`store`], which makes "works once" true.
 //! 2. [`endpoints`], the table of paths and, behind each, a request in and a response out.
-//! 3. [`http`], HTTP/1.1 over TCP: how bytes become requests, and what a stranger may cost.
-//! 4. [`serve`], from a configuration to listening sockets, a reload and a stop; [`listen`] and
-//!    [`os`] for it.
+//! 3. [`http`], HTTP/1.1: how bytes become requests, and what a stranger may cost.
+//! 4. [`serve`], from a configuration to listening sockets, a reload and a stop; [`listen`],
+//!    [`notify`] and [`os`] for it.
 //! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`], what else it does.
 //! 6. [`encode`], [`crypto`] and [`watch`], which the others use.
 //!
@@ -22,6 +22,7 @@ mod endpoints;
 mod http;
 mod listen;
 mod load;
+mod notify;
 mod oauth;
 mod os;
 mod serve;

@@ -1,5 +1,5 @@
 //! What the program needs of the system and the standard library does not have: SIGTERM, SIGINT
-//! and SIGHUP as events, and a word on file descriptors. The only `unsafe` code of the program, but
+//! and SIGHUP as events, and a word on file descriptors and sockets. The only `unsafe` code of the program, but
 //! for the one line in `crypto/sha256_hw.rs`.
 //!
 //! The signals are blocked everywhere and waited for in one place. So no handler interrupts
@@ -8,7 +8,10 @@
 
 #![expect(unsafe_code, reason = "the standard library has no signals, file limits or backlog")]
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_long, c_short, c_ulong};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::SocketAddr;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,10 +31,35 @@ const RLIMIT_NOFILE: c_int = if cfg!(target_os = "linux") { 7 } else { 8 };
 #[repr(C, align(16))]
 struct SignalSet([u8; 128]);
 
+/// `rlim_t`: as long as a pointer where glibc has the call of this name, and 64 bits elsewhere.
+#[cfg(target_env = "gnu")]
+type LimitValue = c_ulong;
+#[cfg(not(target_env = "gnu"))]
+type LimitValue = u64;
+
 #[repr(C)]
 struct Limit {
-    soft: u64,
-    hard: u64,
+    soft: LimitValue,
+    hard: LimitValue,
+}
+
+#[repr(C)]
+struct PollFd {
+    descriptor: c_int,
+    wanted: c_short,
+    seen: c_short,
+}
+
+/// How many of them: `nfds_t`.
+#[cfg(target_os = "linux")]
+type PollCount = c_ulong;
+#[cfg(not(target_os = "linux"))]
+type PollCount = std::ffi::c_uint;
+
+#[repr(C)]
+struct TimeSpec {
+    seconds: c_long,
+    nanoseconds: c_long,
 }
 
 unsafe extern "C" {
@@ -49,10 +77,31 @@ unsafe extern "C" {
         value: *const c_int,
         size: u32,
     ) -> c_int;
+    fn getsockopt(
+        socket: c_int,
+        level: c_int,
+        option: c_int,
+        value: *mut c_int,
+        size: *mut u32,
+    ) -> c_int;
+    fn poll(descriptors: *mut PollFd, count: PollCount, timeout: c_int) -> c_int;
+    fn umask(mask: ModeMask) -> ModeMask;
+    fn clock_gettime(clock: c_int, time: *mut TimeSpec) -> c_int;
 }
+
+/// `mode_t`.
+#[cfg(target_os = "linux")]
+type ModeMask = u32;
+#[cfg(not(target_os = "linux"))]
+type ModeMask = u16;
 
 const SOL_SOCKET: c_int = if cfg!(target_os = "linux") { 1 } else { 0xffff };
 const SO_SNDBUF: c_int = if cfg!(target_os = "linux") { 7 } else { 0x1001 };
+const SO_ACCEPTCONN: c_int = if cfg!(target_os = "linux") { 30 } else { 2 };
+const POLLIN: c_short = 1;
+const CLOCK_MONOTONIC: c_int = if cfg!(target_os = "linux") { 1 } else { 6 };
+/// The first descriptor that systemd passes (sd_listen_fds(3)).
+const FIRST_PASSED: RawFd = 3;
 /// What the system holds of answers that a client does not read; Linux doubles it for its own
 /// bookkeeping. Without this it is up to 4 MiB for each connection.
 const SEND_BUFFER: c_int = 128 * 1024;
@@ -90,40 +139,111 @@ impl Signals {
 
 /// Asks for room for `wanted` file descriptors; how many there can be now.
 pub fn allow_files(wanted: u64) -> u64 {
+    let wanted = LimitValue::try_from(wanted).unwrap_or(LimitValue::MAX);
     let mut limit = Limit { soft: 0, hard: 0 };
-    // SAFETY: the pointers are to a struct of the layout that 64-bit systems use, and live.
-    unsafe {
-        if getrlimit(RLIMIT_NOFILE, &mut limit) != 0 {
-            return wanted;
+    // SAFETY: the pointers are to structs of the system's layout, and live.
+    let allowed = unsafe {
+        if getrlimit(RLIMIT_NOFILE, &mut limit) != 0 || limit.soft >= wanted {
+            limit.soft.max(wanted)
+        } else {
+            // The hard limit is what an operator has set, so it stays, even where we could raise it.
+            let asked = Limit { soft: wanted.min(limit.hard), hard: limit.hard };
+            match setrlimit(RLIMIT_NOFILE, &asked) {
+                0 => asked.soft,
+                _ => limit.soft,
+            }
         }
-        if limit.soft >= wanted {
-            return limit.soft;
-        }
-        // The hard limit is what an operator has set, so it stays, even where we could raise it.
-        let asked = Limit { soft: wanted.min(limit.hard), hard: limit.hard };
-        match setrlimit(RLIMIT_NOFILE, &asked) {
-            0 => asked.soft,
-            _ => limit.soft,
-        }
-    }
+    };
+    #[allow(clippy::useless_conversion, reason = "it is shorter on other systems")]
+    u64::from(allowed)
 }
 
 /// Lets more connections wait to be accepted than the 128 of the standard library: a burst of
 /// thousands is otherwise told to try again in a second.
-pub fn widen_backlog(listener: &std::net::TcpListener) {
-    use std::os::fd::AsRawFd;
+pub fn widen_backlog(listener: &impl AsFd) {
     // SAFETY: the descriptor is that of a live listener, for which a second listen() is allowed.
     unsafe {
-        listen(listener.as_raw_fd(), 4096);
+        listen(listener.as_fd().as_raw_fd(), 4096);
     }
 }
 
 /// Bounds what the system holds of unread answers, for every connection that this listener takes.
-pub fn bound_send_buffers(listener: &std::net::TcpListener) {
-    use std::os::fd::AsRawFd;
+pub fn bound_send_buffers(listener: &impl AsFd) {
     let size = size_of::<c_int>() as u32;
     // SAFETY: the descriptor is that of a live listener, and the value lives and is `size` long.
     unsafe {
-        setsockopt(listener.as_raw_fd(), SOL_SOCKET, SO_SNDBUF, &SEND_BUFFER, size);
+        setsockopt(listener.as_fd().as_raw_fd(), SOL_SOCKET, SO_SNDBUF, &SEND_BUFFER, size);
     }
+}
+
+/// Waits until one of them has something to read, a connection to accept, or an end.
+pub fn wait_for_input(descriptors: [BorrowedFd; 2]) {
+    let mut waiting =
+        descriptors.map(|it| PollFd { descriptor: it.as_raw_fd(), wanted: POLLIN, seen: 0 });
+    // SAFETY: the array lives and is as long as we say. An error is looked into by whoever reads.
+    unsafe {
+        poll(waiting.as_mut_ptr(), 2, -1);
+    }
+}
+
+/// Does something under a umask, which holds for all threads meanwhile.
+pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
+    // SAFETY: it takes and gives a number, and cannot fail.
+    let before = unsafe { umask(mask as ModeMask) };
+    let done = work();
+    // SAFETY: as above.
+    unsafe { umask(before) };
+    done
+}
+
+/// The `count` descriptors that were passed at the start, each as our own; an error is the number
+/// of one that is no socket that listens. To be called once, before anything else is opened.
+pub fn passed_sockets(count: usize) -> Result<Vec<OwnedFd>, RawFd> {
+    let descriptors = FIRST_PASSED..FIRST_PASSED + count as RawFd;
+    match descriptors.clone().find(|&descriptor| !is_listening(descriptor)) {
+        Some(other) => Err(other),
+        // SAFETY: they are open, and by the rules of those who passed them nobody else's.
+        None => Ok(descriptors.map(|it| unsafe { OwnedFd::from_raw_fd(it) }).collect()),
+    }
+}
+
+/// Whether it is a socket that listens.
+fn is_listening(descriptor: RawFd) -> bool {
+    let (mut value, mut size) = (0, size_of::<c_int>() as u32);
+    // SAFETY: both pointers are to values that live, and the first is `size` long. Of a descriptor
+    // that is not open or no socket it says so.
+    let known = unsafe { getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &mut value, &mut size) };
+    known == 0 && value != 0
+}
+
+/// The name of a Unix socket that has none in any folder.
+#[cfg(target_os = "linux")]
+pub fn abstract_name(address: &SocketAddr) -> Option<&[u8]> {
+    std::os::linux::net::SocketAddrExt::as_abstract_name(address)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
+    None
+}
+
+/// The address of that name.
+#[cfg(target_os = "linux")]
+pub fn abstract_address(name: &[u8]) -> io::Result<SocketAddr> {
+    <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn abstract_address(_: &[u8]) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The clock that systemd compares with, in microseconds.
+pub fn monotonic_micros() -> u64 {
+    let mut time = TimeSpec { seconds: 0, nanoseconds: 0 };
+    // SAFETY: the pointer is to a struct of the system's layout, and lives.
+    unsafe {
+        clock_gettime(CLOCK_MONOTONIC, &mut time);
+    }
+    time.seconds as u64 * 1_000_000 + time.nanoseconds as u64 / 1000
 }

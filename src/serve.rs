@@ -4,8 +4,7 @@
 //! configuration, which may be a pipe that nobody writes to, and standard output, which may be one
 //! that nobody reads. So SIGTERM ends the program whatever else it is at.
 
-use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
@@ -17,10 +16,11 @@ use crate::cli::{Failure, Options};
 use crate::config;
 use crate::endpoints::metrics::MetricsService;
 use crate::endpoints::{App, Settings};
-use crate::http::Limits;
 use crate::http::server::Server;
-use crate::listen::{self, Bound, HostPort};
+use crate::http::{Limits, Service};
+use crate::listen::{self, HostPort, Open, Place, SocketPath};
 use crate::load::{self, Loaded};
+use crate::notify;
 use crate::oauth::token;
 use crate::os::{self, Event, Signals};
 use crate::store::{Counts, Store, SyncPolicy};
@@ -42,19 +42,23 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// A server that has been started.
 struct Running {
     server: Arc<Server<App>>,
-    addresses: Vec<SocketAddr>,
+    /// Where clients find it.
+    places: Vec<String>,
+    /// The names of its Unix sockets, which go at a stop.
+    paths: Vec<SocketPath>,
     started_with: Fixed,
 }
 
 /// Its sockets, bound and not yet accepting.
 struct Listeners {
-    service: Vec<Bound>,
-    metrics: Vec<Bound>,
+    service: Vec<Open>,
+    metrics: Vec<Open>,
 }
 
 /// What only a restart changes.
 struct Fixed {
-    listen: Vec<HostPort>,
+    listen: Vec<Place>,
+    listen_mode: u32,
     metrics_listen: Option<HostPort>,
     max_connections: usize,
     state_file: Option<PathBuf>,
@@ -74,8 +78,7 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     spawn(move || match catch_unwind(AssertUnwindSafe(|| start(&options, &own))) {
         Ok(Ok(running)) => {
             for () in asked {
-                // What panics in one reload may be mended in the file before the next.
-                let _ = catch_unwind(AssertUnwindSafe(|| running.reload(&options)));
+                running.reload_and_say_so(&options);
             }
         }
         Ok(Err(failure)) => std::process::exit(failure.tell().into()),
@@ -106,6 +109,7 @@ fn start<'a>(options: &Options, running: &'a OnceLock<Running>) -> Result<&'a Ru
         }
     })?;
     announce(options, running);
+    notify::ready("serving");
     Ok(running)
 }
 
@@ -122,9 +126,13 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     for warning in warnings {
         log.tell(Level::Warning, &warning);
     }
-    let (service, first) = bind_all(&config.server.listen)?;
+    let (places, mode) = (&config.server.listen, config.server.listen_mode);
+    let (mut service, first) =
+        listen::open(places, load::beside(options), mode).map_err(Failure::failed)?;
     let metrics = match &config.server.metrics_listen {
-        Some(place) => bind(place, "set another metrics_listen")?,
+        Some(place) => {
+            listen::bind(place, "set another metrics_listen").map_err(Failure::failed)?
+        }
         None => Vec::new(),
     };
     let issuer = config.server.issuer.clone().unwrap_or(first);
@@ -135,8 +143,10 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     let store = open_store(options, &config.server, &log)?;
     let settings = Settings::new(config, issuer);
     let app = App::new(settings, store, Arc::clone(&log), (processors - 1).max(1));
-    let addresses = service.iter().map(|bound| bound.address).collect();
-    let running = Running { server: Server::new(app, limits), addresses, started_with };
+    let server = Server::new(app, limits).map_err(no_descriptor)?;
+    let places = service.iter().map(|open| open.shown.clone()).collect();
+    let paths = service.iter_mut().filter_map(|open| open.path.take()).collect();
+    let running = Running { server, places, paths, started_with };
     Ok((running, Listeners { service, metrics }))
 }
 
@@ -155,42 +165,27 @@ fn open_store(options: &Options, server: &config::Server, log: &Log) -> Result<S
     Ok(store)
 }
 
-/// Binds every place; also the URL of the first, as written, with its real port.
-fn bind_all(places: &[HostPort]) -> Result<(Vec<Bound>, String), Failure> {
-    let mut listeners: Vec<Bound> = Vec::new();
-    let mut url = None;
-    for place in places {
-        let bound = bind(place, "choose another with --listen HOST:PORT")?;
-        url.get_or_insert_with(|| place.url(bound[0].address.port()));
-        listeners.extend(bound);
-    }
-    Ok((listeners, url.unwrap_or_default()))
-}
-
-/// Binds a place; where another program has it, the operator can stop that or do `otherwise`.
-fn bind(place: &HostPort, otherwise: &str) -> Result<Vec<Bound>, Failure> {
-    listen::bind(place).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => Failure::failed(format_args!(
-            "{place}: the address is in use; stop the other program, or {otherwise}"
-        )),
-        _ => Failure::failed(format_args!("{place}: {error}")),
-    })
-}
-
 fn accept(server: &Arc<Server<App>>, listeners: Listeners) -> Result<(), Failure> {
-    for bound in listeners.service {
-        let server = Arc::clone(server);
-        spawn(move || server.accept(bound.listener))?;
+    for open in listeners.service {
+        accept_at(server, open)?;
     }
     let limits = Limits { connections: METRICS_CONNECTIONS, ..Limits::DEFAULT };
     let metrics = Server::new(MetricsService(Arc::clone(server)), limits);
-    for bound in listeners.metrics {
-        let address = bound.address;
-        server.service().log.notice(&format!("metrics on http://{address}/metrics"));
-        let metrics = Arc::clone(&metrics);
-        spawn(move || metrics.accept(bound.listener))?;
+    let metrics = metrics.map_err(no_descriptor)?;
+    for open in listeners.metrics {
+        server.service().log.notice(&format!("metrics on {}/metrics", open.shown));
+        accept_at(&metrics, open)?;
     }
     Ok(())
+}
+
+fn accept_at<S: Service>(server: &Arc<Server<S>>, open: Open) -> Result<(), Failure> {
+    open.listener
+        .never_wait()
+        .map_err(|error| format!("{}: {error}", open.shown))
+        .map_err(Failure::failed)?;
+    let server = Arc::clone(server);
+    spawn(move || server.accept(open.listener))
 }
 
 /// Says what it is and where it listens. Nobody has to read it, so nothing waits for it.
@@ -200,8 +195,8 @@ fn announce(options: &Options, running: &Running) {
         app.log.notice(&line);
     }
     let mut lines = String::new();
-    for address in &running.addresses {
-        lines.push_str(&format!("listening on http://{address}\n"));
+    for place in &running.places {
+        lines.push_str(&format!("listening on {place}\n"));
     }
     let written = spawn(move || {
         let mut out = io::stdout();
@@ -236,25 +231,42 @@ fn introduction(options: &Options, running: &Running) -> Vec<String> {
 impl Running {
     /// Lets requests in hand finish, and says why it stops.
     fn stop(&self, signal: &str) -> Result<(), Failure> {
-        self.server.stop(&self.addresses, DRAIN);
+        notify::stopping();
         let app = self.server.service();
+        app.begins_to_stop();
+        // The names go first: whoever has connected by then is still served.
+        self.paths.iter().for_each(SocketPath::remove);
+        self.server.stop(DRAIN);
         let finished = app.finish();
         app.log.notice(&format!("stopped by {signal}"));
         app.log.finish(LAST_LINES);
         finished.map_err(Failure::failed)
     }
 
-    /// Puts the configuration in place as it is now, whole or not at all.
-    fn reload(&self, options: &Options) {
+    fn reload_and_say_so(&self, options: &Options) {
+        notify::reloading();
+        // What panics in one reload may be mended in the file before the next.
+        let done = catch_unwind(AssertUnwindSafe(|| self.reload(options)));
+        match done.unwrap_or_else(|_| Err("a fault in this program".into())) {
+            Ok(()) => {
+                notify::ready("serving");
+                self.server.service().free_unknown();
+            }
+            Err(what) => notify::ready(&format!("reload failed: {what}")),
+        }
+    }
+
+    /// Puts the configuration in place as it is now, whole or not at all; an error says why not.
+    fn reload(&self, options: &Options) -> Result<(), String> {
         let app = self.server.service();
         let Loaded { config, warnings } = match load::load(options) {
             Ok(loaded) => loaded,
             Err(faults) => {
-                let first = faults.first().map_or("", String::as_str);
+                let first = faults.into_iter().next().unwrap_or_default();
                 let what = format!("{first}; the configuration stays as it was");
                 app.log.tell(Level::Error, &what);
                 app.reload_failed();
-                return;
+                return Err(first);
             }
         };
         for warning in warnings {
@@ -268,7 +280,7 @@ impl Running {
         let issuer = issuer.unwrap_or_else(|| app.settings.get().issuer.clone());
         app.replace_settings(Settings::new(config, issuer));
         app.log.notice("the configuration was read again");
-        app.free_unknown();
+        Ok(())
     }
 }
 
@@ -276,6 +288,7 @@ impl Fixed {
     fn of(server: &config::Server) -> Fixed {
         Fixed {
             listen: server.listen.clone(),
+            listen_mode: server.listen_mode,
             metrics_listen: server.metrics_listen.clone(),
             max_connections: server.max_connections,
             state_file: server.state_file.clone(),
@@ -287,6 +300,7 @@ impl Fixed {
     fn changed(&self, now: &Fixed) -> impl Iterator<Item = &'static str> {
         let keys = [
             (self.listen != now.listen, "listen"),
+            (self.listen_mode != now.listen_mode, "listen_mode"),
             (self.metrics_listen != now.metrics_listen, "metrics_listen"),
             (self.max_connections != now.max_connections, "max_connections"),
             (self.state_file != now.state_file, "state_file"),
@@ -308,6 +322,10 @@ fn affordable_connections(wanted: usize, log: &Log) -> usize {
         log.tell(Level::Warning, &what);
     }
     affordable.min(wanted)
+}
+
+fn no_descriptor(error: io::Error) -> Failure {
+    Failure::failed(format_args!("no file descriptor is left: {error}"))
 }
 
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {

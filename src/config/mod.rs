@@ -18,7 +18,7 @@ pub mod testing;
 mod token;
 mod user;
 
-use crate::listen::HostPort;
+use crate::listen::Place;
 use crate::oauth::fixed_token::{FixedToken, FixedTokens};
 use crate::oauth::resource::{Resource, Resources};
 use crate::oauth::{Client, Registry, Timestamp, User};
@@ -64,7 +64,7 @@ pub struct Outside<'a> {
 #[derive(Default)]
 pub struct Context {
     /// In place of the file's `listen`.
-    pub listen: Vec<HostPort>,
+    pub listen: Vec<Place>,
     /// The demo may listen on a wildcard address without an issuer.
     pub is_demo: bool,
     /// What expires soon is warned of.

@@ -8,16 +8,20 @@ use super::testing::{self, Testing};
 use super::{Context, Finding};
 use crate::http::Limits;
 use crate::http::network::Network;
-use crate::listen::HostPort;
+use crate::listen::{HostPort, Place};
 use crate::oauth::registry::Lifetimes;
 use crate::store::SyncPolicy;
 use crate::watch::log::LogFormat;
 
 const DEFAULT_LISTEN: &str = "localhost:3000";
+const DEFAULT_MODE: u32 = 0o660;
+const RIGHTS_OF_OTHERS: u32 = 0o007;
 
 #[derive(Debug, PartialEq)]
 pub struct Server {
-    pub listen: Vec<HostPort>,
+    pub listen: Vec<Place>,
+    /// The permissions of the sockets of `unix:PATH`.
+    pub listen_mode: u32,
     /// `None`: made of the first `listen`, once its port is known.
     pub issuer: Option<String>,
     pub bearer_in_query: bool,
@@ -42,7 +46,7 @@ pub struct Server {
 impl Server {
     /// The issuer, as far as it is known before the sockets are bound.
     pub fn url(&self) -> String {
-        let first = self.listen.first();
+        let first = self.listen.first().and_then(Place::host_port);
         let of_first = || first.map_or(String::new(), |place| place.url(place.port));
         self.issuer.clone().unwrap_or_else(of_first)
     }
@@ -53,6 +57,7 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
     let testing = keys.take("testing");
     let mut server = Server {
         listen: listen(keys, context),
+        listen_mode: listen_mode(keys),
         issuer: issuer(keys),
         lifetimes: Lifetimes {
             access_token: keys.seconds("access_token_lifetime", 3600),
@@ -83,15 +88,16 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
 
 /// What can only be said of all places to listen together.
 fn check_places(keys: &mut Keys, server: &Server, context: &Context) {
-    let is_wildcard = server.listen.iter().any(HostPort::is_wildcard);
-    if is_wildcard && !keys.has("issuer") && !context.is_demo {
-        let what = "a server on a wildcard address needs issuer, its public URL, in [server]";
+    if !keys.has("issuer")
+        && let Some(what) = lacks_issuer(&server.listen, context.is_demo)
+    {
         // On the command line there is no line.
         let line = context.listen.is_empty().then(|| keys.line());
         keys.findings.faults.push(Finding { line, what: what.into() });
     }
-    let metrics = server.metrics_listen.as_ref().filter(|place| place.port != 0);
-    if metrics.is_some_and(|place| server.listen.contains(place)) {
+    let metrics = server.metrics_listen.as_ref();
+    let mut places = server.listen.iter().filter_map(Place::host_port);
+    if metrics.is_some_and(|place| places.any(|other| other.overlaps(place))) {
         let what = "metrics_listen and listen are one address; give one of them another port";
         let line = match context.listen.is_empty() {
             true => keys.line_of("listen").max(keys.line_of("metrics_listen")),
@@ -101,7 +107,19 @@ fn check_places(keys: &mut Keys, server: &Server, context: &Context) {
     }
 }
 
-fn listen(keys: &mut Keys, context: &Context) -> Vec<HostPort> {
+/// Why no issuer can be made of these places, if so.
+fn lacks_issuer(places: &[Place], is_demo: bool) -> Option<&'static str> {
+    if places.first().is_some_and(|place| place.host_port().is_none()) {
+        return Some(
+            "a server that listens on a socket first needs issuer, its public URL, in \
+                     [server]",
+        );
+    }
+    let needs = !is_demo && places.iter().any(Place::is_wildcard);
+    needs.then_some("a server on a wildcard address needs issuer, its public URL, in [server]")
+}
+
+fn listen(keys: &mut Keys, context: &Context) -> Vec<Place> {
     let given = keys.words("listen");
     let (line, words) = given.unwrap_or_else(|| (keys.line(), vec![DEFAULT_LISTEN.into()]));
     if words.is_empty() {
@@ -109,7 +127,7 @@ fn listen(keys: &mut Keys, context: &Context) -> Vec<HostPort> {
     }
     let mut places = Vec::new();
     for word in words {
-        match HostPort::parse(&word) {
+        match Place::parse(&word) {
             Ok(place) => places.push(place),
             Err(what) => keys.fault(line, format!("listen {what}")),
         }
@@ -118,6 +136,24 @@ fn listen(keys: &mut Keys, context: &Context) -> Vec<HostPort> {
         true => places,
         false => context.listen.clone(),
     }
+}
+
+fn listen_mode(keys: &mut Keys) -> u32 {
+    let Some(value) = keys.take("listen_mode") else { return DEFAULT_MODE };
+    let is_mode = |text: &str| text.len() == 3 || text.len() == 4 && text.starts_with('0');
+    let digits = Some(value.text.as_str()).filter(|text| is_mode(text));
+    let is_octal = |text: &&str| text.bytes().all(|b| (b'0'..b'8').contains(&b));
+    let mode = digits.filter(is_octal).and_then(|text| u32::from_str_radix(text, 8).ok());
+    match mode {
+        None => keys.fault(value.line, "listen_mode must be three octal digits, such as 660"),
+        Some(mode) if mode & RIGHTS_OF_OTHERS != 0 => {
+            let what = "listen_mode has rights for others, and who opens the socket may name any \
+                        client address; give them to a group, such as 660";
+            keys.warn(value.line, what);
+        }
+        Some(_) => {}
+    }
+    mode.unwrap_or(DEFAULT_MODE)
 }
 
 fn metrics_listen(keys: &mut Keys) -> Option<HostPort> {

@@ -54,7 +54,8 @@ fn every_default_is_what_the_contract_says() {
         device_interval: 5,
     };
     let server = Server {
-        listen: vec![HostPort { host: "localhost".into(), port: 3000 }],
+        listen: vec![Place::parse("localhost:3000").unwrap()],
+        listen_mode: 0o660,
         issuer: None,
         bearer_in_query: false,
         allowed_origins: vec![],
@@ -88,7 +89,7 @@ const EVERY_KEY: &str = "\u{feff}[server]\r\n; comment\r\nlisten = localhost:300
      device_code_lifetime = 63\r\ndevice_interval = 0\r\nbearer_in_query = yes\r\n\
      allowed_origins = https://App.example.com\r\ntrusted_proxies = 127.0.0.1\t10.0.0.0/8\r\n\
      max_connections = 2\r\nmax_tokens_per_client = 3\r\nlog = json\r\n\
-     metrics_listen = localhost:1\r\nstate_file = state\r\nstate_sync = always\r\n\r\n\
+     metrics_listen = localhost:2\r\nstate_file = state\r\nstate_sync = always\r\n\r\n\
      [client my app]\r\nsecret = secret\r\nname = My App\r\n\
      grants = password urn:ietf:params:oauth:grant-type:device_code\r\n\
      scopes = read write\r\ndefault_scopes = read\r\naccess_token_lifetime = 300\r\n\
@@ -103,7 +104,10 @@ fn every_key_of_the_server_is_read() {
     let server = &config.server;
     let state = (server.state_file.as_deref(), server.state_sync);
     assert_eq!(state, (Some(std::path::Path::new("state")), SyncPolicy::Always));
-    assert_eq!(server.listen.iter().map(|it| it.port).collect::<Vec<_>>(), [3000, 1]);
+    assert_eq!(
+        server.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["localhost:3000", "[::1]:1"]
+    );
     assert_eq!(server.issuer.as_deref(), Some("https://auth.example.com"));
     let lifetimes = "Lifetimes { access_token: 60, refresh_token: 61, authorization_code: 62, \
                      device_code: 63, device_interval: 0 }";
@@ -301,7 +305,7 @@ fn no_fault_repeats_what_may_be_a_secret() {
 
 #[test]
 fn a_wildcard_on_the_command_line_has_no_line_and_the_demo_may() {
-    let listen = ["127.0.0.1:1", "0.0.0.0:1"].map(|place| HostPort::parse(place).unwrap());
+    let listen = ["127.0.0.1:1", "0.0.0.0:1"].map(|place| Place::parse(place).unwrap());
     let context = Context { listen: listen.to_vec(), ..Context::default() };
     assert_eq!(read(b"[client c]", &context).unwrap_err()[0].line, None);
     let context = Context { listen: listen.to_vec(), is_demo: true, ..Context::default() };
@@ -331,6 +335,7 @@ fn what_is_allowed_but_hardly_meant_is_warned_of() {
         ("[client a]\n[user \"b\"]\npassword = p".into(), 2, "the user's name has a double quote"),
         (format!("[client a]\n[user b]\npassword_hash = {sha256}"), 3, "a fast hash"),
         ("[client a]\n[server]\ntrusted_proxies = 1.2.3.4 ::/0".into(), 3, "trusts everyone"),
+        ("[client a]\n[server]\nlisten_mode = 662".into(), 3, "listen_mode has rights for others"),
     ] {
         let warnings = warnings(&text);
         assert!(warnings[0].0 == line && warnings[0].1.contains(words), "{text}: {warnings:?}");

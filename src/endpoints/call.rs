@@ -20,6 +20,8 @@ pub struct Call<'a> {
     pub known: Known<'a>,
     pub request: &'a Request<'a>,
     pub origin: Origin,
+    /// Whether the server lets requests in hand finish, and takes no more connections.
+    pub is_stopping: bool,
 }
 
 impl<'a> Call<'a> {

@@ -30,6 +30,7 @@ mod upkeep;
 mod userinfo;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -55,6 +56,7 @@ pub struct App {
     metrics: Metrics,
     started: Instant,
     vitals: Mutex<Vitals>,
+    is_stopping: AtomicBool,
 }
 
 /// How long a request may wait for its turn at a slow hash, from its last byte on.
@@ -78,6 +80,7 @@ impl App {
                 loaded: upkeep::seconds(),
                 ..Vitals::default()
             }),
+            is_stopping: AtomicBool::new(false),
         }
     }
 
@@ -155,6 +158,7 @@ impl Service for App {
                 },
                 request,
                 origin,
+                is_stopping: self.is_stopping.load(Relaxed),
             };
             let found = route::find(request.head.path, settings);
             let route = found.map(|at| &ROUTES[at]);

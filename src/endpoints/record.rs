@@ -1,6 +1,6 @@
 //! What operators see of each answer: a line in the log, and the counters.
 
-use super::{App, Call};
+use super::{App, Call, ready};
 use crate::http::Status;
 use crate::oauth::Outcome;
 use crate::watch::log::{Level, Line, LogFormat};
@@ -37,7 +37,8 @@ impl App {
             self.tell_of_untrusted_proxy();
         }
         let format = call.settings.log_format;
-        if format == LogFormat::Off {
+        let is_quiet = format == LogFormat::Text && ready::is_good(route, status);
+        if format == LogFormat::Off || is_quiet {
             return;
         }
         let reason = outcome.refusal.as_ref().map(|refusal| refusal.reason());

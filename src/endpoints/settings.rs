@@ -10,6 +10,7 @@ use super::testing::Testing;
 use crate::config::Config;
 use crate::encode::json::Object;
 use crate::http::Request;
+use crate::http::listener::UNIX;
 use crate::http::network::Network;
 use crate::oauth::audience::Place;
 use crate::oauth::{GrantType, Registry};
@@ -104,8 +105,10 @@ impl Settings {
         let lines = request.head.fields.all(FORWARDED).rev();
         for entry in lines.flat_map(|line| line.rsplit(|&b| b == b',')) {
             let named = std::str::from_utf8(entry.trim_ascii()).ok();
-            let Some(named) = named.and_then(|text| text.parse::<IpAddr>().ok()) else { break };
-            address = named.to_canonical();
+            let named = named.and_then(|text| text.parse::<IpAddr>().ok());
+            let named = named.map(|it| it.to_canonical()).filter(|it| *it != UNIX);
+            let Some(named) = named else { break };
+            address = named;
             if !self.trusts(address) {
                 break;
             }
@@ -118,9 +121,10 @@ impl Settings {
         request.head.fields.first(FORWARDED).is_some() && !self.trusts(request.connection)
     }
 
-    /// Whether what a connection from there says of others is believed.
+    /// Whether what a connection from there says of others is believed. A Unix socket's mode says
+    /// who may connect.
     pub fn trusts(&self, address: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|network| network.contains(address))
+        address == UNIX || self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 
     /// RFC 8414, section 2; RFC 9207, section 3.

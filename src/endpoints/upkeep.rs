@@ -1,5 +1,6 @@
 //! What the server does beside answering, so that it can go on for years.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -55,6 +56,11 @@ impl App {
     pub fn live_tokens(&self) -> usize {
         let Counts { access_tokens, refresh_tokens, .. } = self.store.counts();
         access_tokens + refresh_tokens
+    }
+
+    /// From now on `/readyz` says so.
+    pub fn begins_to_stop(&self) {
+        self.is_stopping.store(true, Relaxed);
     }
 
     /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.

@@ -1,9 +1,9 @@
-//! HTTP/1.1 over TCP (RFC 9110, RFC 9112). Nothing here knows OAuth.
+//! HTTP/1.1 over TCP and Unix sockets (RFC 9110, RFC 9112). Nothing here knows OAuth.
 //!
 //! Bytes to a request: [`request`], [`target`], [`framing`], [`body`]. A response to bytes:
 //! [`response`], [`status`], and [`refusal`] where there was no request. One connection's life:
 //! [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All of them:
-//! [`server`] (listeners, threads, the drain), [`crowd`] (the cap), and a connection seen from
+//! [`server`] (threads, the drain), its [`listener`]s, [`crowd`] (the cap), and a connection seen from
 //! outside: [`phase`], [`slot`]. [`network`] is a block of addresses.
 
 pub mod body;
@@ -11,6 +11,7 @@ pub mod connection;
 mod crowd;
 mod framing;
 mod input;
+pub mod listener;
 pub mod network;
 pub mod phase;
 mod refusal;
@@ -26,6 +27,7 @@ pub mod transport;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use listener::Listener;
 pub use refusal::Refusal;
 pub use request::{Head, Request};
 pub use response::Response;

@@ -1,7 +1,8 @@
 //! Listeners, a thread for each connection, and the drain.
 
-use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::connection::{Connection, FIRST_REQUEST};
 use super::crowd::Crowd;
+use super::listener::{Listener, UNIX};
 use super::phase::{Phase, Wait};
 use super::response::{Delivery, Response};
 use super::slot::Slot;
 use super::{Limits, Refusal, Service};
+use crate::os;
 
 /// Of a connection's thread. What it touches of it is a few pages; the rest is only an address
 /// range, and generous.
@@ -32,21 +35,27 @@ pub struct Server<S> {
     /// When exhaustion was last seen.
     exhausted: Mutex<Option<Instant>>,
     draining: AtomicBool,
+    /// At its end once the server stops, which wakes those that wait for a connection.
+    stopped: PipeReader,
+    stopper: Mutex<Option<PipeWriter>>,
     /// How often a connection has come to wait for another request.
     turns: AtomicU64,
 }
 
 impl<S: Service> Server<S> {
-    pub fn new(service: S, limits: Limits) -> Arc<Server<S>> {
-        Arc::new(Server {
+    pub fn new(service: S, limits: Limits) -> io::Result<Arc<Server<S>>> {
+        let (stopped, stopper) = io::pipe()?;
+        Ok(Arc::new(Server {
             service,
             started: Instant::now(),
             crowd: Crowd::new(limits.connections),
             limits,
             exhausted: Mutex::default(),
             draining: AtomicBool::new(false),
+            stopped,
+            stopper: Mutex::new(Some(stopper)),
             turns: AtomicU64::new(0),
-        })
+        }))
     }
 
     pub fn service(&self) -> &S {
@@ -59,7 +68,8 @@ impl<S: Service> Server<S> {
     }
 
     /// Accepts connections until [`Server::stop`]; no error of one of them ends it.
-    pub fn accept(self: &Arc<Self>, listener: TcpListener) {
+    /// The listener never waits by itself ([`Listener::never_wait`]).
+    pub fn accept(self: &Arc<Self>, listener: Listener) {
         self.crowd.accept_loop_begins();
         self.accept_all(&listener);
         // Closed before it counts as ended: who waits for a drain finds nothing bound.
@@ -67,20 +77,20 @@ impl<S: Service> Server<S> {
         self.crowd.accept_loop_ends();
     }
 
-    fn accept_all(self: &Arc<Self>, listener: &TcpListener) {
-        loop {
+    fn accept_all(self: &Arc<Self>, listener: &Listener) {
+        // Whoever waits at a passed socket is for our successor.
+        while !(listener.is_passed() && self.is_draining()) {
             match listener.accept() {
-                Ok((stream, address)) => self.take(stream, address.ip().to_canonical()),
+                Ok((stream, address)) => self.take(stream, address),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // Only a drain makes the listener non-blocking, and then the queue is empty.
-                    return;
+                    if self.is_draining() {
+                        return;
+                    }
+                    os::wait_for_input([listener.as_fd(), self.stopped.as_fd()]);
                 }
                 Err(error) if is_exhaustion(&error) => self.exhausted(&error),
                 // The connection was gone before we took it, or the like.
                 Err(_) => {}
-            }
-            if self.is_draining() && listener.set_nonblocking(true).is_err() {
-                return;
             }
         }
     }
@@ -112,7 +122,7 @@ impl<S: Service> Server<S> {
     }
 
     fn serve(&self, slot: &Slot, address: IpAddr) {
-        if slot.stream.set_nodelay(true).is_ok() {
+        if address == UNIX || slot.stream.set_nodelay(true).is_ok() {
             let phase = InServer { server: self, slot };
             Connection::new(&slot.stream, address, &self.service, &phase, &self.limits).run();
         }
@@ -163,15 +173,12 @@ impl<S: Service> Server<S> {
         thread::sleep(EXHAUSTED_PAUSE);
     }
 
-    /// Stops accepting at these addresses, lets requests in hand finish, and returns when all have
-    /// or when `patience` is over.
-    pub fn stop(&self, addresses: &[SocketAddr], patience: Duration) {
+    /// Stops accepting, lets requests in hand finish, and returns when all have or when `patience`
+    /// is over.
+    pub fn stop(&self, patience: Duration) {
         let began = Instant::now();
         self.draining.store(true, SeqCst);
-        for &address in addresses {
-            // Wakes the accept loop, which then sees that it has to end.
-            let _ = TcpStream::connect_timeout(&reachable(address), Duration::from_millis(200));
-        }
+        drop(self.stopper.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.crowd.stop_those_that_wait_for(Wait::Request);
         if !self.crowd.await_end(began + patience.min(FIRST_REQUEST)) {
             self.crowd.stop_those_that_wait_for(Wait::First);
@@ -225,31 +232,12 @@ fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(12 | 23 | 24 | 55 | 105))
 }
 
-/// Where a listener at `address` can be reached from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::{Head, Request, Status};
     use std::io::Read;
-
-    #[test]
-    fn a_wildcard_is_reached_on_loopback() {
-        for (address, expected) in
-            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:1", "10.0.0.1:1")]
-        {
-            let address = address.parse().unwrap();
-            assert_eq!(reachable(address).to_string(), expected);
-        }
-    }
+    use std::net::TcpListener;
 
     /// A service that fails where nobody catches it.
     struct Panicking;
@@ -271,10 +259,12 @@ mod tests {
     #[test]
     fn a_panic_gives_its_place_back() {
         let server = Server::new(Panicking, Limits { connections: 1, ..Limits::DEFAULT });
+        let server = server.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let accepting = Arc::clone(&server);
-        thread::spawn(move || accepting.accept(listener));
+        listener.set_nonblocking(true).unwrap();
+        thread::spawn(move || accepting.accept(Listener::tcp(listener)));
         let ask = |text: &str| {
             let mut stream = TcpStream::connect(address).unwrap();
             stream.write_all(text.as_bytes()).unwrap();
@@ -287,7 +277,7 @@ mod tests {
         }
         let answer = ask("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
         assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
-        server.stop(&[address], Duration::from_secs(5));
+        server.stop(Duration::from_secs(5));
         assert!(server.crowd.await_end(Instant::now()));
     }
 }

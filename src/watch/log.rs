@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::encode::{date, decimal, json};
 use crate::http::Status;
+use crate::http::listener::UNIX;
 use crate::oauth::Timestamp;
 
 /// Bytes that wait to be written: some thousands of lines.
@@ -228,11 +229,12 @@ impl Line<'_> {
     }
 
     fn json(&self) -> String {
-        let mut time = String::new();
+        let (mut time, mut address) = (String::new(), String::new());
         push_time(&mut time, self.time);
+        push_address(&mut address, self.address);
         let mut object = json::Object::new()
             .string("time", &time)
-            .string("address", &self.address.to_string())
+            .string("address", &address)
             .string("method", cut(self.method, METHOD))
             .string("path", cut(self.path, PATH))
             .number("status", self.status.code().into())
@@ -277,6 +279,7 @@ fn push_time(text: &mut String, time: Timestamp) {
 
 fn push_address(text: &mut String, address: IpAddr) {
     match address {
+        UNIX => text.push_str("unix"),
         IpAddr::V4(address) => {
             for (at, part) in address.octets().into_iter().enumerate() {
                 text.push_str(if at == 0 { "" } else { "." });
@@ -344,6 +347,13 @@ mod tests {
             "{\"time\":\"1994-11-06T08:49:37.042Z\",\"level\":\"error\",\
              \"message\":\"it is \\\"full\\\"\"}\n"
         );
+    }
+
+    #[test]
+    fn who_comes_over_a_unix_socket_is_called_so() {
+        let line = Line { address: UNIX, ..line("/", None) };
+        assert!(line.text().contains("042Z unix POST / 400 "), "{}", line.text());
+        assert!(line.json().contains(",\"address\":\"unix\","), "{}", line.json());
     }
 
     #[test]

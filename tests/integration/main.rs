@@ -1,10 +1,12 @@
 //! The contract, tested by running the program: each file is a part of it.
 
+mod service_manager;
 mod soak;
 mod support;
 mod wire;
 
 mod abuse;
+mod activation;
 mod authorize;
 mod bearer;
 mod clients;
@@ -30,6 +32,7 @@ mod resources;
 mod running;
 mod scopes;
 mod signals;
+mod sockets;
 mod state;
 mod state_faults;
 mod state_model;

@@ -93,6 +93,8 @@ impl Drop for Folder {
 pub struct Server {
     child: Child,
     pub addresses: Vec<SocketAddr>,
+    /// What it listens on, as it says.
+    pub places: Vec<String>,
     pub folder: Folder,
     errors: Arc<(Mutex<String>, Condvar)>,
 }
@@ -155,7 +157,7 @@ impl Server {
                 own.1.notify_all();
             }
         });
-        Server { child, addresses: Vec::new(), folder, errors }
+        Server { child, addresses: Vec::new(), places: Vec::new(), folder, errors }
     }
 
     fn await_addresses(&mut self) {
@@ -166,12 +168,15 @@ impl Server {
         let mut text = line.clone();
         text.push_str(&String::from_utf8_lossy(stdout.buffer()));
         for line in text.lines() {
-            let address = line.strip_prefix("listening on http://").unwrap_or_else(|| {
+            let place = line.strip_prefix("listening on ").unwrap_or_else(|| {
                 panic!("{line:?} {}", self.errors.0.lock().unwrap());
             });
-            self.addresses.push(address.parse().unwrap());
+            if let Some(address) = place.strip_prefix("http://") {
+                self.addresses.push(address.parse().unwrap());
+            }
+            self.places.push(place.into());
         }
-        assert!(!self.addresses.is_empty(), "{}", self.errors.0.lock().unwrap());
+        assert!(!self.places.is_empty(), "{}", self.errors.0.lock().unwrap());
     }
 
     pub fn pid(&self) -> u32 {

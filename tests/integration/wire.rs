@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use crate::support::PATIENCE;
 
@@ -27,8 +30,18 @@ pub struct Connection {
 impl Connection {
     pub fn to(address: SocketAddr) -> Connection {
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Connection::on(stream)
+    }
+
+    /// To a Unix socket.
+    pub fn to_path(path: &Path) -> Connection {
+        // What is done with a stream here are the same calls for both kinds.
+        Connection::on(OwnedFd::from(UnixStream::connect(path).unwrap()).into())
+    }
+
+    fn on(stream: TcpStream) -> Connection {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Connection { stream, read: Vec::new() }
     }
 

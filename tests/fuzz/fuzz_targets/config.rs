@@ -10,7 +10,7 @@ mod crypto;
 mod encode;
 #[path = "../../../src/http/mod.rs"]
 mod http;
-#[path = "../../../src/listen.rs"]
+#[path = "../../../src/listen/mod.rs"]
 mod listen;
 #[path = "../../../src/oauth/mod.rs"]
 mod oauth;

@@ -1,5 +1,4 @@
-//! Names into bound sockets: what `listen` and `--listen` say, and listeners on every address that
-//! is meant by it.
+//! `HOST:PORT` into bound sockets: listeners on every address that is meant by it.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -18,7 +17,7 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// A socket that listens.
+/// A TCP socket that listens.
 pub struct Bound {
     pub listener: TcpListener,
     /// With the real port where 0 was asked for.
@@ -54,15 +53,30 @@ impl HostPort {
         format!("http://{host}:{port}")
     }
 
-    /// The addresses that it stands for, each once.
-    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        if let Some(address) = self.address() {
-            return Ok(vec![SocketAddr::new(address, self.port)]);
-        }
+    /// Whether both would bind one address, as far as that is known without asking anybody.
+    pub fn overlaps(&self, other: &HostPort) -> bool {
+        let is_same = |a: &IpAddr, b: &IpAddr| a == b || a.is_unspecified() || b.is_unspecified();
+        let others = other.known_addresses();
+        self.port == other.port
+            && self.port != 0
+            && (self.host.eq_ignore_ascii_case(&other.host)
+                || self.known_addresses().iter().any(|a| others.iter().any(|b| is_same(a, b))))
+    }
+
+    /// The addresses that need no look-up.
+    fn known_addresses(&self) -> Vec<IpAddr> {
         if self.host.eq_ignore_ascii_case("localhost") {
             // Loopback by definition (RFC 6761, section 6.3), whatever the system's files say.
-            let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-            return Ok(both.map(|ip| SocketAddr::new(ip, self.port)).to_vec());
+            return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        }
+        self.address().into_iter().collect()
+    }
+
+    /// The addresses that it stands for, each once.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        let known = self.known_addresses();
+        if !known.is_empty() {
+            return Ok(known.into_iter().map(|ip| SocketAddr::new(ip, self.port)).collect());
         }
         let mut addresses: Vec<SocketAddr> =
             (self.host.as_str(), self.port).to_socket_addrs()?.collect();
@@ -153,6 +167,24 @@ mod tests {
         assert_eq!(addresses, ["127.0.0.1:7".parse().unwrap(), "[::1]:7".parse().unwrap()]);
         assert!(!HostPort::parse("127.0.0.1:1").unwrap().is_wildcard());
         assert!(HostPort::parse("[::]:1").unwrap().is_wildcard());
+    }
+
+    #[test]
+    fn places_overlap_where_one_address_would_be_bound_twice() {
+        let place = |text| HostPort::parse(text).unwrap();
+        for (a, b, expected) in [
+            ("localhost:1", "127.0.0.1:1", true),
+            ("localhost:1", "[::1]:1", true),
+            ("0.0.0.0:1", "127.0.0.1:1", true),
+            ("Example:1", "example:1", true),
+            ("localhost:1", "localhost:2", false),
+            ("localhost:0", "localhost:0", false),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("example:1", "127.0.0.1:1", false),
+        ] {
+            assert_eq!(place(a).overlaps(&place(b)), expected, "{a} {b}");
+            assert_eq!(place(b).overlaps(&place(a)), expected, "{b} {a}");
+        }
     }
 
     /// An address for documentation, which no machine has (RFC 5737).
