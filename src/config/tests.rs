@@ -116,7 +116,7 @@ fn every_key_of_the_server_is_read() {
     assert!(server.trusted_proxies[1].contains("10.255.0.1".parse().unwrap()));
     assert_eq!((server.max_connections, server.max_tokens_per_client), (2, 3));
     assert_eq!((server.bearer_in_query, server.log), (true, LogFormat::Json));
-    assert_eq!(server.metrics_listen.as_ref().unwrap().to_string(), "localhost:1");
+    assert_eq!(server.metrics_listen.as_ref().unwrap().to_string(), "localhost:2");
 }
 
 #[test]
