@@ -36,11 +36,12 @@ dist:
 bench:
 	cargo bench --quiet --bench bench -- $(PART)
 
-# The pages in real Chromium, and what axe says of them.
+# The pages and the tour in real Chromium, and what axe says of them.
 browser:
 	cargo build --quiet
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	node tests/browser/run.mjs target/debug/oauth2d
+	node tests/browser/tour.mjs target/debug/oauth2d
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:

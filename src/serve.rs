@@ -224,6 +224,8 @@ fn introduction(options: &Options, running: &Running) -> Vec<String> {
     ];
     if options.config.is_none() {
         lines.push(load::DEMO_NAMES.into());
+        let base = settings.issuer.trim_end_matches('/');
+        lines.push(format!("a tour of every grant: {base}/tour"));
     }
     lines
 }

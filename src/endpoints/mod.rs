@@ -26,6 +26,7 @@ mod route;
 mod settings;
 mod testing;
 mod token;
+mod tour;
 mod upkeep;
 mod userinfo;
 

@@ -193,11 +193,10 @@ const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
     Content-Type: text/html; charset=utf-8\r\n";
 
 /// A page for a person, with what keeps it from being framed, cached or extended by others: nobody
-/// can lay it under a button of their own (RFC 9700, section 4.16).
-pub fn page(status: Status, html: impl Into<Cow<'static, str>>, style_policy: &str) -> Response {
-    let policy = format!(
-        "default-src 'none'; style-src {style_policy}; base-uri 'none'; frame-ancestors 'none'"
-    );
+/// can lay it under a button of their own (RFC 9700, section 4.16). `sources` are the directives of
+/// the policy for what it may load.
+pub fn page(status: Status, html: impl Into<Cow<'static, str>>, sources: &str) -> Response {
+    let policy = format!("default-src 'none'; {sources}; base-uri 'none'; frame-ancestors 'none'");
     Response::with_fields(status, PAGE).field("Content-Security-Policy", &policy).body(html)
 }
 

@@ -2,7 +2,7 @@
 //! answers.
 
 use super::{Call, authenticate, authorize, device, device_authorization, introspect, metadata};
-use super::{Settings, ready, register, reply, resource, revoke, token, userinfo};
+use super::{Settings, ready, register, reply, resource, revoke, token, tour, userinfo};
 use crate::http::Response;
 use crate::oauth::Outcome;
 
@@ -35,7 +35,7 @@ use Readers::{AllowedOrigins, Anyone, Nobody};
 
 /// In the order in which they are asked for most, which is that of the look-up and of the metrics.
 #[rustfmt::skip]
-pub static ROUTES: [Route; 14] = [
+pub static ROUTES: [Route; 16] = [
     row("/oauth/token", POST, AllowedOrigins, token::answer),
     row("/", GET, AllowedOrigins, resource::answer),
     row("/oauth/authenticate", ANY, Nobody, authenticate::answer),
@@ -50,6 +50,8 @@ pub static ROUTES: [Route; 14] = [
     row(register::PATH, POST, AllowedOrigins, register::answer),
     row("/healthz", GET, Nobody, |_, _| reply::text("ok")),
     row("/readyz", GET, Nobody, ready::answer),
+    row("/tour", ANY, Nobody, tour::answer),
+    row("/tour/callback", ANY, Nobody, tour::answer),
 ];
 
 const fn row(

@@ -23,10 +23,7 @@ pub fn token<'a>(
         Authorization::Several => return malformed("there is more than one Authorization field"),
     };
     match (field, query) {
-        (None, None) => {
-            known.did(format_args!("failed: the request has a token"), "RFC 6750, section 3");
-            Err(Challenge::NoToken)
-        }
+        (None, None) => Err(Challenge::NoToken),
         (Some(Some(token)), None) => {
             known.did(
                 format_args!("the token is in the Authorization field"),

@@ -39,4 +39,5 @@ mod state_model;
 mod testing;
 mod throttle;
 mod token;
+mod tour;
 mod userinfo;

@@ -193,6 +193,7 @@ fn a_start_and_a_stop_say_what_there_is() {
 fn the_demo_names_its_clients_and_its_user() {
     let server = Server::demo();
     let issuer = format!("issuer {}", server.issuer());
+    let tour = format!("a tour of every grant: {}/tour", server.issuer());
     assert_eq!(
         notices(server),
         [
@@ -202,6 +203,7 @@ fn the_demo_names_its_clients_and_its_user() {
             "the state is kept in memory alone, and ends with the process",
             "demo data: clients application (secret), confidentialApplication (topSecret) and \
              publicApplication (no secret), user pedroetb (password)",
+            &tour,
             "stopped by SIGINT",
         ]
     );

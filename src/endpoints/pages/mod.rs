@@ -27,8 +27,9 @@ pub use problem::Problem;
 const STYLE: &str = include_str!("page.css");
 
 /// The policy names the style by its hash, so that no other one is applied.
-static STYLE_POLICY: LazyLock<String> =
-    LazyLock::new(|| format!("'sha256-{}'", STANDARD.encode(sha256::digest(STYLE.as_bytes()))));
+static STYLE_POLICY: LazyLock<String> = LazyLock::new(|| {
+    format!("style-src 'sha256-{}'", STANDARD.encode(sha256::digest(STYLE.as_bytes())))
+});
 
 /// A page while it is written, from top to bottom into one text: what a page carries along can be
 /// long, and no piece of it is kept twice.

@@ -77,7 +77,7 @@ fn wrong<'a>(
         FaultKind::Garbage => {
             // Its answer is made, and nobody sees it.
             right(request, outcome);
-            reply::page(Status::Ok, GARBAGE, "'none'")
+            reply::page(Status::Ok, GARBAGE, "style-src 'none'")
         }
         FaultKind::Short => respond(short(request, outcome), outcome),
         FaultKind::NoRefreshToken => respond(without_refresh_token(request, outcome), outcome),
