@@ -1,8 +1,9 @@
 //! The protocol: plain values in, `Result` out. No sockets, header fields, clock or files.
 //!
-//! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`resource`], [`registry`]), then
-//! [`store`](crate::store), which keeps what has been given out, then the rules: [`client_auth`],
-//! the [`grants`], and [`authorize`], [`device`], [`introspect`], [`revoke`] and [`bearer`].
+//! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`resource`] and
+//! [`registry`]), then [`store`](crate::store), which keeps what has been given out, then the rules:
+//! [`client_auth`], [`audience`], the [`grants`], and [`authorize`], [`device`], [`introspect`],
+//! [`revoke`] and [`bearer`].
 
 pub mod audience;
 pub mod authorize;
