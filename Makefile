@@ -1,13 +1,16 @@
 # oauth2d: everything that is done to it. Needs Rust, make and a C linker.
 
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
-STATIC := $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/oauth2d
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+STATIC := $(BUILT)/$(TARGET)/release/oauth2d
 # Where the sources of dependencies lie, which the executable must not tell.
 CARGO_HOME ?= $(HOME)/.cargo
 
 .PHONY: run test soak dist bench lint deny apps browser proxies mcp power fuzz mutants clean
 
+# A build says what it is at; then the program speaks alone.
 run:
+	cargo build --release
 	cargo run --quiet --release
 
 test:
@@ -31,8 +34,8 @@ dist:
 	mkdir -p dist
 	install -m 755 $(STATIC) dist/oauth2d
 
-# The benchmark, as a table; `make bench PART=throughput` for a part of it. It takes some minutes
-# and wants the machine for itself.
+# The benchmark, as a table; `make bench PART=throughput` for a part of it; it names them all. It
+# takes some minutes and wants the machine for itself.
 bench:
 	cargo bench --quiet --bench bench -- $(PART)
 
@@ -40,14 +43,14 @@ bench:
 browser:
 	cargo build --quiet
 	cd tests/browser && npm ci --silent --no-audit --no-fund
-	node tests/browser/run.mjs target/debug/oauth2d
-	node tests/browser/tour.mjs target/debug/oauth2d
+	node tests/browser/run.mjs $(abspath $(BUILT))/debug/oauth2d
+	node tests/browser/tour.mjs $(abspath $(BUILT))/debug/oauth2d
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:
 	for target in http config state json; do \
-	  mkdir -p target/fuzz-corpus/$$target && \
-	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target target/fuzz-corpus/$$target \
+	  mkdir -p $(BUILT)/fuzz-corpus/$$target && \
+	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target $(BUILT)/fuzz-corpus/$$target \
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
 	done
 
@@ -59,24 +62,28 @@ apps:
 	python3 -m venv $(APPS)
 	$(APPS)/bin/pip install --quiet --disable-pip-version-check -r tests/apps/requirements.txt
 	cd tests/apps && npm ci --silent --no-audit --no-fund
-	$(APPS)/bin/python tests/apps/run.py $(or $(CARGO_TARGET_DIR),target)/debug/oauth2d
+	$(APPS)/bin/python tests/apps/run.py $(BUILT)/debug/oauth2d
 
 # Forward-auth in the real nginx, Caddy and HAProxy, by the README's own recipes.
 proxies:
 	cargo build --quiet
-	tests/proxies/run.py target/debug/oauth2d
+	tests/proxies/run.py $(BUILT)/debug/oauth2d
 
 # The official MCP SDKs' own clients and server, with nginx and Caddy between them by the README's
 # recipes; says what it had to leave out.
 mcp:
 	cargo build --quiet
-	tests/mcp/run.py $(or $(CARGO_TARGET_DIR),target)/debug/oauth2d
+	tests/mcp/run.py $(BUILT)/debug/oauth2d
+
+# The README's systemd units, by systemd-analyze.
+units:
+	tests/units.sh
 
 # Power cuts under a server at work; needs root, a loop device with ext4, Python and strace, and says
 # what it had to leave out.
 power:
 	cargo build --quiet
-	tests/power/run.py $(or $(CARGO_TARGET_DIR),target)/debug/oauth2d
+	tests/power/run.py $(BUILT)/debug/oauth2d
 
 # Formatting, lints and docs, and that the fuzzers still compile: without libFuzzer's own library,
 # which only running them needs.
@@ -85,7 +92,7 @@ lint:
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 	CUSTOM_LIBFUZZER_PATH=./none cargo check --quiet --locked --manifest-path tests/fuzz/Cargo.toml \
-	  --target-dir target/fuzz-check
+	  --target-dir $(BUILT)/fuzz-check
 
 # Which faults in the rules and in the HTTP layer no test would notice; needs cargo-mutants. The unit
 # tests first, seconds for each fault, then all tests for what outlives those. It takes hours as a

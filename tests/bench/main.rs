@@ -38,10 +38,6 @@ fn main() {
     }
     // Cargo passes --bench; a word of our own chooses one part.
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
-    if only.is_none_or(|only| only != "beside") {
-        println!("| figure | ours | floor | ratio (spread) | target |");
-        println!("| --- | --- | --- | --- | --- |");
-    }
     let parts: [(&str, fn()); 8] = [
         ("throughput", throughput),
         ("log", log_on_and_off),
@@ -52,6 +48,16 @@ fn main() {
         ("state", state::state),
         ("beside", beside::beside),
     ];
+    let names = parts.map(|(name, _)| name).join(", ");
+    if let Some(unknown) = only.filter(|only| parts.iter().all(|(name, _)| name != only)) {
+        eprintln!("bench: there is no part {unknown}; there are {names}");
+        std::process::exit(2);
+    }
+    eprintln!("bench: {}", only.unwrap_or(&names));
+    if only.is_none_or(|only| only != "beside") {
+        println!("| figure | ours | floor | ratio (spread) | target |");
+        println!("| --- | --- | --- | --- | --- |");
+    }
     for (name, part) in parts {
         if only.is_none_or(|only| only == name) {
             part();

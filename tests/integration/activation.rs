@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use crate::service_manager::{Ear, passing};
@@ -166,4 +167,48 @@ fn a_service_manager_that_is_not_there_holds_nothing_up() {
     server.signal("TERM");
     assert_eq!(server.end().code(), Some(0));
     assert!(began.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_restart_with_passed_sockets_and_a_state_file_fails_no_request_and_loses_no_token() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let again = || OwnedFd::from(socket.try_clone().unwrap());
+    let kept = Folder::new();
+    let server = format!(
+        "listen = systemd\nissuer = https://a.example\nstate_file = {}/state",
+        kept.path().display()
+    );
+    let file = kept.write("c", format!("[server]\n{server}\n{CLIENTS}")).display().to_string();
+    let start =
+        || Server::start(&mut passing(&[("", &again)]), &["--config", &file], Folder::new());
+    let mut serving = start();
+    let is_over = AtomicBool::new(false);
+    let ask = || {
+        let mut tokens = Vec::new();
+        while !is_over.load(Relaxed) {
+            let mut connection = Connection::to(address);
+            let fields =
+                [APP, "Connection: close", "Content-Type: application/x-www-form-urlencoded"];
+            let form = "grant_type=client_credentials";
+            connection.send(message("POST", "/oauth/token", &fields, form));
+            let answer = connection.answer();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            tokens.push(answer.member("access_token"));
+        }
+        tokens
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        for _ in 0..3 {
+            serving.log_line(|line| line.contains(" POST /oauth/token 200 "));
+            serving.signal("TERM");
+            assert_eq!(serving.end().code(), Some(0));
+            serving = start();
+        }
+        serving.log_line(|line| line.contains(" POST /oauth/token 200 "));
+        is_over.store(true, Relaxed);
+        let tokens: Vec<_> = clients.into_iter().flat_map(|it| it.join().unwrap()).collect();
+        assert!(tokens.len() >= 4 && tokens.iter().all(|token| serving.is_live(token)));
+    });
 }
