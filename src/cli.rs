@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::config::nearest;
+use crate::control::Filter;
 use crate::listen::Place;
 
 pub const VERSION: &str = concat!("oauth2d ", env!("CARGO_PKG_VERSION"), "\n");
@@ -15,6 +16,8 @@ oauth2d, a small OAuth 2.0 server
 
 usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
        oauth2d --health [--config FILE] [--listen HOST:PORT]
+       oauth2d --tokens [--client ID] [--user NAME] [--resource URL] [--json] [--config FILE]
+       oauth2d --end [--client ID] [--user NAME] [--resource URL] [--token] [--config FILE]
        oauth2d --hash | --new-secret | --new-token | --help | --version
 
   --config FILE       serve what FILE says; without it, the demo data
@@ -23,6 +26,10 @@ usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
   --demo              the demo data on an address that is not loopback too
   --check             print every fault of the configuration, and exit
   --health            exit 0 if the server of this configuration answers, 1 if not
+  --tokens            what is alive: of everyone, or of a client, a user or a resource
+  --json              an object a line in place of the table
+  --end               end all tokens of a client, a user or a resource (of what all of them say)
+  --token             end the token that stands on standard input
   --hash              read a password from standard input, print its line for FILE
   --new-secret        print a fresh random secret, and its line for FILE
   --new-token         print a fresh access token, and its line for a [token] in FILE
@@ -35,11 +42,43 @@ pub enum Command {
     Serve(Options),
     Check(Options),
     Health(Options),
+    Tokens(Options),
+    End(Options),
     Hash,
     NewSecret,
     NewToken,
     Help,
     Version,
+}
+
+impl Command {
+    /// Whether what was said goes together.
+    fn check(&self) -> Result<(), String> {
+        let (options, may_end) = match self {
+            Command::Tokens(options) => (options, false),
+            Command::End(options) => (options, true),
+            Command::Serve(options) | Command::Check(options) | Command::Health(options) => {
+                return options.without_filter();
+            }
+            Command::Hash
+            | Command::NewSecret
+            | Command::NewToken
+            | Command::Help
+            | Command::Version => return Ok(()),
+        };
+        let is_filtered = options.filter.named().next().is_some();
+        match (may_end, options.token_on_input) {
+            (false, true) => Err("--token goes with --end".into()),
+            (true, _) if options.as_json => Err("--json goes with --tokens".into()),
+            (true, true) if is_filtered => {
+                Err("--token stands for one token; leave it or the others out".into())
+            }
+            (true, false) if !is_filtered => {
+                Err("--end needs --client, --user, --resource or --token".into())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -49,6 +88,22 @@ pub struct Options {
     pub listen: Vec<Place>,
     /// `--demo` was said.
     pub demo: bool,
+    /// Whose tokens are to be listed or ended.
+    pub filter: Filter,
+    pub as_json: bool,
+    /// The token to end stands on standard input.
+    pub token_on_input: bool,
+}
+
+impl Options {
+    fn without_filter(&self) -> Result<(), String> {
+        let named = self.filter.named().next();
+        match (named, self.as_json || self.token_on_input) {
+            (None, false) => Ok(()),
+            (Some((name, _)), _) => Err(format!("--{name} goes with --tokens or --end")),
+            (None, true) => Err("--json and --token go with --tokens and --end".into()),
+        }
+    }
 }
 
 /// Why the program ends without success.
@@ -85,12 +140,19 @@ impl Failure {
 }
 
 /// Every argument that there is.
-const ARGUMENTS: [&str; 10] = [
+const ARGUMENTS: [&str; 17] = [
     "--config",
     "--listen",
     "--demo",
     "--check",
     "--health",
+    "--tokens",
+    "--end",
+    "--client",
+    "--user",
+    "--resource",
+    "--json",
+    "--token",
     "--hash",
     "--new-secret",
     "--new-token",
@@ -140,7 +202,9 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
             return Err("--demo and --config exclude each other; leave one out".into());
         }
         let make = self.chosen.map_or(Command::Serve as fn(Options) -> Command, |(_, make)| make);
-        Ok(make(self.options))
+        let command = make(self.options);
+        command.check()?;
+        Ok(command)
     }
 
     fn option(&mut self, name: &str) -> Result<(), String> {
@@ -159,6 +223,13 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
             "--demo" => self.options.demo = true,
             "--check" => self.choose(name, Command::Check)?,
             "--health" => self.choose(name, Command::Health)?,
+            "--tokens" => self.choose(name, Command::Tokens)?,
+            "--end" => self.choose(name, Command::End)?,
+            "--client" => self.options.filter.client = Some(self.text(name, "an id")?),
+            "--user" => self.options.filter.user = Some(self.text(name, "a name")?),
+            "--resource" => self.options.filter.resource = Some(self.text(name, "a URL")?),
+            "--json" => self.options.as_json = true,
+            "--token" => self.options.token_on_input = true,
             "--hash" => self.choose(name, |_| Command::Hash)?,
             "--new-secret" => self.choose(name, |_| Command::NewSecret)?,
             "--new-token" => self.choose(name, |_| Command::NewToken)?,
@@ -177,6 +248,11 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
     fn value(&mut self, name: &str, what: &str) -> Result<OsString, String> {
         let value = self.attached.take().or_else(|| self.rest.next());
         value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} needs {what}"))
+    }
+
+    fn text(&mut self, name: &str, what: &str) -> Result<String, String> {
+        let value = self.value(name, what)?;
+        value.into_string().map_err(|_| "an argument is not UTF-8".into())
     }
 
     fn choose(&mut self, name: &str, make: fn(Options) -> Command) -> Result<(), String> {
@@ -202,7 +278,7 @@ mod tests {
         let options = Options {
             config: Some("a b".split(' ').next().unwrap().into()),
             listen: vec![Place::parse("localhost:0").unwrap(), Place::parse("[::1]:1").unwrap()],
-            demo: false,
+            ..Options::default()
         };
         assert_eq!(
             read("--listen localhost:0 --config a --listen=[::1]:1"),
@@ -213,6 +289,11 @@ mod tests {
         assert_eq!(read("--check --help"), Ok(Command::Help));
         assert_eq!(read("--version"), Ok(Command::Version));
         assert_eq!(read("--hash"), Ok(Command::Hash));
+        let filter = Filter { client: Some("c".into()), user: Some("u".into()), resource: None };
+        let options = Options { filter, as_json: true, ..Options::default() };
+        assert_eq!(read("--json --user u --tokens --client=c"), Ok(Command::Tokens(options)));
+        let options = Options { token_on_input: true, ..Options::default() };
+        assert_eq!(read("--end --token"), Ok(Command::End(options)));
     }
 
     #[test]
@@ -229,6 +310,13 @@ mod tests {
             "--check --hash",
             "--config=",
             "-x",
+            "--end",
+            "--end --token --client c",
+            "--end --client c --json",
+            "--tokens --token",
+            "--tokens --client",
+            "--client c",
+            "--check --json",
         ] {
             assert!(read(line).is_err(), "{line}");
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::Options;
+use crate::cli::{Failure, Options};
 use crate::config::{self, Config, Context, Finding, Outside};
 use crate::oauth::{Registry, Timestamp};
 
@@ -60,6 +60,23 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
 /// The folder of the configuration, beside which relative paths are looked for.
 pub fn beside(options: &Options) -> &Path {
     options.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+}
+
+/// Where the running server of this configuration takes orders. Other faults of the file do not
+/// count: whoever has to end a token has no time for them.
+pub fn control(options: &Options) -> Result<PathBuf, Failure> {
+    let name = name(options);
+    let failed = |what: &str| Failure::failed(format_args!("{name}: {what}"));
+    let text = match &options.config {
+        Some(path) => {
+            fs::read(path).map_err(|error| failed(&format!("cannot be read: {error}")))?
+        }
+        None => DEMO.to_vec(),
+    };
+    let control =
+        config::only(&text, "control").map_err(|fault| Failure::failed(line(&name, "", &fault)))?;
+    let none = "there is no control in [server]; write control = PATH and start the server anew";
+    Ok(beside(options).join(control.ok_or_else(|| failed(none))?))
 }
 
 /// How much there is in a configuration.

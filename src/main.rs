@@ -8,7 +8,8 @@
 //! 3. [`http`], HTTP/1.1: how bytes become requests, and what a stranger may cost.
 //! 4. [`serve`], from a configuration to listening sockets, a reload and a stop; [`listen`],
 //!    [`notify`] and [`os`] for it.
-//! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`], what else it does.
+//! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`] and [`control`], what
+//!    else it does.
 //! 6. [`encode`], [`crypto`] and [`watch`], which the others use.
 //!
 //! `oauth` and `http` do not know each other; `endpoints` is where they meet.
@@ -16,6 +17,7 @@
 mod cli;
 mod commands;
 mod config;
+mod control;
 mod crypto;
 mod encode;
 mod endpoints;
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         Command::NewToken => commands::new_random("token_hash"),
         Command::Check(options) => commands::check(&options),
         Command::Health(options) => commands::health(&options),
+        Command::Tokens(options) => control::tokens(&options),
+        Command::End(options) => control::end(&options),
         Command::Serve(options) => serve::serve(options),
     });
     match done {

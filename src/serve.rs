@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{Failure, Options};
 use crate::config;
+use crate::control::ControlSocket;
 use crate::endpoints::metrics::MetricsService;
 use crate::endpoints::{App, Settings};
 use crate::http::server::Server;
@@ -63,6 +64,7 @@ struct Fixed {
     max_connections: usize,
     state_file: Option<PathBuf>,
     state_sync: SyncPolicy,
+    control: Option<PathBuf>,
 }
 
 /// Serves until a signal says to stop.
@@ -141,11 +143,17 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     let started_with = Fixed::of(&config.server);
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let store = open_store(options, &config.server, &log)?;
+    let control = config.server.control.as_ref();
+    let control = control.map(|path| ControlSocket::bind(&load::beside(options).join(path)));
+    let control = control.transpose().map_err(Failure::failed)?;
     let settings = Settings::new(config, issuer);
     let app = App::new(settings, store, Arc::clone(&log), (processors - 1).max(1));
     let server = Server::new(app, limits).map_err(no_descriptor)?;
     let places = service.iter().map(|open| open.shown.clone()).collect();
-    let paths = service.iter_mut().filter_map(|open| open.path.take()).collect();
+    let mut paths: Vec<_> = service.iter_mut().filter_map(|open| open.path.take()).collect();
+    if let Some(control) = control {
+        paths.push(control.serve(&server).map_err(no_thread)?);
+    }
     let running = Running { server, places, paths, started_with };
     Ok((running, Listeners { service, metrics }))
 }
@@ -295,6 +303,7 @@ impl Fixed {
             max_connections: server.max_connections,
             state_file: server.state_file.clone(),
             state_sync: server.state_sync,
+            control: server.control.clone(),
         }
     }
 
@@ -307,6 +316,7 @@ impl Fixed {
             (self.max_connections != now.max_connections, "max_connections"),
             (self.state_file != now.state_file, "state_file"),
             (self.state_sync != now.state_sync, "state_sync"),
+            (self.control != now.control, "control"),
         ];
         keys.into_iter().filter_map(|(has_changed, key)| has_changed.then_some(key))
     }
@@ -333,8 +343,12 @@ fn no_descriptor(error: io::Error) -> Failure {
 fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     match thread::Builder::new().spawn(work) {
         Ok(_) => Ok(()),
-        Err(error) => Err(Failure::failed(format_args!("no thread can be started: {error}"))),
+        Err(error) => Err(no_thread(error)),
     }
+}
+
+fn no_thread(error: io::Error) -> Failure {
+    Failure::failed(format_args!("no thread can be started: {error}"))
 }
 
 /// A panic is a fault of ours, and its message may hold anything: only its place is told.

@@ -11,6 +11,7 @@ mod ini;
 mod keys;
 mod names;
 mod nearest;
+mod only;
 mod resource;
 mod secret;
 mod server;
@@ -26,6 +27,7 @@ use ini::Section;
 use keys::Keys;
 use names::Names;
 pub use nearest::nearest;
+pub use only::only;
 pub use server::Server;
 
 #[derive(Debug)]

@@ -39,6 +39,8 @@ pub struct Server {
     /// Where tokens outlive the process, as it stands in the file; `None`: nowhere.
     pub state_file: Option<PathBuf>,
     pub state_sync: SyncPolicy,
+    /// Where `--tokens` and `--end` reach the server, as it stands in the file.
+    pub control: Option<PathBuf>,
     /// The bench for other people's tests, where it is open.
     pub testing: Option<Testing>,
 }
@@ -76,8 +78,9 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
             as usize,
         log: log_format(keys),
         metrics_listen: metrics_listen(keys),
-        state_file: state_file(keys),
+        state_file: path(keys, "state_file"),
         state_sync: state_sync(keys),
+        control: path(keys, "control"),
         testing: None,
     };
     keys.end();
@@ -163,10 +166,10 @@ fn metrics_listen(keys: &mut Keys) -> Option<HostPort> {
         .ok()
 }
 
-fn state_file(keys: &mut Keys) -> Option<PathBuf> {
-    let value = keys.take("state_file")?;
+fn path(keys: &mut Keys, key: &'static str) -> Option<PathBuf> {
+    let value = keys.take(key)?;
     if value.text.is_empty() {
-        keys.fault(value.line, "state_file is empty; write a path or leave it out");
+        keys.fault(value.line, format!("{key} is empty; write a path or leave it out"));
     }
     Some(value.text.into())
 }

@@ -68,6 +68,7 @@ fn every_default_is_what_the_contract_says() {
         log: LogFormat::Text,
         metrics_listen: None,
         state_file: None,
+        control: None,
         state_sync: SyncPolicy::Ends,
         testing: None,
     };

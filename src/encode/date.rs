@@ -42,6 +42,13 @@ pub fn day(text: &str) -> Option<u64> {
     (first..first + 375).find(|day| rfc3339(day * 86_400_000).starts_with(text.as_bytes()))
 }
 
+/// The same to the second.
+pub fn to_the_second(seconds: u64) -> String {
+    let text = rfc3339(seconds.saturating_mul(1000));
+    let whole: String = text[..19].iter().map(|&byte| char::from(byte)).collect();
+    whole + "Z"
+}
+
 /// Writes the digits of `hh:mm:ss` around its colons.
 fn put_time_of_day(text: &mut [u8], seconds: u64) {
     decimal::put(&mut text[0..2], seconds / 3600 % 24);

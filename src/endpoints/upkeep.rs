@@ -5,9 +5,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::{App, timestamp};
-use crate::oauth::{Client, GrantType};
-use crate::store::{Counts, Notice};
+use super::{App, Settings, timestamp};
+use crate::oauth::{Client, GrantType, Timestamp};
+use crate::store::{Counts, Notice, Store};
 use crate::watch::log::Level;
 use crate::watch::metrics::{LiveTokens, Vitals};
 
@@ -61,6 +61,11 @@ impl App {
     /// From now on `/readyz` says so.
     pub fn begins_to_stop(&self) {
         self.is_stopping.store(true, Relaxed);
+    }
+
+    /// What an operator's tools look at: who there is, and what was given out.
+    pub fn state(&self) -> (Arc<Settings>, &Store, Timestamp) {
+        (self.settings.get(), &self.store, timestamp(SystemTime::now()))
     }
 
     /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.

@@ -113,7 +113,9 @@ pub fn check<'k>(
     ] {
         if !names.is_empty() {
             let is_listed = names.iter().any(|listed| !name.is_empty() && listed == name);
-            known.must(is_listed, listed).map_err(refused(None))?;
+            // Where a scope was asked, it is told whatever else is lacking.
+            let scope = requirements.scopes.first().cloned();
+            known.must(is_listed, listed).map_err(refused(scope))?;
         }
     }
     Ok(info)

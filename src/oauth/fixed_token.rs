@@ -47,6 +47,10 @@ impl FixedTokens {
         }
         Some(&self.list[*self.places.get(key)?])
     }
+
+    pub fn iter(&self) -> impl Iterator<Item = &FixedToken> {
+        self.list.iter()
+    }
 }
 
 impl FixedToken {

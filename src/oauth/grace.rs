@@ -24,7 +24,7 @@ pub fn token_of(family: &Family, key: &Key) -> Option<RefreshToken> {
 }
 
 /// Those beside, the longest known first, then the newest.
-fn known(family: &Family) -> impl Iterator<Item = RefreshToken> {
+pub fn known(family: &Family) -> impl Iterator<Item = RefreshToken> {
     let newest = family.refresh_token.map(|key| RefreshToken {
         key,
         issued_at: family.issued_at,

@@ -14,7 +14,7 @@ pub mod device;
 pub mod error;
 pub mod family;
 pub mod fixed_token;
-mod grace;
+pub mod grace;
 pub mod grants;
 pub mod introspect;
 pub mod origin;

@@ -7,7 +7,7 @@
 
 use super::family::end_if_used;
 use super::{Client, ErrorCode, FamilyToken, Known, OAuthError, Rule, Timestamp, Token};
-use crate::store::{Change, OnlyIf};
+use crate::store::{Change, OnlyIf, Store, Unavailable};
 
 const OWN: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
@@ -55,6 +55,17 @@ pub fn revoke(
         known.did(what, "RFC 7009, section 2.2");
     }
     Ok(())
+}
+
+/// Ends whatever token or code this is, whoever's, for the operator who has found it somewhere: an
+/// access token alone, anything else with its family. How many tokens ended.
+pub fn end(store: &Store, token: &str) -> Result<usize, Unavailable> {
+    let change = match (Token::key_of(token), FamilyToken::parse(token)) {
+        (Some(key), _) => Change::TakeAccessToken(key),
+        (None, Some(token)) => Change::TakeFamily(token.family.key()),
+        (None, None) => return Ok(0),
+    };
+    Ok(store.apply(OnlyIf::Always, [change])?.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::audience::{self, Audience};
 use super::grace::token_of;
-use super::{Client, FamilyToken, Known, Outcome, Scope, Timestamp, Token, User};
+use super::{Client, FamilyToken, Known, Outcome, Registry, Scope, Timestamp, Token, User};
 use crate::store::{AccessToken, Family, Found, RefreshToken};
 
 /// A live token, whose client, user and service are in force.
@@ -29,11 +29,11 @@ impl<'k> TokenInfo<'k> {
             return Ok(fixed.info(known.registry, now));
         }
         let row = known.store.access_token(&key, now)?;
-        Ok(row.and_then(|row| TokenInfo::of_row(known, row)))
+        Ok(row.and_then(|row| TokenInfo::of_row(known.registry, row)))
     }
 
-    fn of_row(known: &Known<'k>, row: AccessToken) -> Option<Self> {
-        let registry = known.registry;
+    /// That of a row, whenever it expires.
+    pub fn of_row(registry: &'k Registry, row: AccessToken) -> Option<Self> {
         let client = registry.client_numbered(row.client)?;
         let user = match row.user {
             Some(number) => Some(registry.user_numbered(number)?),
@@ -56,13 +56,13 @@ impl<'k> TokenInfo<'k> {
         let row = known.store.family(&token.family.key(), now)?;
         let good = row.and_then(|row| {
             let token = token_of(&row, &token.key()).filter(|token| token.is_good(now))?;
-            TokenInfo::of_family(known, row, &token)
+            TokenInfo::of_family(known.registry, &row, &token)
         });
         Ok(good)
     }
 
-    fn of_family(known: &Known<'k>, row: Family, token: &RefreshToken) -> Option<Self> {
-        let registry = known.registry;
+    /// That of a family's refresh token, whenever it expires.
+    pub fn of_family(registry: &'k Registry, row: &Family, token: &RefreshToken) -> Option<Self> {
         let client = registry.client_numbered(row.client)?;
         let user = Some(registry.user_numbered(row.user)?);
         Some(TokenInfo {
@@ -70,7 +70,7 @@ impl<'k> TokenInfo<'k> {
             client,
             user,
             audience: audience::in_force(registry, row.resource, (client, user))?,
-            granted: row.scope,
+            granted: row.scope.clone(),
             issued_at: Some(token.issued_at),
             expires: Some(token.expires),
         })

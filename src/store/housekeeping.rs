@@ -1,6 +1,5 @@
-//! What nobody waits for: freeing what belongs to nobody any more, and what a state file needs beside
-//! the steps themselves. That is syncing each second, marks, and a new file where the old one has
-//! grown too large or cannot be trusted any more.
+//! What a state file needs beside the steps themselves: syncing each second, marks, and a new file
+//! where the old one has grown too large or cannot be trusted any more.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +15,6 @@ use super::state::State;
 use super::state_file::StateFile;
 use super::tail::Tail;
 use super::{frame, record};
-use crate::oauth::Registry;
 
 /// A file is written anew past this size and twice what it would then be.
 const LARGE: u64 = 16 * 1024 * 1024;
@@ -65,37 +63,6 @@ impl Memory {
             self.rewrite_or_rest(file, &mut rest);
         }
         file.finish(&|into| self.take(into))
-    }
-
-    /// Frees what belongs to nobody in `registry`; `pause` comes between two holds of the lock.
-    pub fn free_unknown(&self, registry: &Registry, pause: impl Fn()) {
-        self.free(&pause, |state| &state.families, Change::TakeFamily, registry);
-        self.free(&pause, |state| &state.access_tokens, Change::TakeAccessToken, registry);
-        self.free(&pause, |state| &state.codes, Change::TakeCode, registry);
-        self.free(&pause, |state| &state.devices, Change::TakeDevice, registry);
-    }
-
-    /// Takes the rows of nobody out of a shelf, a slice at a time.
-    fn free<T: Kept>(
-        &self,
-        pause: &impl Fn(),
-        shelf: impl Fn(&State) -> &Shelf<T>,
-        take: impl Fn(Key) -> Change,
-        registry: &Registry,
-    ) {
-        let rows = shelf(&self.lock()).len();
-        for slice in slices(rows) {
-            let mut state = self.lock();
-            for at in slice.rev() {
-                if let Some((key, row)) = shelf(&state).at(at)
-                    && !registry.knows(row.client(), row.user(), row.resource())
-                {
-                    state.step([take(key)]);
-                }
-            }
-            drop(state);
-            pause();
-        }
     }
 
     /// Brings everything to the disk, and marks how far it has it.

@@ -37,6 +37,7 @@ mod smooth_map;
 mod state;
 mod state_file;
 mod tail;
+mod walk;
 
 use std::path::Path;
 
@@ -44,7 +45,7 @@ use crate::oauth::{Registry, Timestamp, UserCode};
 pub use key::Key;
 use memory::Memory;
 pub use rows::{
-    AccessToken, Change, Code, Decision, Device, Family, Kind, Number, OnlyIf, RefreshToken,
+    AccessToken, Change, Code, Decision, Device, Family, Kind, Number, OnlyIf, RefreshToken, Row,
 };
 use state_file::StateFile;
 pub use state_file::SyncPolicy;
@@ -138,6 +139,17 @@ impl Store {
     /// How many devices of this client are kept.
     pub fn devices_of(&self, client: Number) -> Result<usize, Unavailable> {
         Ok(self.memory.devices_of(client))
+    }
+
+    /// Shows everything there is, slice by slice, for who looks through all of it. Nobody waits for
+    /// that, so rows may change meanwhile; what comes meanwhile may be missed. What can still turn
+    /// into something else is shown before it: devices and codes, families, then access tokens. So
+    /// whoever takes out all they see has taken out whatever came of it, too.
+    pub fn each(
+        &self,
+        see: &mut dyn FnMut(Vec<(Key, Row)>) -> Result<(), Unavailable>,
+    ) -> Result<(), Unavailable> {
+        self.memory.each(see)
     }
 
     /// Makes a step: all of its changes, or, where its condition does not hold any more, none. How

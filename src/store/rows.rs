@@ -103,6 +103,15 @@ pub struct Device {
     pub decision: Option<Decision>,
 }
 
+/// A row of any kind, for whoever looks through all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    Device(Device),
+    Code(Code),
+    Family(Family),
+    AccessToken(AccessToken),
+}
+
 /// What a person has said about a device's request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {

@@ -11,6 +11,7 @@ mod authorize;
 mod bearer;
 mod clients;
 mod configuration;
+mod control;
 mod cors;
 mod device;
 mod explain;

@@ -1,0 +1,133 @@
+//! Which tokens there are, and ending some of them: what the socket's requests come to.
+
+use super::{FIELDS, Filter};
+use crate::oauth::{Registry, Timestamp, TokenInfo, grace};
+use crate::store::{Change, Decision, Key, Number, OnlyIf, Row, Store, Unavailable};
+
+/// The tokens that are meant, by the numbers that the store knows.
+pub struct Which<'a> {
+    registry: &'a Registry,
+    client: Option<Number>,
+    user: Option<Number>,
+    resource: Option<Number>,
+    /// Somebody is named who does not exist: no token can be theirs.
+    is_nobody: bool,
+}
+
+/// Whose a row is, and what for.
+type Owner = (Number, Option<Number>, Option<Number>);
+
+/// A token's row in the answer, without the line's end, and never what it is found by. Names have no
+/// tab in them: they have no control characters.
+fn line(kind: &str, info: &TokenInfo) -> String {
+    let time =
+        |time: Option<Timestamp>| time.map_or(String::new(), |time| time.seconds().to_string());
+    let scope = info.scope();
+    let fields: [&str; FIELDS.len()] = [
+        &info.client.id,
+        info.user.map_or("", |user| &user.name),
+        kind,
+        scope.as_str(),
+        info.audience.map_or("", |resource| &resource.url),
+        &time(info.issued_at),
+        &time(info.expires),
+    ];
+    fields.join("\t")
+}
+
+impl<'a> Which<'a> {
+    pub fn new(registry: &'a Registry, filter: &Filter) -> Which<'a> {
+        let client = filter.client.as_deref().map(|id| registry.client(id).map(|it| it.number));
+        let user = filter.user.as_deref().map(|name| registry.user(name).map(|it| it.number));
+        let resource = filter.resource.as_deref();
+        let resource = resource.map(|url| registry.resources.named(url).map(|it| it.number));
+        Which {
+            registry,
+            client: client.flatten(),
+            user: user.flatten(),
+            resource: resource.flatten(),
+            is_nobody: [client, user, resource].contains(&Some(None)),
+        }
+    }
+
+    fn takes(&self, (client, user, resource): Owner) -> bool {
+        !self.is_nobody
+            && self.client.is_none_or(|wanted| wanted == client)
+            && self.user.is_none_or(|wanted| Some(wanted) == user)
+            && self.resource.is_none_or(|wanted| Some(wanted) == resource)
+    }
+
+    /// Shows the line of every live token of these, in slices: nobody waits for it.
+    pub fn list(
+        &self,
+        store: &Store,
+        now: Timestamp,
+        see: &mut dyn FnMut(String),
+    ) -> Result<(), Unavailable> {
+        for fixed in self.registry.fixed_tokens.iter() {
+            let info = fixed.info(self.registry, now);
+            if let Some(info) = info.filter(|info| self.takes(owner(info))) {
+                see(line("fixed", &info));
+            }
+        }
+        store.each(&mut |rows| {
+            for (_, row) in rows {
+                match row {
+                    Row::AccessToken(row)
+                        if self.takes((row.client, row.user, row.resource))
+                            && now < row.expires =>
+                    {
+                        let info = TokenInfo::of_row(self.registry, row);
+                        info.iter().for_each(|info| see(line("access", info)));
+                    }
+                    Row::Family(row) if self.takes((row.client, Some(row.user), row.resource)) => {
+                        for token in grace::known(&row).filter(|token| token.is_good(now)) {
+                            let info = TokenInfo::of_family(self.registry, &row, &token);
+                            info.iter().for_each(|info| see(line("refresh", info)));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends all of these: tokens, codes, and device grants that were allowed; how many tokens.
+    pub fn end(&self, store: &Store) -> Result<usize, Unavailable> {
+        let mut ended = 0;
+        store.each(&mut |rows| {
+            let changes: Vec<Change> =
+                rows.into_iter().filter_map(|(key, row)| self.end_of(key, &row)).collect();
+            if !changes.is_empty() {
+                ended += store.apply(OnlyIf::Always, changes)?.unwrap_or(0);
+            }
+            Ok(())
+        })?;
+        Ok(ended)
+    }
+
+    fn end_of(&self, key: Key, row: &Row) -> Option<Change> {
+        let (owner, end) = match row {
+            Row::AccessToken(row) => {
+                ((row.client, row.user, row.resource), Change::TakeAccessToken(key))
+            }
+            Row::Code(row) => ((row.client, Some(row.user), row.resource), Change::TakeCode(key)),
+            Row::Family(row) => {
+                ((row.client, Some(row.user), row.resource), Change::TakeFamily(key))
+            }
+            Row::Device(row) => match row.decision {
+                Some(Decision::Allowed { user, .. }) => {
+                    ((row.client, Some(user), row.resource), Change::TakeDevice(key))
+                }
+                _ => return None,
+            },
+        };
+        self.takes(owner).then_some(end)
+    }
+}
+
+fn owner(info: &TokenInfo) -> Owner {
+    let resource = info.audience.map(|resource| resource.number);
+    (info.client.number, info.user.map(|user| user.number), resource)
+}
