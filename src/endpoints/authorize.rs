@@ -102,7 +102,7 @@ fn allow<'a>(
     let user = sign_in(&call.known, entered(form), call.origin, outcome);
     match user.and_then(|user| authorize::allow(&call.known, request, user, call.origin.now)) {
         Ok(Allowed::Code(code)) => {
-            reply::redirect(&request.target.with_code(&code, &call.settings.issuer))
+            redirect(call, &request.target.with_code(&code, &call.settings.issuer))
         }
         Ok(Allowed::NothingToGive(error)) => send_back(call, &request.target, error, outcome),
         Err(error) => {
@@ -121,11 +121,22 @@ pub fn send_back(
 ) -> Response {
     let location = target.with_error(&error, &call.settings.issuer);
     outcome.refusal = Some(error);
-    reply::redirect(&location)
+    redirect(call, &location)
+}
+
+fn redirect(call: &Call, location: &str) -> Response {
+    let what = format_args!("the browser goes back to the client, with its state and our iss");
+    call.known.did(what, "RFC 9207, section 2");
+    reply::redirect(location)
 }
 
 /// What a person has entered on a page.
 pub fn entered<'a>(form: &'a Form) -> Entered<'a> {
     let field = |name| form.get(name).unwrap_or("");
-    Entered { name: field("username"), password: field("password") }
+    // "MUST first verify the identity of the resource owner."
+    Entered {
+        name: field("username"),
+        password: field("password"),
+        source: "RFC 6749, section 3.1",
+    }
 }

@@ -23,6 +23,8 @@ const WRONG: Rule = Rule {
 pub struct Entered<'a> {
     pub name: &'a str,
     pub password: &'a str,
+    /// Where it is said that this must be checked.
+    pub source: &'static str,
 }
 
 /// The user of this name and password; `invalid_grant` where there is none, in the same time
@@ -44,7 +46,7 @@ pub fn sign_in<'a>(
     let right = known.throttle.attempt(&attempt, origin, known.in_turn)?;
     match user {
         Some(user) if right.is_some() => {
-            known.did(format_args!("user {}, by password", user.name), "RFC 6749, section 4.3.2");
+            known.did(format_args!("user {}, by password", user.name), entered.source);
             Ok(user)
         }
         Some(_) => Err(WRONG.error().logged_as("the password is wrong")),

@@ -28,15 +28,15 @@ const STORIES = {
   "client/secret": "401! 401!",
   "client/grant": "400!",
   "client/scope": "400!",
-  "device": "200 400! 200 200 200",
-  "device/hurry": "200 400! 400!",
-  "device/deny": "200 400! 200 200 400!",
-  "device/twice": "200 400! 200 200 200 400!",
+  "device": "200 400 200 200 200",
+  "device/hurry": "200 400 400!",
+  "device/deny": "200 400 200 200 400!",
+  "device/twice": "200 400 200 200 200 400!",
   "password": "- 200 200",
   "password/secret": "401!",
   "password/password": "400! 400!",
   "password/scope": "400!",
-  "api": "401! 200 200 200 200 200 401!",
+  "api": "401 200 200 200 200 200 401!",
   "api/other": "200 400! 200",
 };
 // The server's last word in some of them.
@@ -68,7 +68,7 @@ async function person(what, options, visit) {
   const complaints = [];
   context.on("request", (request) => { if (!request.url().startsWith(base)) complaints.push(request.url()); });
   context.on("console", (message) => {
-    const isRefusal = /^Failed to load resource: the server responded with a status of 40[013] /.test(message.text());
+    const isRefusal = /^Failed to load resource: (net::ERR_FAILED|the server responded with a status of (40[013]|503) )/.test(message.text());
     if (!isRefusal || !message.location().url.startsWith(base)) complaints.push(message.text());
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
@@ -238,11 +238,19 @@ for (const host of ["127.0.0.1", "[::1]"]) {
 
 await person("a server that is gone is told of", {}, async (page, base) => {
   await page.goto(`${base}/tour#client`);
-  await page.route("**/oauth/token", (route) => route.fulfill({ status: 200, body: "<!DOCTYPE html>" }), { times: 1 });
+  await page.route("**/oauth/token", (route) => route.abort(), { times: 1 });
   await byMouse(page);
-  equal(await page.getByRole("alert").count(), 1);
+  await page.getByRole("alert").filter({ hasText: "Does it still run?" }).waitFor();
+  equal(await toTheEnd(page, byMouse), STORIES.client);
+});
+
+await person("an answer that the story cannot use is told of", {}, async (page, base) => {
+  await page.goto(`${base}/tour#client`);
+  await page.route("**/oauth/token", (route) => route.fulfill({ status: 503, body: "{}" }), { times: 1 });
   await byMouse(page);
-  await page.waitForSelector(".step:nth-child(2).now button.send");
+  await page.getByRole("alert").filter({ hasText: "it cannot go on" }).waitFor();
+  await page.getByRole("button", { name: "Begin again" }).click();
+  equal(await toTheEnd(page, byMouse), STORIES.client);
 });
 
 await person("without scripts the page says what is missing", { javaScriptEnabled: false }, async (page, base) => {

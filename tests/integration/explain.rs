@@ -110,8 +110,15 @@ fn a_redirect_is_told_to_a_script_as_what_it_is() {
         assert_eq!(told.field(name), plain.field(name));
     }
     assert!(told.field("Access-Control-Allow-Origin").is_none());
-    let given = "a code is given, for 60 seconds and for one use (RFC 6749, section 4.1.2)";
-    assert_eq!(steps(&told).last(), Some(&given));
+    let steps = steps(&told);
+    assert_eq!(
+        steps[steps.len() - 3..],
+        [
+            "user pedroetb, by password (RFC 6749, section 3.1)",
+            "a code is given, for 60 seconds and for one use (RFC 6749, section 4.1.2)",
+            "the browser goes back to the client, with its state and our iss (RFC 9207, section 2)",
+        ]
+    );
 }
 
 #[test]

@@ -93,7 +93,7 @@ const ALLOW = {
 };
 
 const BACK = {
-  title: "Your browser goes back to the app",
+  title: "Your browser goes back to the app", button: "Go back to the app",
   from: "browser", to: "app",
   text: "The browser follows the redirect to the app's own address. Before the app uses the code it looks at the two other values that came with it.",
   facts: (known) => [
@@ -110,7 +110,14 @@ const exchange = (known, verifier) => form("/oauth/token", {
   grant_type: "authorization_code", client_id: PUBLIC, code: known.code, redirect_uri: CALLBACK, code_verifier: verifier,
 });
 
+// What a story cannot go on without.
+function needed(value) {
+  if (!value) throw new Error("an answer that was not expected");
+  return value;
+}
+
 const remember = (known, answer) => {
+  needed(answer.json.access_token);
   known.before = { access: known.access, refresh: known.refresh };
   known.access = answer.json.access_token;
   known.refresh = answer.json.refresh_token;

@@ -6,7 +6,7 @@ const START = {
   text: "A television has no keyboard worth the name. So it asks for a long code for itself, and for a short one to show you.",
   request: () => form("/oauth/device_authorization", { client_id: PUBLIC, scope: "read" }),
   learn: (known, answer) => {
-    known.deviceCode = answer.json.device_code;
+    known.deviceCode = needed(answer.json.device_code);
     known.userCode = answer.json.user_code;
   },
   after: "The device shows the address and the user code, and waits.",
@@ -26,6 +26,7 @@ const PENDING = {
   from: "device", to: "server",
   text: "It cannot be called, so it asks again and again, at the interval that it was told: 5 seconds.",
   request: poll,
+  isFine: true,
   after: "Not yet. That is no failure: the device waits for the interval and asks again.",
 };
 
@@ -58,7 +59,7 @@ const DEVICE = {
       id: "hurry", name: "The device is in a hurry", sent: 2,
       lead: "The device was told to wait for 5 seconds between two questions.",
       steps: [START, PENDING, {
-        ...PENDING, title: "It asks again at once", text: "When you press the button, the tour asks twice, one right behind the other. This is the second.",
+        ...PENDING, isFine: false, title: "It asks again at once", text: "When you press the button, the tour asks twice, one right behind the other. This is the second.",
         before: async (known) => { await send(poll(known)); },
         after: "slow_down: from now on the device has to wait for 5 seconds more between two questions.",
       }],
@@ -95,7 +96,7 @@ const PASSWORD = {
   stories: [
     {
       id: "", name: "As it goes", steps: [{
-        title: "You type your password into the app",
+        title: "You type your password into the app", button: "Type it",
         from: "browser", to: "app",
         text: "This is the mistake in the grant itself: the one thing that OAuth was made to avoid.",
         facts: () => [["username", "pedroetb", "you"], ["password", "password", "now the app has it, too"]],
@@ -171,6 +172,7 @@ const API = {
         from: "app", to: "api",
         text: "What does an API say to somebody it does not know?",
         request: () => query("/"),
+        isFine: true,
         after: "A challenge: the app is told that a Bearer token is needed, and where it is written who gives them.",
       }, OWN_TOKEN, { ...USE, after: "Let in." }, introspect((known) => known.access), {
         title: "The app ends its token",

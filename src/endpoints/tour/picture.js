@@ -20,8 +20,9 @@ const ICONS = {
   api: "M6 11h12v10H6z M8.5 11V7.5a3.5 3.5 0 0 1 7 0V11 M12 15v2.5",
 };
 
-// `marks` has a word for each step: next, now, done or bad.
-function draw(box, story, marks) {
+// `marks` has a word for each step: next, now, done or bad. The first step's number is one more than
+// `before`.
+function draw(box, story, marks, before = 0) {
   const { actors, steps } = story;
   const width = Math.max(box.clientWidth, 200), em = parseFloat(getComputedStyle(box).fontSize);
   const column = width / actors.length, at = (actor) => column * (actors.indexOf(actor) + 0.5);
@@ -40,11 +41,11 @@ function draw(box, story, marks) {
     shape(group, "text", { x, y: icon + 1.1 * font, "text-anchor": "middle" }, ACTORS[actor].name);
     shape(group, "line", { x1: x, x2: x, y1: top - 0.25 * font, y2: height, class: "life" });
   }
-  steps.forEach((step, place) => arrow(svg, step, { place, mark: marks[place], font, at, y: top + row * (place + 0.55) }));
+  steps.forEach((step, place) => arrow(svg, step, { number: before + place + 1, mark: marks[place], font, at, y: top + row * (place + 0.55) }));
   box.replaceChildren(svg);
 }
 
-function arrow(svg, step, { place, mark, font, at, y }) {
+function arrow(svg, step, { number, mark, font, at, y }) {
   const group = shape(svg, "g", { class: `message ${mark}` });
   const from = at(step.from), to = step.to ? at(step.to) : from, way = Math.sign(to - from), r = 0.72 * font;
   if (way) {
@@ -56,7 +57,7 @@ function arrow(svg, step, { place, mark, font, at, y }) {
     }
   }
   shape(group, "circle", { cx: from, cy: y, r });
-  shape(group, "text", { x: from, y: y + 0.3 * font, "text-anchor": "middle", "font-size": 0.85 * font }, mark === "bad" ? "✗" : place + 1);
+  shape(group, "text", { x: from, y: y + 0.3 * font, "text-anchor": "middle", "font-size": 0.85 * font }, mark === "bad" ? "✗" : number);
 }
 
 // The same for those who do not see it.

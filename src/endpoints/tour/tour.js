@@ -52,7 +52,7 @@ async function send({ method, path, parameters, fields }) {
 }
 
 function answerText({ status, fields, body }) {
-  const isPage = body.startsWith("<!DOCTYPE");
+  const isPage = body.includes("<main>");
   const shown = isPage ? `(the page; this is its middle)\n${body.split("<main>")[1].split("</main>")[0].trim()}` : body;
   return `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\n${fields.join("\n")}${shown ? `\n\n${shown}` : ""}`;
 }
@@ -91,14 +91,15 @@ class Telling {
     await step.prepare?.(this.known);
     element.className = "step now";
     const text = make("p", {}, step.text);
-    const label = step.request ? "Send this message" : step.to ? "Go back to the app" : "Go on";
+    const label = step.button ?? (step.request ? "Send this message" : "Go on");
     const button = make("button", { class: "send", onclick: () => this.take() }, label);
     const shown = step.request
       ? message("Request", requestText(step.request(this.known)), way(step))
       : facts(step.facts(this.known));
-    inside.replaceChildren(text, shown, make("p", { class: "do" }, button));
-    this.button = button;
+    const small = make("div", { class: "picture small", "aria-hidden": "true" });
+    inside.replaceChildren(text, small, shown, make("p", { class: "do" }, button));
     this.draw();
+    if (small.clientWidth) draw(small, { actors: this.story.actors, steps: [step] }, ["now"], this.place);
   }
 
   // Takes the step whose turn it is, and opens the next.
@@ -113,13 +114,14 @@ class Telling {
         const request = step.request(this.known), answer = await send(request);
         item.inside.querySelector("pre").textContent = requestText(request);
         if (note) item.inside.querySelector("figure").before(make("p", { class: "storylead" }, note));
-        refused = isRefused(answer);
+        refused = isRefused(answer) && !step.isFine;
         this.showAnswer(step, item, answer);
         step.learn?.(this.known, answer);
       } else if (step.cite) {
+        item.inside.querySelector(".small").remove();
         item.inside.querySelector(".do").replaceWith(make("p", { class: "cite" }, cited(step.cite)));
       } else {
-        item.inside.querySelector(".do").remove();
+        item.inside.querySelectorAll(".small, .do").forEach((element) => element.remove());
       }
       this.marks[place] = refused ? "bad" : "done";
       item.element.className = `step ${this.marks[place]}`;
@@ -158,7 +160,8 @@ class Telling {
       ? make("div", { class: "checks" }, make("h4", {}, "What the server checked and did"), make("ul", {}, told))
       : make("div", { class: "checks" }, make("h4", {}, "What the server checked and did"), make("p", {}, "Nothing: this is for everyone."));
     const link = step.link ? make("p", {}, make("a", { href: step.link(this.known), target: "_blank" }, "See this page as people do (a new tab)")) : [];
-    const kind = isRefused(answer) ? "answer bad" : "answer";
+    const kind = isRefused(answer) && !step.isFine ? "answer bad" : "answer";
+    inside.querySelector(".small")?.remove();
     const shown = message("Answer", answerText(answer), way({ from: step.to, to: step.from }), kind);
     inside.querySelector(".do").replaceWith(
       make("div", { class: "both" }, make("div", {}, inside.querySelector("figure"), shown), server),
@@ -241,7 +244,7 @@ async function tell(focus) {
       make("nav", { class: "stories", "aria-label": "What happens" }, make("ul", {}, choices)),
       story.lead ? make("p", { class: "storylead" }, story.lead) : []),
     make("div", { class: "stage" },
-      make("div", { class: "beside" }, telling.picture, make("details", { class: "who" }, make("summary", {}, "Who is who"), make("ul", {}, who)),
+      make("div", { class: "beside" }, telling.picture, make("details", { class: "who", open: matchMedia("(min-width: 60rem)").matches }, make("summary", {}, "Who is who"), make("ul", {}, who)),
         make("p", {}, make("button", { class: "quiet", onclick: () => tell(true) }, "Begin again"))),
       make("div", { class: "told" }, telling.list, telling.status)));
   document.title = `${chapter.name}: OAuth, message by message`;

@@ -29,7 +29,8 @@ pub fn grant<'k>(
     // Before the password: a request that cannot be meant tries none.
     let audience = audience::asked(&request.known, request.client, request.form)?;
     // "MUST protect the endpoint against brute force attacks": signing in counts failures.
-    let user = sign_in(&request.known, Entered { name, password }, request.origin, outcome)?;
+    let entered = Entered { name, password, source: SOURCE };
+    let user = sign_in(&request.known, entered, request.origin, outcome)?;
     audience::must_take_client(&request.known, audience, request.client)?;
     audience::must_take_user(&request.known, audience, (Some(user), audience::USER_LISTED))?;
     let scope = scope::for_client(&request.known, request.client, request.form.get("scope"))?;
