@@ -1,6 +1,6 @@
 //! Any bytes are a configuration or have faults with lines, and never panic.
 #![no_main]
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../../src/config/mod.rs"]
 mod config;

@@ -2,12 +2,14 @@
 //!
 //! The first byte says how long the pieces of the second way are.
 #![no_main]
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../../src/encode/mod.rs"]
 mod encode;
 #[path = "../../../src/http/mod.rs"]
 mod http;
+#[path = "../../../src/os.rs"]
+mod os;
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};

@@ -1,6 +1,6 @@
 //! Any bytes are JSON or none, and what was read can be looked at.
 #![no_main]
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../../src/encode/mod.rs"]
 mod encode;

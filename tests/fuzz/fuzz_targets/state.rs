@@ -1,7 +1,7 @@
 //! Any bytes are a state file that is read, or one that is refused with a line, and never panic;
 //! what was read is read again as the same.
 #![no_main]
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../../src/config/mod.rs"]
 mod config;
