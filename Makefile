@@ -68,6 +68,7 @@ apps:
 proxies:
 	cargo build --quiet
 	tests/proxies/run.py $(BUILT)/debug/oauth2d
+	tests/proxies/publish.py $(BUILT)/debug/oauth2d
 
 # The official MCP SDKs' own clients and server, with nginx and Caddy between them by the README's
 # recipes; says what it had to leave out.

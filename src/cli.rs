@@ -30,7 +30,7 @@ usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
   --json              an object a line in place of the table
   --end               end all tokens of a client, a user or a resource (of what all of them say)
   --token             end the token that stands on standard input
-  --hash              read a password from standard input, print its line for FILE
+  --hash              ask for a password, or read it from a pipe; print its line for FILE
   --new-secret        print a fresh random secret, and its line for FILE
   --new-token         print a fresh access token, and its line for a [token] in FILE
   --help, --version   print this, or the version, and exit

@@ -13,6 +13,7 @@ use crate::load::{self, Loaded};
 use crate::oauth::Token;
 use crate::oauth::secret::{ITERATIONS, StoredSecret};
 use crate::oauth::token;
+use crate::typed;
 
 /// How long a healthy server takes at most, by far.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
@@ -37,17 +38,9 @@ pub fn check(options: &Options) -> Result<(), Failure> {
 
 /// Makes the line of a password for the file.
 pub fn hash() -> Result<(), Failure> {
-    let mut password = String::new();
-    io::stdin()
-        .read_to_string(&mut password)
-        .map_err(|error| Failure::failed(format_args!("standard input: {error}")))?;
-    let password = password.strip_suffix('\n').unwrap_or(&password);
-    let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.is_empty() {
-        return Err(Failure::wrong(["the password on standard input is empty; write one"]));
-    }
+    let password = typed::password()?;
     let salt: [u8; 16] = token::random_bytes();
-    let hash = StoredSecret::hash_password(password, &salt, ITERATIONS);
+    let hash = StoredSecret::hash_password(&password, &salt, ITERATIONS);
     print(&format!("password_hash = {hash}\n"))
 }
 
@@ -60,9 +53,8 @@ pub fn new_random(key: &str) -> Result<(), Failure> {
 
 /// Asks the server of this configuration whether it can do its work.
 pub fn health(options: &Options) -> Result<(), Failure> {
-    let loaded = load::load(options).map_err(Failure::first_wrong)?;
-    let mut places = loaded.config.server.listen.iter();
-    let place = places.find(|place| !matches!(place, Place::Passed(_)));
+    let places = load::listen(options)?;
+    let place = places.iter().find(|place| !matches!(place, Place::Passed(_)));
     let asked = match place {
         Some(Place::Tcp(place)) => ask_host(place),
         Some(Place::Unix(path)) => {

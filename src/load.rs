@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Failure, Options};
-use crate::config::{self, Config, Context, Finding, Outside};
+use crate::config::{self, Config, Context, DEFAULT_LISTEN, Finding, Outside};
+use crate::listen::Place;
 use crate::oauth::{Registry, Timestamp};
 
 const DEMO: &[u8] = include_bytes!("demo.conf");
@@ -65,18 +66,33 @@ pub fn beside(options: &Options) -> &Path {
 /// Where the running server of this configuration takes orders. Other faults of the file do not
 /// count: whoever has to end a token has no time for them.
 pub fn control(options: &Options) -> Result<PathBuf, Failure> {
-    let name = name(options);
-    let failed = |what: &str| Failure::failed(format_args!("{name}: {what}"));
+    let none = "there is no control in [server]; write control = PATH and start the server anew";
+    let control = only(options, "control")?;
+    let control =
+        control.ok_or_else(|| Failure::failed(format_args!("{}: {none}", name(options))))?;
+    Ok(beside(options).join(control))
+}
+
+/// Where the server of this configuration listens, as far as that can be read.
+pub fn listen(options: &Options) -> Result<Vec<Place>, Failure> {
+    if !options.listen.is_empty() {
+        return Ok(options.listen.clone());
+    }
+    let text = only(options, "listen")?;
+    let words = text.as_deref().unwrap_or(DEFAULT_LISTEN).split_ascii_whitespace();
+    let wrong = |what| Failure::failed(format_args!("{}: listen {what}", name(options)));
+    words.map(|word| Place::parse(word).map_err(wrong)).collect()
+}
+
+/// One key of `[server]`, whatever else is wrong.
+fn only(options: &Options, key: &str) -> Result<Option<String>, Failure> {
     let text = match &options.config {
-        Some(path) => {
-            fs::read(path).map_err(|error| failed(&format!("cannot be read: {error}")))?
-        }
+        Some(path) => fs::read(path).map_err(|error| {
+            Failure::failed(format_args!("{}: cannot be read: {error}", path.display()))
+        })?,
         None => DEMO.to_vec(),
     };
-    let control =
-        config::only(&text, "control").map_err(|fault| Failure::failed(line(&name, "", &fault)))?;
-    let none = "there is no control in [server]; write control = PATH and start the server anew";
-    Ok(beside(options).join(control.ok_or_else(|| failed(none))?))
+    config::only(&text, key).map_err(|fault| Failure::failed(line(&name(options), "", &fault)))
 }
 
 /// How much there is in a configuration.

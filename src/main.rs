@@ -8,8 +8,8 @@
 //! 3. [`http`], HTTP/1.1: how bytes become requests, and what a stranger may cost.
 //! 4. [`serve`], from a configuration to listening sockets, a reload and a stop; [`listen`],
 //!    [`notify`] and [`os`] for it.
-//! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`] and [`control`], what
-//!    else it does.
+//! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`], [`typed`] and
+//!    [`control`], what else it does.
 //! 6. [`encode`], [`crypto`] and [`watch`], which the others use.
 //!
 //! `oauth` and `http` do not know each other; `endpoints` is where they meet.
@@ -29,6 +29,7 @@ mod oauth;
 mod os;
 mod serve;
 mod store;
+mod typed;
 mod watch;
 
 use std::process::ExitCode;

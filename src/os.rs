@@ -87,6 +87,59 @@ unsafe extern "C" {
     fn poll(descriptors: *mut PollFd, count: PollCount, timeout: c_int) -> c_int;
     fn umask(mask: ModeMask) -> ModeMask;
     fn clock_gettime(clock: c_int, time: *mut TimeSpec) -> c_int;
+    fn tcgetattr(descriptor: c_int, modes: *mut TerminalModes) -> c_int;
+    fn tcsetattr(descriptor: c_int, when: c_int, modes: *const TerminalModes) -> c_int;
+}
+
+/// `tcflag_t`.
+#[cfg(target_os = "linux")]
+type ModeFlags = u32;
+#[cfg(not(target_os = "linux"))]
+type ModeFlags = c_ulong;
+
+/// `struct termios`, of which only the local modes are touched; with room for what follows them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct TerminalModes {
+    others: [ModeFlags; 3],
+    local: ModeFlags,
+    rest: [u8; 128],
+}
+
+const ECHO: ModeFlags = 0o10;
+/// Once everything is written, and without what was typed before.
+const TCSAFLUSH: c_int = 2;
+const STANDARD_INPUT: c_int = 0;
+
+/// The terminal shows nothing of what is typed, until this is dropped.
+pub struct Silence(TerminalModes);
+
+impl Silence {
+    pub fn begin() -> io::Result<Silence> {
+        let mut modes = TerminalModes { others: [0; 3], local: 0, rest: [0; 128] };
+        // SAFETY: the pointer is to a struct at least as large as the system's, and lives.
+        if unsafe { tcgetattr(STANDARD_INPUT, &mut modes) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let before = Silence(modes);
+        modes.local &= !ECHO;
+        before.set(&modes)?;
+        Ok(before)
+    }
+
+    fn set(&self, modes: &TerminalModes) -> io::Result<()> {
+        // SAFETY: what was read by `tcgetattr` is written back, but for one flag.
+        match unsafe { tcsetattr(STANDARD_INPUT, TCSAFLUSH, modes) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        let _ = self.set(&self.0);
+    }
 }
 
 /// `mode_t`.

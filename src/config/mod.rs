@@ -28,7 +28,7 @@ use keys::Keys;
 use names::Names;
 pub use nearest::nearest;
 pub use only::only;
-pub use server::Server;
+pub use server::{DEFAULT_LISTEN, Server};
 
 #[derive(Debug)]
 pub struct Config {

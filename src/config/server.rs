@@ -13,7 +13,7 @@ use crate::oauth::registry::Lifetimes;
 use crate::store::SyncPolicy;
 use crate::watch::log::LogFormat;
 
-const DEFAULT_LISTEN: &str = "localhost:3000";
+pub const DEFAULT_LISTEN: &str = "localhost:3000";
 const DEFAULT_MODE: u32 = 0o660;
 const RIGHTS_OF_OTHERS: u32 = 0o007;
 

@@ -25,6 +25,9 @@ const OUTPUT: usize = 32 * 1024;
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// What a server that stops still gives a connection on which nothing has been sent yet.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// The same for one at rest. A proxy may be sending on it just now, and hears with the answer that
+/// it was the last: closed at once, such a request would be lost.
+pub const LAST_REQUEST: Duration = Duration::from_millis(300);
 /// How often a connection whose reading side the server has ended looks for the rest of a request.
 const NAP: Duration = Duration::from_millis(5);
 const CUT: Refusal = Refusal::Malformed(&("the request ends in its middle", "RFC 9112, section 8"));
@@ -220,17 +223,12 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         let draining = self.phase.draining();
         let left = match wait {
             Wait::First if draining => FIRST_REQUEST,
+            Wait::Request if draining => LAST_REQUEST,
             Wait::First | Wait::Request => self.limits.idle_time,
             Wait::Head => self.limits.head_time.saturating_sub(self.began.elapsed()),
             Wait::Body => self.limits.body_time.saturating_sub(self.began.elapsed()),
         };
-        let arrived = match wait {
-            // A request that has arrived already is still answered.
-            Wait::Request if draining => {
-                self.input.fill(self.limits, |room| self.transport.read_waiting(room))
-            }
-            _ => self.fill(left),
-        };
+        let arrived = self.fill(left);
         let now = Instant::now();
         if !self.phase.busy(now) {
             return Err(End::Silent);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, FIRST_REQUEST};
+use super::connection::{Connection, FIRST_REQUEST, LAST_REQUEST};
 use super::crowd::Crowd;
 use super::listener::{Listener, UNIX};
 use super::phase::{Phase, Wait};
@@ -179,6 +179,9 @@ impl<S: Service> Server<S> {
         let began = Instant::now();
         self.draining.store(true, SeqCst);
         drop(self.stopper.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if self.crowd.await_end(began + patience.min(LAST_REQUEST)) {
+            return;
+        }
         self.crowd.stop_those_that_wait_for(Wait::Request);
         if !self.crowd.await_end(began + patience.min(FIRST_REQUEST)) {
             self.crowd.stop_those_that_wait_for(Wait::First);

@@ -41,4 +41,5 @@ mod testing;
 mod throttle;
 mod token;
 mod tour;
+mod typed;
 mod userinfo;

@@ -1,0 +1,68 @@
+//! A password that somebody types, or that a program hands over.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::process::exit;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::cli::Failure;
+use crate::os::{Signals, Silence};
+
+/// What a shell expects of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+/// The password: on a terminal what is typed twice, unseen; from a pipe all of it, but for one line
+/// end at its end.
+pub fn password() -> Result<String, Failure> {
+    let failed = |error| Failure::failed(format_args!("standard input: {error}"));
+    let password = match io::stdin().is_terminal() {
+        true => unseen().map_err(failed)?,
+        false => {
+            let mut text = String::new();
+            io::stdin().read_to_string(&mut text).map_err(failed)?;
+            Some(without_line_end(&text).into())
+        }
+    };
+    match password {
+        None => Err(Failure::failed("the two are not the same; nothing is made")),
+        Some(text) if text.is_empty() => {
+            Err(Failure::wrong(["the password on standard input is empty; write one"]))
+        }
+        Some(text) => Ok(text),
+    }
+}
+
+/// What is typed, where it is the same twice.
+fn unseen() -> io::Result<Option<String>> {
+    let signals = Signals::block();
+    let silence = Arc::new(Mutex::new(Some(Silence::begin()?)));
+    let held = Arc::clone(&silence);
+    // Whoever interrupts it wants to see again what they type.
+    thread::Builder::new().spawn(move || {
+        signals.wait();
+        end(&held);
+        exit(INTERRUPTED)
+    })?;
+    let typed = prompted("Password: ").and_then(|first| Ok((first, prompted("Again: ")?)));
+    end(&silence);
+    typed.map(|(first, second)| (first == second).then_some(first))
+}
+
+fn end(silence: &Mutex<Option<Silence>>) {
+    drop(silence.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+fn prompted(prompt: &str) -> io::Result<String> {
+    let mut out = io::stderr();
+    out.write_all(prompt.as_bytes()).and_then(|()| out.flush())?;
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    // The one that was typed is not shown either.
+    out.write_all(b"\n")?;
+    Ok(without_line_end(&line).into())
+}
+
+fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
