@@ -1,6 +1,7 @@
 //! From the options to a configuration: the file, what it names, and its faults as lines.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use crate::cli::{Failure, Options};
 use crate::config::{self, Config, Context, DEFAULT_LISTEN, Finding, Outside};
 use crate::listen::Place;
 use crate::oauth::{Registry, Timestamp};
+use crate::os;
 
 const DEMO: &[u8] = include_bytes!("demo.conf");
 /// Who is in it, for those who have just started it.
@@ -43,6 +45,7 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
             None => path.is_some_and(is_open),
         },
         environment: &|name| std::env::var(name).ok(),
+        folder: &|name| folder_fault(&beside.join(name)),
     };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Timestamp(since.as_millis() as u64);
@@ -119,6 +122,18 @@ fn line(place: &str, kind: &str, finding: &Finding) -> String {
 /// Whether every user of the machine can read the file.
 fn is_open(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.permissions().mode() & OTHERS_READ != 0)
+}
+
+/// Why no file can be made at this path: its folder, and the end of a sentence about it.
+fn folder_fault(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let what = match fs::metadata(folder) {
+        Ok(data) if data.is_dir() && os::may_write(folder) => return None,
+        Ok(data) if !data.is_dir() => "is a file; write another path",
+        Err(error) if error.kind() == ErrorKind::NotFound => "is missing; make it",
+        _ => "cannot be written by this user; give it to the one who runs the server",
+    };
+    Some(format!("{}, {what}", folder.display()))
 }
 
 /// Everyone knows the demo's secrets.

@@ -8,10 +8,12 @@
 
 #![expect(unsafe_code, reason = "the standard library has no signals, file limits or backlog")]
 
-use std::ffi::{c_int, c_long, c_short, c_ulong};
+use std::ffi::{CString, c_char, c_int, c_long, c_short, c_ulong};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
+use std::path::Path;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +88,7 @@ unsafe extern "C" {
     ) -> c_int;
     fn poll(descriptors: *mut PollFd, count: PollCount, timeout: c_int) -> c_int;
     fn umask(mask: ModeMask) -> ModeMask;
+    fn access(path: *const c_char, wanted: c_int) -> c_int;
     fn clock_gettime(clock: c_int, time: *mut TimeSpec) -> c_int;
     fn tcgetattr(descriptor: c_int, modes: *mut TerminalModes) -> c_int;
     fn tcsetattr(descriptor: c_int, when: c_int, modes: *const TerminalModes) -> c_int;
@@ -152,6 +155,8 @@ const SOL_SOCKET: c_int = if cfg!(target_os = "linux") { 1 } else { 0xffff };
 const SO_SNDBUF: c_int = if cfg!(target_os = "linux") { 7 } else { 0x1001 };
 const SO_ACCEPTCONN: c_int = if cfg!(target_os = "linux") { 30 } else { 2 };
 const POLLIN: c_short = 1;
+const W_OK: c_int = 2;
+const X_OK: c_int = 1;
 const CLOCK_MONOTONIC: c_int = if cfg!(target_os = "linux") { 1 } else { 6 };
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 const FIRST_PASSED: RawFd = 3;
@@ -247,6 +252,13 @@ pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
     // SAFETY: as above.
     unsafe { umask(before) };
     done
+}
+
+/// Whether this process may make files in the folder.
+pub fn may_write(folder: &Path) -> bool {
+    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the pointer is to a string that lives and ends with a zero.
+    unsafe { access(path.as_ptr(), W_OK | X_OK) == 0 }
 }
 
 /// The `count` descriptors that were passed at the start, each as our own; an error is the number

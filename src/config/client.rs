@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::keys::Keys;
-use super::nearest::nearest;
+use super::nearest::{did_you_mean, nearest};
 use super::secret::{self, SECRET};
 use super::{Read, Server, resource, testing};
 use crate::oauth::{Client, GrantType, Scope, redirect_uri};
@@ -89,8 +89,7 @@ fn check_scopes(keys: &mut Keys, scopes: Option<Scope>, default: Option<Scope>) 
     let scopes = scopes.unwrap_or_default();
     if let Some(default) = default {
         let Some(extra) = default.tokens().find(|token| !scopes.contains(token)) else { return };
-        let meant = nearest(extra, scopes.tokens());
-        let meant = meant.map_or(String::new(), |token| format!("; did you mean {token}?"));
+        let meant = did_you_mean(extra, scopes.tokens());
         let what = format!("default_scopes has a scope that scopes lacks{meant}");
         keys.fault(keys.line_of("default_scopes"), what);
     } else if !scopes.is_empty() && !keys.has("default_scopes") {

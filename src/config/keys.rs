@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use super::ini::{self, is_blank};
-use super::nearest::nearest;
+use super::nearest::{did_you_mean, nearest};
 use super::{Finding, Findings};
 use crate::oauth::Scope;
 
@@ -113,7 +113,8 @@ impl Keys {
     pub fn yes(&mut self, key: &'static str) -> bool {
         let Some(value) = self.take(key) else { return false };
         if !["yes", "no"].contains(&value.text.as_str()) {
-            self.fault(value.line, format!("{key} must be yes or no"));
+            let meant = did_you_mean(&value.text, ["yes", "no"]);
+            self.fault(value.line, format!("{key} must be yes or no{meant}"));
         }
         value.text == "yes"
     }

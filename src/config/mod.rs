@@ -26,6 +26,7 @@ use crate::oauth::{Client, Registry, Timestamp, User};
 use ini::Section;
 use keys::Keys;
 use names::Names;
+use nearest::did_you_mean;
 pub use nearest::nearest;
 pub use only::only;
 pub use server::{DEFAULT_LISTEN, Server};
@@ -60,6 +61,8 @@ pub struct Outside<'a> {
     /// Whether every user of the machine can read such a file; `None` is the configuration itself.
     pub is_open: &'a dyn Fn(Option<&str>) -> bool,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Why no file can be made at this path: its folder, and the end of a sentence about it.
+    pub folder: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// What the command line says about the file.
@@ -125,7 +128,7 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
     let at = sections.iter().position(is_server);
     let server = at.map_or_else(|| Section::empty(1, SERVER), |at| sections.remove(at));
     let mut keys = Keys::new(server);
-    let server = server::read(&mut keys, context);
+    let server = server::read(&mut keys, context, outside);
     findings.add(keys.findings);
 
     let mut read = Read::new(outside, names, server);
@@ -186,8 +189,7 @@ impl Read<'_> {
         if self.clients.iter().any(|client| *client.id == **id) {
             return;
         }
-        let meant = nearest(id, self.clients.iter().map(|client| &*client.id));
-        let meant = meant.map_or(String::new(), |id| format!("; did you mean {id}?"));
+        let meant = did_you_mean(id, self.clients.iter().map(|client| &*client.id));
         let what = format!("registration_client is no [client] of this file{meant}");
         findings.fault(Some(*line), what);
     }

@@ -13,6 +13,11 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
+/// The end of a sentence about a wrong word, which names the right one where there is one near.
+pub fn did_you_mean<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+    nearest(word, names).map_or(String::new(), |name| format!("; did you mean {name}?"))
+}
+
 /// What is longer is not compared.
 const MOST: usize = 64;
 

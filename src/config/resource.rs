@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Read;
 use super::ini::Section;
 use super::keys::{Keys, Value};
-use super::nearest::nearest;
+use super::nearest::{did_you_mean, nearest};
 use crate::oauth::resource::{Resource, fault, identity};
 
 /// The kind of section that this is about.
@@ -87,8 +87,7 @@ pub fn named(keys: &mut Keys, key: &'static str, read: &Read) -> Option<Value> {
     let mut services = read.names.of(KIND).peekable();
     let is_issuer = services.peek().is_some() && identity == self::key(&read.server.url());
     if !is_issuer && !read.names.may_have(KIND, &identity) {
-        let meant = nearest(&identity, services);
-        let meant = meant.map_or(String::new(), |url| format!("; did you mean {url}?"));
+        let meant = did_you_mean(&identity, services);
         keys.fault(value.line, format!("{key} is no [resource] of this file{meant}"));
     }
     Some(value)
@@ -108,6 +107,7 @@ mod tests {
             file: &|_| Err("no such file".into()),
             is_open: &|_| false,
             environment: &|_| None,
+            folder: &|_| None,
         };
         parse(text.as_bytes(), &Context::default(), &outside)
     }

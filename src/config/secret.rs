@@ -193,6 +193,7 @@ mod tests {
         // The configuration itself.
         is_open: &|name| name.is_none(),
         environment: &|name| (name == "SET").then(|| "from environment".into()),
+        folder: &|_| None,
     };
 
     /// The secret of a client with these lines, and what was told of it.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::keys::Keys;
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use super::testing::{self, Testing};
-use super::{Context, Finding};
+use super::{Context, Finding, Outside};
 use crate::http::Limits;
 use crate::http::network::Network;
 use crate::listen::{HostPort, Place};
@@ -54,7 +54,7 @@ impl Server {
     }
 }
 
-pub fn read(keys: &mut Keys, context: &Context) -> Server {
+pub fn read(keys: &mut Keys, context: &Context, outside: &Outside) -> Server {
     let connections = Limits::DEFAULT.connections as u64;
     let testing = keys.take("testing");
     let mut server = Server {
@@ -78,9 +78,9 @@ pub fn read(keys: &mut Keys, context: &Context) -> Server {
             as usize,
         log: log_format(keys),
         metrics_listen: metrics_listen(keys),
-        state_file: path(keys, "state_file"),
+        state_file: path(keys, "state_file", outside),
         state_sync: state_sync(keys),
-        control: path(keys, "control"),
+        control: path(keys, "control", outside),
         testing: None,
     };
     keys.end();
@@ -166,10 +166,13 @@ fn metrics_listen(keys: &mut Keys) -> Option<HostPort> {
         .ok()
 }
 
-fn path(keys: &mut Keys, key: &'static str) -> Option<PathBuf> {
+/// A file that the server makes.
+fn path(keys: &mut Keys, key: &'static str, outside: &Outside) -> Option<PathBuf> {
     let value = keys.take(key)?;
     if value.text.is_empty() {
         keys.fault(value.line, format!("{key} is empty; write a path or leave it out"));
+    } else if let Some(what) = (outside.folder)(&value.text) {
+        keys.warn(value.line, format!("the folder of {key}, {what}"));
     }
     Some(value.text.into())
 }
@@ -183,7 +186,8 @@ fn state_sync(keys: &mut Keys) -> SyncPolicy {
         "ends" => SyncPolicy::Ends,
         "always" => SyncPolicy::Always,
         _ => {
-            keys.fault(value.line, "state_sync must be ends or always");
+            let meant = did_you_mean(&value.text, ["ends", "always"]);
+            keys.fault(value.line, format!("state_sync must be ends or always{meant}"));
             SyncPolicy::Ends
         }
     }
@@ -250,8 +254,7 @@ fn log_format(keys: &mut Keys) -> LogFormat {
     let Some(value) = keys.take("log") else { return LogFormat::Text };
     let known = formats.into_iter().find(|(name, _)| *name == value.text);
     if known.is_none() {
-        let meant = nearest(&value.text, formats.map(|(name, _)| name));
-        let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
+        let meant = did_you_mean(&value.text, formats.map(|(name, _)| name));
         keys.fault(value.line, format!("log must be text, json, explain or off{meant}"));
     }
     known.map_or(LogFormat::Text, |(_, format)| format)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Read;
 use super::keys::{Keys, Value, nearest_number};
 use super::names::Names;
-use super::nearest::nearest;
+use super::nearest::{did_you_mean, nearest};
 use super::server::Server;
 use crate::http::Status;
 use crate::oauth::ErrorCode;
@@ -138,8 +138,7 @@ pub(super) fn client(keys: &mut Keys, read: &mut Read) {
 
 fn user(keys: &mut Keys, value: Value, names: &Names) -> Option<Arc<str>> {
     if !names.may_have("user", &value.text) {
-        let meant = nearest(&value.text, names.of("user"));
-        let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
+        let meant = did_you_mean(&value.text, names.of("user"));
         keys.fault(value.line, format!("auto_approve is no [user] of this file{meant}"));
     }
     Some(value.text.into())

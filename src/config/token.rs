@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Read;
 use super::keys::Keys;
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use super::resource;
 use crate::encode::{date, hex};
 use crate::oauth::fixed_token::FixedToken;
@@ -56,8 +56,7 @@ fn hash(keys: &mut Keys, read: &Read) -> Option<Key> {
 fn named(keys: &mut Keys, kind: &'static str, read: &Read) -> Option<Arc<str>> {
     let value = keys.take(kind)?;
     if !read.names.may_have(kind, &value.text) {
-        let meant = nearest(&value.text, read.names.of(kind));
-        let meant = meant.map_or(String::new(), |name| format!("; did you mean {name}?"));
+        let meant = did_you_mean(&value.text, read.names.of(kind));
         keys.fault(value.line, format!("{kind} is no [{kind}] of this file{meant}"));
     }
     Some(value.text.into())
@@ -98,4 +97,29 @@ fn expires(keys: &mut Keys, read: &Read) -> Option<Timestamp> {
         keys.warn(value.line, what);
     }
     Some(Timestamp(end * 1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::warnings_at;
+
+    /// The day's end is the beginning of the next.
+    #[test]
+    fn the_day_counts_to_its_end_and_fourteen_more_are_soon() {
+        const DAY: u64 = 86_400_000;
+        for (now, told) in [
+            (0, None),
+            (DAY - 1, None),
+            (DAY, Some("the token expires within 14 days; make another in time")),
+            (15 * DAY - 1, Some("the token expires within 1 days; make another in time")),
+            (15 * DAY, Some("the token has expired; give it another day or take it out")),
+        ] {
+            let text = format!(
+                "[client c]\n[token t]\ntoken_hash = sha256${}\nclient = c\nexpires = 1970-01-15\n",
+                "0".repeat(64)
+            );
+            let expected: Vec<_> = told.into_iter().map(|what| (5, what.to_owned())).collect();
+            assert_eq!(warnings_at(&text, now), expected, "{now}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod device;
 mod explain;
 mod families;
 mod faults;
+mod findings;
 mod fixed_tokens;
 mod grace;
 mod http;

@@ -31,6 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
         },
         is_open: &|name| name.is_none_or(|name| name.len() % 3 == 0),
         environment: &|name| (name.len() % 2 == 0).then(|| name.into()),
+        folder: &|name| (name.len() % 2 == 0).then(|| name.into()),
     };
     let lines = bytes.split(|&b| b == b'\n').count();
     let told = match config::parse(bytes, &config::Context::default(), &outside) {
