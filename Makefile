@@ -6,7 +6,13 @@ STATIC := $(BUILT)/$(TARGET)/release/oauth2d
 # Where the sources of dependencies lie, which the executable must not tell.
 CARGO_HOME ?= $(HOME)/.cargo
 
-.PHONY: run test soak dist bench lint deny apps browser proxies mcp power fuzz mutants clean
+# $(call need,COMMAND,how to get it): one line in place of an error of the shell's.
+need = @command -v $(1) >/dev/null || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
+NODE := Node.js 20 or newer brings it (Debian: apt-get install nodejs npm)
+PYTHON := apt-get install python3 python3-venv (Debian)
+
+.PHONY: run test soak dist bench lint deny apps browser proxies mcp units power fuzz \
+	mutants clean
 
 # A build says what it is at; then the program speaks alone.
 run:
@@ -27,6 +33,9 @@ STATICALLY := -C target-feature=+crt-static -C relocation-model=static \
 	--cfg getrandom_backend=\"linux_getrandom\"
 PATHLESS := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
 dist:
+	@case $(TARGET) in *-linux-*) ;; \
+	  *) echo "make dist: a static executable is for Linux; here, cargo build --release makes one" \
+	    "that needs the system's own libraries alone" >&2; exit 1;; esac
 	cargo fetch --quiet --target $(TARGET)
 	RUSTFLAGS="$(STATICALLY) $(PATHLESS) \
 	  $$(printf -- '--remap-path-prefix=%s=crates ' $(CARGO_HOME)/registry/src/*)" \
@@ -41,6 +50,8 @@ bench:
 
 # The pages and the tour in real Chromium, and what axe says of them.
 browser:
+	$(call need,npm,$(NODE))
+	$(call need,chromium,apt-get install chromium (Debian))
 	cargo build --quiet
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	node tests/browser/run.mjs $(abspath $(BUILT))/debug/oauth2d
@@ -48,6 +59,7 @@ browser:
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:
+	$(call need,cargo-fuzz,cargo install cargo-fuzz; rustup toolchain install nightly)
 	for target in http config state json; do \
 	  mkdir -p $(BUILT)/fuzz-corpus/$$target && \
 	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target $(BUILT)/fuzz-corpus/$$target \
@@ -58,6 +70,8 @@ fuzz:
 # the README's own recipes; needs Python with venv, and Node.js.
 APPS := $(or $(CARGO_TARGET_DIR),target)/apps
 apps:
+	$(call need,python3,$(PYTHON))
+	$(call need,npm,$(NODE))
 	cargo build --quiet
 	python3 -m venv $(APPS)
 	$(APPS)/bin/pip install --quiet --disable-pip-version-check -r tests/apps/requirements.txt
@@ -66,6 +80,10 @@ apps:
 
 # Forward-auth in the real nginx, Caddy and HAProxy, by the README's own recipes.
 proxies:
+	$(call need,python3,$(PYTHON))
+	$(call need,nginx,apt-get install nginx (Debian))
+	$(call need,caddy,apt-get install caddy (Debian))
+	$(call need,haproxy,apt-get install haproxy (Debian))
 	cargo build --quiet
 	tests/proxies/run.py $(BUILT)/debug/oauth2d
 	tests/proxies/publish.py $(BUILT)/debug/oauth2d
@@ -73,6 +91,7 @@ proxies:
 # The official MCP SDKs' own clients and server, with nginx and Caddy between them by the README's
 # recipes; says what it had to leave out.
 mcp:
+	$(call need,python3,$(PYTHON))
 	cargo build --quiet
 	tests/mcp/run.py $(BUILT)/debug/oauth2d
 
@@ -83,6 +102,7 @@ units:
 # Power cuts under a server at work; needs root, a loop device with ext4, Python and strace, and says
 # what it had to leave out.
 power:
+	$(call need,python3,$(PYTHON))
 	cargo build --quiet
 	tests/power/run.py $(BUILT)/debug/oauth2d
 
@@ -101,11 +121,13 @@ lint:
 FILES ?= -f 'src/oauth/grants/*.rs' -f 'src/store/*.rs' -f src/http/request.rs -f src/http/body.rs \
 	-f src/http/connection.rs
 mutants:
+	$(call need,cargo-mutants,cargo install cargo-mutants)
 	cargo mutants $(FILES) --shard $(or $(SHARD),0/1) -- --bin oauth2d || \
 	  cargo mutants $(FILES) --shard $(or $(SHARD),0/1) --iterate
 
 # Licences, sources and duplicates of everything that is built; needs cargo-deny.
 deny:
+	$(call need,cargo-deny,cargo install cargo-deny)
 	cargo deny --all-features --config .ci/deny.toml check bans licenses sources
 
 clean:
