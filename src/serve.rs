@@ -288,8 +288,12 @@ impl Running {
         }
         let issuer = config.server.issuer.clone();
         let issuer = issuer.unwrap_or_else(|| app.settings.get().issuer.clone());
+        let changes = config::changes(&app.settings.get().registry, &config.registry);
         app.replace_settings(Settings::new(config, issuer));
         app.log.notice("the configuration was read again");
+        for change in changes {
+            app.log.notice(&change);
+        }
         Ok(())
     }
 }

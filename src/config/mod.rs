@@ -6,6 +6,7 @@
 //! Reading and opening are apart: what stands outside the file (secret files, the environment) is
 //! asked for through [`Outside`], so that every rule can be tested with a string.
 
+mod changes;
 mod client;
 mod ini;
 mod keys;
@@ -23,6 +24,7 @@ use crate::listen::Place;
 use crate::oauth::fixed_token::{FixedToken, FixedTokens};
 use crate::oauth::resource::{Resource, Resources};
 use crate::oauth::{Client, Registry, Timestamp, User};
+pub use changes::changes;
 use ini::Section;
 use keys::Keys;
 use names::Names;

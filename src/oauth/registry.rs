@@ -196,6 +196,11 @@ impl Registry {
         &self.clients
     }
 
+    /// Every user, in the file's order.
+    pub fn users(&self) -> &[User] {
+        &self.users
+    }
+
     /// How many clients and users there are.
     pub fn size(&self) -> (usize, usize) {
         (self.clients.len(), self.users.len())

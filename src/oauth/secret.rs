@@ -111,6 +111,25 @@ impl StoredSecret {
         is_right.then_some(Right::Current)
     }
 
+    /// Whether both were written from the same secret, as far as the forms tell: two hashes of one
+    /// secret are two. The one before does not count.
+    pub fn is_kept_as(&self, other: &StoredSecret) -> bool {
+        match (self, other) {
+            (StoredSecret::Changing(both), other) | (other, StoredSecret::Changing(both)) => {
+                both[0].is_kept_as(other)
+            }
+            (StoredSecret::Plain(secret), StoredSecret::Plain(_) | StoredSecret::Sha256(_)) => {
+                other.matches(&secret.0)
+            }
+            (StoredSecret::Sha256(_), StoredSecret::Plain(secret)) => self.matches(&secret.0),
+            (StoredSecret::Sha256(hash), StoredSecret::Sha256(other)) => hash == other,
+            (StoredSecret::Pbkdf2 { key, .. }, StoredSecret::Pbkdf2 { key: other, .. }) => {
+                key == other
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a comparison takes so long that only a few may run at once.
     pub fn is_slow(&self) -> bool {
         match self {
@@ -237,6 +256,26 @@ mod tests {
             &format!("pbkdf2-sha256$4294967295$c2FsdA${key}"),
         ] {
             assert!(StoredSecret::parse(text).is_none(), "{text}");
+        }
+    }
+    #[test]
+    fn a_secret_is_known_in_another_form_where_that_costs_nothing() {
+        let plain = |text| StoredSecret::Plain(Secret::new(text));
+        let fast = |text| StoredSecret::parse(&StoredSecret::hash_random(text)).unwrap();
+        let slow = |text| StoredSecret::hash_password(text, b"salt", 1);
+        let slow = |text| StoredSecret::parse(&slow(text)).unwrap();
+        for (before, now, same) in [
+            (plain("a"), plain("a"), true),
+            (plain("a"), plain("b"), false),
+            (plain("a"), fast("a"), true),
+            (fast("a"), plain("a"), true),
+            (fast("a"), fast("b"), false),
+            (slow("a"), slow("a"), true),
+            (slow("a"), slow("b"), false),
+            (slow("a"), plain("a"), false),
+            (fast("a"), slow("a"), false),
+        ] {
+            assert_eq!(before.is_kept_as(&now), same, "{before:?} {now:?}");
         }
     }
 }

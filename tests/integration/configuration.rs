@@ -100,3 +100,31 @@ fn the_issuer_is_the_first_listen_as_written_with_the_real_port() {
     let metadata = server.get("/.well-known/oauth-authorization-server", &[]);
     assert_eq!(metadata.member("issuer"), format!("http://localhost:{port}"));
 }
+
+#[test]
+fn a_reload_says_how_to_end_what_was_given_before() {
+    let server = Server::clients();
+    let ann = "[user ann]\npassword = ";
+    let changed = CLIENTS
+        .replace(&format!("{ann}password"), &format!("{ann}new"))
+        .replace("scopes = read write admin", "scopes = read write")
+        .replace("[client api]\nsecret = secret", "[client api]\nsecret = new");
+    server.folder.write("oauth2d.conf", format!("[server]\n{changed}"));
+    server.signal("HUP");
+    server.notice(|told| told.contains("ann"));
+    let log = server.log();
+    let told: Vec<_> =
+        log.lines().filter_map(notice_of).filter(|it| it.contains("--end")).collect();
+    let line = |who: &str, what: &str, name: &str| {
+        format!(
+            "{who} {name} has {what} now; tokens that were given before live on, and oauth2d --end \
+             --{who} {name} ends them"
+        )
+    };
+    let expected = [
+        line("client", "fewer scopes", "app"),
+        line("client", "another secret", "api"),
+        line("user", "another password", "ann"),
+    ];
+    assert_eq!(told, expected);
+}
