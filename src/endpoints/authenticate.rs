@@ -15,10 +15,12 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let resources = &call.settings.registry.resources;
     let requirements = requirements(call.request.head.query.unwrap_or(""), resources);
     let checked = presented::token(&call.known, call.authorization(), None)
-        .and_then(|token| bearer::check(&call.known, token, &requirements, call.origin.now));
+        .and_then(|token| bearer::find(&call.known, token, call.origin.now))
+        // Whose it is stands in the log's line of a refusal, too.
+        .inspect(|info| info.tell(outcome))
+        .and_then(|info| bearer::check(&call.known, &info, &requirements).map(|()| info));
     match checked {
         Ok(info) => {
-            info.tell(outcome);
             let user = info.user.map_or("", |user| &user.name);
             let fields = [
                 ("X-Auth-Client", escaped(&info.client.id, false)),

@@ -7,17 +7,14 @@ use crate::oauth::bearer::{self, Challenge, Requirements};
 use crate::oauth::{ErrorCode, OAuthError, Outcome, TokenInfo, presented};
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
-    match token(call) {
-        Ok(info) => {
-            info.tell(outcome);
-            reply::private_text("Congratulations, you are in a secret area!")
-        }
+    match token(call, outcome) {
+        Ok(_) => reply::private_text("Congratulations, you are in a secret area!"),
         Err(challenge) => reply::challenge(call, challenge, outcome),
     }
 }
 
-/// The token of a request for something of this server's own.
-pub fn token<'a>(call: &Call<'a>) -> Result<TokenInfo<'a>, Challenge> {
+/// The token of a request for something of this server's own. Whose it is stands in the log.
+pub fn token<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<TokenInfo<'a>, Challenge> {
     let malformed = |error| Challenge::Error { error, scope: None };
     let form = match call.settings.bearer_in_query {
         true => Some(call.query(&["access_token"]).map_err(malformed)?),
@@ -32,5 +29,8 @@ pub fn token<'a>(call: &Call<'a>) -> Result<TokenInfo<'a>, Challenge> {
     let token = presented::token(&call.known, call.authorization(), in_query)?;
     let place = Place::here(call.known.registry);
     let requirements = Requirements { place, ..Requirements::default() };
-    bearer::check(&call.known, token, &requirements, call.origin.now)
+    let info = bearer::find(&call.known, token, call.origin.now)?;
+    info.tell(outcome);
+    bearer::check(&call.known, &info, &requirements)?;
+    Ok(info)
 }

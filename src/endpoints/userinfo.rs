@@ -17,8 +17,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
 }
 
 fn who<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<UserInfo<'a>, Challenge> {
-    let info = resource::token(call)?;
-    info.tell(outcome);
+    let info = resource::token(call, outcome)?;
     userinfo::userinfo(&call.known, &info)
 }
 

@@ -75,18 +75,27 @@ const CLIENT_LISTED: Rule =
 const USER_LISTED: Rule =
     insufficient("the token's user is on the list", "the token's user is not on the list");
 
-/// What the token is, if it is good and meets the requirements.
-pub fn check<'k>(
+/// What the token is, if it is good.
+pub fn find<'k>(
     known: &Known<'k>,
     token: &str,
-    requirements: &Requirements,
     now: Timestamp,
 ) -> Result<TokenInfo<'k>, Challenge> {
+    let refused = |error| Challenge::Error { error, scope: None };
     let found = TokenInfo::of_access_token(known, token, now)
-        .map_err(|unavailable| Challenge::Error { error: unavailable.into(), scope: None })?;
-    let refused = |scope| move |error| Challenge::Error { error, scope };
-    let info = known.must_find(found, GOOD).map_err(refused(None))?;
+        .map_err(|unavailable| refused(unavailable.into()))?;
+    let info = known.must_find(found, GOOD).map_err(refused)?;
     info.explain(known);
+    Ok(info)
+}
+
+/// That the token meets the requirements.
+pub fn check(
+    known: &Known,
+    info: &TokenInfo,
+    requirements: &Requirements,
+) -> Result<(), Challenge> {
+    let refused = |scope| move |error| Challenge::Error { error, scope };
     if requirements.impossible {
         return Err(refused(None)(POSSIBLE.error()));
     }
@@ -118,7 +127,7 @@ pub fn check<'k>(
             known.must(is_listed, listed).map_err(refused(scope))?;
         }
     }
-    Ok(info)
+    Ok(())
 }
 
 /// Which scopes are needed, as far as the configuration knows them: others are the request's words.

@@ -136,8 +136,8 @@ fn each_refusal_names_its_error_its_client_and_what_would_be_right() {
         ),
         (
             &|| drop(server.get("/oauth/authenticate?scope=write", &[&bearer])),
-            "403 error=insufficient_scope reason=\"the token lacks a scope; needed is write (RFC \
-             6750, section 3.1)\"",
+            "403 client=app user=ann error=insufficient_scope reason=\"the token lacks a scope; \
+             needed is write (RFC 6750, section 3.1)\"",
         ),
         (
             &|| {
