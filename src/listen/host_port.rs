@@ -27,15 +27,32 @@ pub struct Bound {
 impl HostPort {
     /// Reads `HOST:PORT`; an error is the end of a sentence that begins with the key's name.
     pub fn parse(text: &str) -> Result<HostPort, String> {
-        let read = text.rsplit_once(':').and_then(|(host, digits)| {
-            let is_port = digits.bytes().all(|b| b.is_ascii_digit());
-            let port = digits.parse().ok().filter(|_| is_port)?;
-            is_host(host).then(|| HostPort { host: host.into(), port })
-        });
-        read.ok_or_else(|| match text.parse::<u16>() {
-            Ok(port) => format!("must be HOST:PORT; did you mean localhost:{port}?"),
-            Err(_) => "must be HOST:PORT, such as localhost:3000 or [::1]:3000".into(),
+        HostPort::read(text).ok_or_else(|| match HostPort::meant(text) {
+            Some(meant) => format!("must be HOST:PORT; did you mean {meant}?"),
+            None => "must be HOST:PORT, such as localhost:3000 or [::1]:3000".into(),
         })
+    }
+
+    fn read(text: &str) -> Option<HostPort> {
+        let (host, digits) = text.rsplit_once(':')?;
+        let port = digits.parse().ok().filter(|_| is_number(digits))?;
+        is_host(host).then(|| HostPort { host: host.into(), port })
+    }
+
+    /// What somebody wrote a port alone for, a URL, a port that is too large, or an IPv6 address
+    /// without brackets.
+    fn meant(text: &str) -> Option<HostPort> {
+        let (host, digits) = text.rsplit_once(':').unwrap_or(("", text));
+        let url = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let host = match host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]"),
+            Err(_) if host.is_empty() => "localhost".into(),
+            Err(_) => host.into(),
+        };
+        // More digits than fit are more than any port.
+        let port = digits.parse().unwrap_or(u16::MAX);
+        let mended = is_number(digits).then(|| format!("{host}:{port}"));
+        HostPort::read(url.or(mended.as_deref())?)
     }
 
     /// The host as an address, if it is one.
@@ -90,6 +107,10 @@ impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A name, an IPv4 address, or an IPv6 address in brackets.
@@ -153,12 +174,21 @@ mod tests {
         for text in ["localhost:3000", "[::1]:0", "10.0.0.1:65535", "a-b.example_1:1"] {
             assert_eq!(HostPort::parse(text).unwrap().to_string(), text);
         }
-        for text in ["", ":3000", "a:", "a:70000", "a:+1", "::1:3000", "[a]:1", "a b:1", "a/:1"] {
+        for text in ["", "a:", "a:+1", "[a]:1", "a b:1", "a/:1", "http://a", "65 536"] {
             let told = "must be HOST:PORT, such as localhost:3000 or [::1]:3000";
             assert_eq!(HostPort::parse(text), Err(told.into()), "{text}");
         }
-        let told = "must be HOST:PORT; did you mean localhost:3000?";
-        assert_eq!(HostPort::parse("3000"), Err(told.into()));
+        for (text, meant) in [
+            ("3000", "localhost:3000"),
+            (":3000", "localhost:3000"),
+            ("a:70000", "a:65535"),
+            ("99999999999", "localhost:65535"),
+            ("::1:3000", "[::1]:3000"),
+            ("http://a:3000/", "a:3000"),
+        ] {
+            let told = format!("must be HOST:PORT; did you mean {meant}?");
+            assert_eq!(HostPort::parse(text), Err(told));
+        }
     }
 
     #[test]
