@@ -8,6 +8,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 
 # $(call need,COMMAND,how to get it): one line in place of an error of the shell's.
 need = @command -v $(1) >/dev/null || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
+COMMA := ,
 NODE := Node.js 20 or newer brings it (Debian: apt-get install nodejs npm)
 PYTHON := apt-get install python3 python3-venv (Debian)
 
@@ -51,7 +52,7 @@ bench:
 # The pages and the tour in real Chromium, and what axe says of them.
 browser:
 	$(call need,npm,$(NODE))
-	$(call need,chromium,apt-get install chromium (Debian))
+	$(call need,$(or $(CHROMIUM),/usr/bin/chromium),apt-get install chromium (Debian)$(COMMA) or set CHROMIUM to another)
 	cargo build --quiet
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	node tests/browser/run.mjs $(abspath $(BUILT))/debug/oauth2d
