@@ -45,7 +45,16 @@ pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response, outcom
     if let Some(origin) = allowed_origin(call, readers) {
         response.add("Access-Control-Allow-Origin", origin);
         response.add("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After");
-    } else if readers == Readers::AllowedOrigins && is_from_elsewhere(call) {
+    } else if readers == Readers::AllowedOrigins
+        && call.request.head.fields.first("origin").is_some()
+    {
+        tell_of_elsewhere(call, outcome);
+    }
+}
+
+#[cold]
+fn tell_of_elsewhere(call: &Call, outcome: &mut Outcome) {
+    if is_from_elsewhere(call) {
         let what = "the origin is not in allowed_origins";
         let error = OAuthError::new(ErrorCode::OriginNotAllowed, what, "Fetch, CORS protocol");
         outcome.refusal.get_or_insert(error);

@@ -26,6 +26,7 @@ fn is_asked(settings: &Settings, head: &Head) -> bool {
 
 /// Ends the steps of a request, and adds them to the answer where it asks for that.
 #[cold]
+#[inline(never)]
 pub fn tell(
     steps: &Steps,
     (settings, head): (&Settings, &Head),

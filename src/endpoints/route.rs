@@ -79,6 +79,7 @@ impl Route {
 }
 
 /// The place in the table of a path, where these settings have it.
+#[inline(never)]
 pub fn find(path: &str, settings: &Settings) -> Option<usize> {
     let is_there =
         |at: &usize| ROUTES[*at].path != register::PATH || settings.registration_client.is_some();

@@ -97,6 +97,7 @@ impl Settings {
     /// Who sent the request: the connection's other end or, where that is a trusted proxy, the
     /// last address in `X-Forwarded-For` that is not one. What stands before that could be made
     /// up.
+    #[inline(never)]
     pub fn client_address(&self, request: &Request) -> IpAddr {
         let mut address = request.connection;
         if !self.trusts(address) {

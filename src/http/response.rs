@@ -109,6 +109,8 @@ impl Response {
     }
 
     /// The answer to what is not a request.
+    #[cold]
+    #[inline(never)]
     pub fn refusal(refusal: Refusal) -> Response {
         let (error, description) = refusal.words();
         let body = json::Object::new()

@@ -55,6 +55,7 @@ impl FixedTokens {
 
 impl FixedToken {
     /// What it is now; `None` where it has expired, or its service takes it no more.
+    #[cold]
     pub fn info<'k>(&self, registry: &'k Registry, now: Timestamp) -> Option<TokenInfo<'k>> {
         if self.expires.is_some_and(|expires| expires <= now) {
             return None;

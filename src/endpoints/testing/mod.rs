@@ -62,6 +62,13 @@ impl Testing {
 /// where they are the usual ones.
 pub fn settings_of(settings: &Settings, request: &Request) -> Option<Box<Settings>> {
     settings.testing.as_ref().filter(|testing| testing.issuer_is_requested)?;
+    renamed(settings, request)
+}
+
+/// Cold, so that no usual request holds stack for a copy of the settings.
+#[cold]
+#[inline(never)]
+fn renamed(settings: &Settings, request: &Request) -> Option<Box<Settings>> {
     // The reader of the head has seen that it is a host; HTTP/1.0 may do without.
     let host = request.head.fields.first("host").filter(|host| !host.is_empty())?;
     let host = std::str::from_utf8(host).ok()?;
@@ -81,7 +88,10 @@ fn is_forwarded_https(settings: &Settings, request: &Request) -> bool {
     settings.trusts(request.connection) && says.trim_ascii().eq_ignore_ascii_case(b"https")
 }
 
-/// Answers as the client's section says, and else as ever.
+/// Answers as the client's section says, and else as ever. Not inlined, for the stack of those who
+/// have no bench.
+#[cold]
+#[inline(never)]
 pub fn routed<'a>(
     testing: &'a Testing,
     call: &Call<'a>,
