@@ -267,6 +267,10 @@ mod tests {
         }
         let crumbs = "1\r\nx\r\n".repeat(20_000);
         assert_eq!(decode(crumbs.as_bytes(), 4096), Err(Refusal::BodyTooLarge));
+        // Five bytes beside each crumb, and five at the end: as much as the body itself may have.
+        let crumbs = "1\r\nx\r\n".repeat(65_536 / 5 - 1) + "0\r\n\r\n";
+        let whole = decode(crumbs.as_bytes(), 4096).unwrap().unwrap();
+        assert_eq!((whole.0.len(), whole.1.len()), (65_536 / 5 - 1, 0));
     }
 
     proptest! {
