@@ -139,14 +139,8 @@ impl Service for App {
             let own = testing::settings_of(settings, request);
             let settings = own.as_deref().unwrap_or(settings);
             let origin = self.origin(request, settings);
-            let in_turn = |check: &mut dyn FnMut() -> bool| {
-                let visitor = Visitor {
-                    address: origin.network(),
-                    patience_ends: request.arrived + PATIENCE,
-                    is_gone: request.is_gone,
-                };
-                self.gate.pass(&visitor, check)
-            };
+            let in_turn =
+                |check: &mut dyn FnMut() -> bool| self.gate.pass(&visitor(request, &origin), check);
             let steps = explain::steps(settings, request.head);
             let call = Call {
                 settings,
@@ -199,6 +193,15 @@ impl Service for App {
 
     fn notice(&self, what: &str) {
         self.log.tell(Level::Warning, what);
+    }
+}
+
+/// Who waits for a turn at a slow hash.
+fn visitor<'a>(request: &'a Request, origin: &Origin) -> Visitor<'a> {
+    Visitor {
+        address: origin.network(),
+        patience_ends: request.arrived + PATIENCE,
+        is_gone: request.is_gone,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::memory::Memory;
-use super::rows::{Change, OnlyIf};
+use super::rows::{Change, OnlyIf, Row};
 use super::state_file::SyncPolicy;
 use super::{Counts, Store, frame, record};
 use crate::oauth::grants::samples::{NOW, World};
@@ -22,24 +22,20 @@ fn content(memory: &Memory) -> BTreeSet<Vec<u8>> {
         record::encode(change, &mut bytes);
         bytes
     };
-    let state = memory.lock();
-    let mut all: BTreeSet<_> = state.names.all().iter().map(encoded).collect();
-    for at in 0..state.access_tokens.len() {
-        let (key, row) = state.access_tokens.at(at).unwrap();
-        all.insert(encoded(&Change::PutAccessToken(key, row.clone())));
-    }
-    for at in 0..state.families.len() {
-        let (key, member) = state.families.at(at).unwrap();
-        all.insert(encoded(&Change::PutFamily(key, member.row.clone())));
-    }
-    for at in 0..state.codes.len() {
-        let (key, row) = state.codes.at(at).unwrap();
-        all.insert(encoded(&Change::PutCode(key, row.clone())));
-    }
-    for at in 0..state.devices.len() {
-        let (key, row) = state.devices.at(at).unwrap();
-        all.insert(encoded(&Change::PutDevice(key, row.clone())));
-    }
+    let mut all: BTreeSet<_> = memory.lock().names.all().iter().map(encoded).collect();
+    let mut add = |(key, row)| {
+        all.insert(encoded(&match row {
+            Row::AccessToken(row) => Change::PutAccessToken(key, row),
+            Row::Family(row) => Change::PutFamily(key, row),
+            Row::Code(row) => Change::PutCode(key, row),
+            Row::Device(row) => Change::PutDevice(key, row),
+        }));
+    };
+    let see = &mut |rows: Vec<_>| {
+        rows.into_iter().for_each(&mut add);
+        Ok(())
+    };
+    memory.each(see).unwrap();
     all
 }
 

@@ -123,17 +123,7 @@ impl Metrics {
             let labels = format!("{{error=\"{}\"}}", error.as_str());
             text.sample("refusals_total", &labels, read(counter));
         }
-        text.head("live_tokens", "gauge", "Tokens that can be used, by client and kind.");
-        for LiveTokens { client, kind, count } in &gauges.live {
-            let labels = format!("{{client=\"{}\",kind=\"{kind}\"}}", escaped(client));
-            text.sample("live_tokens", &labels, *count as u64);
-        }
-        text.head("pending_grants", "gauge", "What waits to be redeemed, by kind.");
-        for (kind, count) in
-            [("authorization_code", gauges.counts.codes), ("device_code", gauges.counts.devices)]
-        {
-            text.sample("pending_grants", &format!("{{kind=\"{kind}\"}}"), count as u64);
-        }
+        text.tokens(gauges);
         text.head("open_connections", "gauge", "Connections that are open.");
         text.sample("open_connections", "", gauges.connections as u64);
         let help = "Attempts refused because too many had failed.";
@@ -168,6 +158,21 @@ impl Metrics {
 struct Text(String);
 
 impl Text {
+    /// What was given out and is still good.
+    fn tokens(&mut self, gauges: &Gauges) {
+        self.head("live_tokens", "gauge", "Tokens that can be used, by client and kind.");
+        for LiveTokens { client, kind, count } in &gauges.live {
+            let labels = format!("{{client=\"{}\",kind=\"{kind}\"}}", escaped(client));
+            self.sample("live_tokens", &labels, *count as u64);
+        }
+        self.head("pending_grants", "gauge", "What waits to be redeemed, by kind.");
+        for (kind, count) in
+            [("authorization_code", gauges.counts.codes), ("device_code", gauges.counts.devices)]
+        {
+            self.sample("pending_grants", &format!("{{kind=\"{kind}\"}}"), count as u64);
+        }
+    }
+
     /// How the server itself is.
     fn vitals(&mut self, gauges: &Gauges) {
         let vitals = &gauges.vitals;

@@ -62,7 +62,7 @@ fn the_protocol_knows_no_sockets_clock_files_or_http() {
 /// Only the state file's adapters know files.
 #[test]
 fn the_store_knows_no_rule_sockets_clock_threads_or_files() {
-    let adapters = ["/state_file.rs:", "/new_file.rs:", "/load.rs:"];
+    let adapters = ["/state_file.rs:", "/state_file/health.rs:", "/new_file.rs:", "/load.rs:"];
     let words = [
         "crate::http",
         "crate::endpoints",

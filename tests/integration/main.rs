@@ -24,6 +24,7 @@ mod http;
 mod introspection;
 mod layers;
 mod metadata;
+mod metrics;
 mod operations;
 mod pages;
 mod readme;

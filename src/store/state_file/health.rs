@@ -1,0 +1,50 @@
+//! What goes wrong with the file, and what is said of it.
+
+use std::io;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::{Disk, StateFile};
+use crate::store::Notice;
+
+impl StateFile {
+    /// What an operator has to hear, each once.
+    pub fn notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn notice(&self, what: &str) {
+        self.tell(false, what);
+    }
+
+    fn tell(&self, is_fault: bool, what: &str) {
+        let what = format!("{}: {what}", self.path.display());
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push(Notice { is_fault, what });
+    }
+
+    pub(super) fn fail(&self, error: &io::Error) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        if !self.is_broken.swap(true, Ordering::SeqCst) {
+            self.tell(true, &format!("{error}; nothing is given or ended until it can be written"));
+        }
+    }
+
+    /// A new file did not come about. The old one goes on, as long as it can.
+    pub fn could_not_replace(&self, error: &io::Error, was_told: bool) {
+        match self.is_spoiled() {
+            true => self.fail(error),
+            false if was_told => {}
+            false => {
+                self.tell(true, &format!("cannot be written anew: {error}; it goes on as it is"));
+            }
+        }
+    }
+
+    /// Something has gone well. A write that does heals no file whose sync has failed.
+    pub(super) fn recovered(&self, disk: &Disk) {
+        if !disk.is_spoiled && self.is_broken.swap(false, Ordering::SeqCst) {
+            self.notice("can be written again");
+        }
+    }
+}
