@@ -12,7 +12,7 @@ COMMA := ,
 NODE := Node.js 20 or newer brings it (Debian: apt-get install nodejs npm)
 PYTHON := apt-get install python3 python3-venv (Debian)
 
-.PHONY: run test soak dist bench lint deny apps browser proxies mcp units power fuzz \
+.PHONY: run test soak dist bench lint deny apps browser container proxies mcp units power fuzz \
 	mutants clean
 
 # A build says what it is at; then the program speaks alone.
@@ -57,6 +57,11 @@ browser:
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	node tests/browser/run.mjs $(abspath $(BUILT))/debug/oauth2d
 	node tests/browser/tour.mjs $(abspath $(BUILT))/debug/oauth2d
+
+# The README's container, where Docker can run; says so where it cannot.
+container:
+	$(call need,docker,docs.docker.com/engine/install)
+	tests/container.sh
 
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:
