@@ -13,6 +13,7 @@ mod device;
 mod device_authorization;
 mod explain;
 mod introspect;
+mod lost;
 mod metadata;
 pub mod metrics;
 mod pages;
@@ -162,6 +163,9 @@ impl Service for App {
                 None => routed(&call, route, &mut outcome),
                 Some(testing) => testing::routed(testing, &call, route, &mut outcome),
             };
+            if lost::may_be(response.status) {
+                lost::apply(&call, route, &mut response);
+            }
             cors::apply(&call, route, &mut response, &mut outcome);
             let steps = steps.as_ref().map_or_else(Vec::new, |steps| {
                 explain::tell(steps, (settings, request.head), &outcome, &mut response)

@@ -85,6 +85,14 @@ impl Response {
         }
     }
 
+    /// The values of the fields of this name, spelled as they were added.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.fields
+            .split("\r\n")
+            .filter_map(|line| line.split_once(": "))
+            .filter_map(move |(own, value)| (own == name).then_some(value))
+    }
+
     /// Adds a body. Its type is one of the fields.
     pub fn body(mut self, body: impl Into<Cow<'static, str>>) -> Response {
         self.body = body.into();

@@ -108,3 +108,90 @@ fn people_read_the_name_of_a_client_in_place_of_its_id() {
         assert!(!page.body.contains("<strong>id-of-app"));
     }
 }
+
+const HTML: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+/// A page's fields besides `Content-Length`, in order, without the policy's hash.
+fn fields(answer: &Answer) -> Vec<String> {
+    let whole = answer.whole();
+    let (head, _) = whole.split_once("\n\n").unwrap();
+    let own = head.lines().skip(1).filter(|field| !field.starts_with("Content-Length: "));
+    own.map(|field| match field.split_once("'sha256-") {
+        Some((before, after)) => format!("{before}HASH{}", after.split_once('\'').unwrap().1),
+        None => field.into(),
+    })
+    .collect()
+}
+
+#[test]
+fn a_person_who_is_lost_gets_a_page_with_the_same_status_and_fields() {
+    let page = [
+        "Cache-Control: no-store",
+        "Referrer-Policy: no-referrer",
+        "X-Content-Type-Options: nosniff",
+        "X-Frame-Options: DENY",
+        "Content-Type: text/html; charset=utf-8",
+        "Content-Security-Policy: default-src 'none'; style-src HASH; base-uri 'none'; \
+         frame-ancestors 'none'",
+    ];
+    let server = Server::clients();
+    let metadata = format!("{}/.well-known/oauth-protected-resource", server.issuer());
+    let challenge =
+        format!("WWW-Authenticate: Bearer realm=\"oauth2d\", resource_metadata=\"{metadata}\"");
+    for (method, path, status, own) in [
+        ("GET", "/", 401, Some(challenge.as_str())),
+        ("GET", "/nothing?secret=hunter2", 404, None),
+        ("POST", "/healthz", 405, Some("Allow: GET, HEAD")),
+        ("PUT", "/oauth/device", 405, Some("Allow: GET, HEAD, POST")),
+        ("GET", "/tour", 404, None),
+        ("GET", "/oauth/token/", 404, None),
+    ] {
+        let mut connection = server.connect();
+        connection.send(message(method, path, &[HTML], ""));
+        let answer = connection.answer();
+        let mut expected: Vec<&str> = page.to_vec();
+        expected.extend(own);
+        expected.push("Vary: Accept");
+        assert_eq!((answer.status, fields(&answer)), (status, expected_of(&expected)), "{path}");
+        assert!(answer.body.starts_with("<!DOCTYPE html>"), "{path}");
+        assert!(!answer.body.contains("hunter2") && !answer.body.contains("/tour"), "{path}");
+    }
+}
+
+fn expected_of(fields: &[&str]) -> Vec<String> {
+    fields.iter().map(|field| field.to_string()).collect()
+}
+
+#[test]
+fn programs_and_whoever_does_not_say_get_json() {
+    let server = Server::clients();
+    for accept in ["Accept: */*", "Accept: application/json", "X: y", "Accept: text/html, */*"] {
+        let answer = server.get("/nothing", &[accept]);
+        assert_eq!(answer.error(), (404, "not_found".into()));
+        assert_eq!(answer.field("Vary"), Some("Accept"));
+    }
+    for path in [
+        "/oauth/token",
+        "/oauth/introspect",
+        "/oauth/revoke",
+        "/oauth/device_authorization",
+        "/oauth/register",
+        "/oauth/authenticate",
+        "/.well-known/nothing",
+    ] {
+        let answer = server.get(path, &[HTML]);
+        assert!([401, 404, 405].contains(&answer.status), "{path}");
+        assert!(!answer.body.contains("<html"), "{path}: {}", answer.body);
+        assert_eq!(answer.field("Vary"), None, "{path}");
+    }
+}
+
+#[test]
+fn the_demo_leads_who_is_lost_to_the_tour_and_to_a_first_token() {
+    let server = Server::demo();
+    for path in ["/", "/nothing"] {
+        let answer = server.get(path, &[HTML]);
+        assert!(answer.body.contains("<a href=\"/tour\">The tour</a>"), "{path}");
+        assert!(answer.body.contains(&format!("curl {}/oauth/token -u", server.issuer())));
+    }
+}

@@ -159,7 +159,9 @@ fn whatever_the_protected_resource_refuses_is_refused_alike() {
         (&format!("?access_token={token}&access_token={token}"), &[]),
         ("?access_token=%zz", &[]),
     ] {
+        // A person may come to `/` by mistake, and would get a page.
         let expected = server.get(&format!("/{query}"), fields).whole();
+        let expected = expected.replace("Vary: Accept\n", "");
         assert!(!expected.starts_with("200"));
         assert_eq!(server.get(&format!("/oauth/userinfo{query}"), fields).whole(), expected);
         let posted = server.post(&format!("/oauth/userinfo{query}"), fields, "access_token=x");
@@ -178,7 +180,8 @@ fn a_token_for_another_service_is_not_good_here() {
         let answer = server.get("/oauth/userinfo", &[&field]);
         assert_eq!((answer.status, server.get("/", &[&field]).status), (status, status));
         if status == 401 {
-            assert_eq!(answer.whole(), server.get("/", &[&field]).whole());
+            let expected = server.get("/", &[&field]).whole();
+            assert_eq!(answer.whole(), expected.replace("Vary: Accept\n", ""));
         }
     }
 }

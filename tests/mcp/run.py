@@ -137,11 +137,21 @@ def plan(world):
     return {**urls, **({} if world["registers"] else {"clientMetadataUrl": ID_URL})}
 
 
+def run_client(command, world):
+    """One run of a client. SDK 2 behind Caddy waits now and then, in one run of some twenty, for an
+    answer that does not come; why is not known yet. So that is told, and tried once more."""
+    for attempt in range(2):
+        run = subprocess.run(
+            [*command, json.dumps(plan(world))], capture_output=True, text=True, timeout=120, cwd=HERE
+        )
+        if attempt or "REQUEST_TIMEOUT" not in run.stderr:
+            return run
+        print(f"{world['name']}: a request of the SDK timed out; tried once more", flush=True)
+
+
 def flow(command, world):
     """What one client comes to, and what had to come instead."""
-    run = subprocess.run(
-        [*command, json.dumps(plan(world))], capture_output=True, text=True, timeout=120, cwd=HERE
-    )
+    run = run_client(command, world)
     if run.returncode:
         yield "goes through", "ok", (run.stdout + run.stderr)[-1500:]
         return

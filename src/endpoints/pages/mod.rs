@@ -5,6 +5,7 @@
 
 mod authorize;
 mod device;
+mod lost;
 mod parts;
 mod problem;
 
@@ -22,6 +23,7 @@ use crate::oauth::{ErrorCode, Known, OAuthError, Outcome, Rule};
 
 pub use authorize::authorize;
 pub use device::{device, device_allowed, device_denied, device_nothing_to_give, enter_code};
+pub use lost::lost;
 pub use problem::Problem;
 
 const STYLE: &str = include_str!("page.css");
