@@ -2,7 +2,7 @@
 """The README's recipes for nginx, Caddy and HAProxy, in the real programs, in front of a service.
 
 usage: run.py PROGRAM. Needs nginx, caddy, haproxy and python3; ends in 'N passed, N failed'.
-With AUTH_REQUEST_LUA=PATH HAProxy loads the real haproxy-auth-request in place of our stand-in.
+With HAPROXY_LUA=FOLDER HAProxy loads the real haproxy-auth-request in place of our stand-in.
 """
 
 import http.client
@@ -113,11 +113,15 @@ def start_caddy(folder, ports):
 
 
 def start_haproxy(folder, ports):
-    # The Lua script that the README names has to be fetched by hand; ours stands in for it.
-    script = os.environ.get("AUTH_REQUEST_LUA", HERE / "auth-intercept.lua")
+    # The Lua files that the README names have to be fetched by hand; ours stands in for them.
+    files = os.environ.get("HAPROXY_LUA")
+    loads = f"lua-prepend-path {files}/?.lua\n    lua-load {files}/auth-request.lua"
+    if not files:
+        print("HAProxy: HAPROXY_LUA names no folder with its Lua files; a stand-in is used")
+        loads = f"lua-load {HERE / 'auth-intercept.lua'}"
     front = recipe("HAProxy", ports).replace("bind :80", f"bind 127.0.0.1:{ports['HAProxy']}")
     (folder / "haproxy.cfg").write_text(
-        f"global\n    lua-load {script}\ndefaults\n    mode http\n    timeout connect 5s\n"
+        f"global\n    {loads}\ndefaults\n    mode http\n    timeout connect 5s\n"
         f"    timeout client 20s\n    timeout server 20s\n{front}"
     )
     return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
