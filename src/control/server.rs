@@ -148,6 +148,9 @@ fn read(mut stream: &UnixStream) -> io::Result<String> {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(read) => bytes.extend(&room[..read]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(ErrorKind::TimedOut.into());
+            }
             Err(error) => return Err(error),
         }
     }

@@ -1,8 +1,9 @@
 //! Contract section 7: the control socket, `--tokens` and `--end`.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -260,4 +261,37 @@ fn others_are_served_beside_those_who_say_nothing_and_no_more_than_eight_at_once
     );
     drop((silent, eighth));
     eventually(|| ask(&server, &["--tokens"]).0 == 0, "there is room again");
+}
+
+#[test]
+fn a_stranger_is_refused_by_the_system() {
+    let server = server();
+    let folder = server.folder.path();
+    if std::fs::metadata(folder).unwrap().uid() != 0 {
+        return eprintln!("not tried: only the superuser can be somebody else");
+    }
+    // So that it is the socket alone that refuses.
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["--tokens", "--config", &config(&server)]).uid(65534).gid(65534);
+    let output = match command.output() {
+        Ok(output) => output,
+        // Where the program lies, nobody else may read.
+        Err(error) => return eprintln!("not tried: {error}"),
+    };
+    let told = "no server of this configuration answers: Permission denied (os error 13)";
+    let told = format!("oauth2d: {}: {told}\n", socket(&server).display());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), told);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn who_takes_too_long_with_a_request_is_told_so() {
+    let server = server();
+    let mut stream = connected(&server);
+    stream.write_all(b"list=").unwrap();
+    let began = std::time::Instant::now();
+    let told = rest(stream);
+    assert_eq!(told, "error the request cannot be read: timed out\n");
+    assert!(began.elapsed() >= std::time::Duration::from_millis(4900));
 }
