@@ -3,7 +3,7 @@
 use super::audience::{self, Audience};
 use super::grace::token_of;
 use super::{Client, FamilyToken, Known, Outcome, Registry, Scope, Timestamp, Token, User};
-use crate::store::{AccessToken, Family, Found, RefreshToken};
+use crate::store::{AccessToken, Family, Found, Key, RefreshToken};
 
 /// A live token, whose client, user and service are in force.
 #[derive(Clone, Debug)]
@@ -25,6 +25,13 @@ impl<'k> TokenInfo<'k> {
     /// The access token that was presented, if it is alive.
     pub fn of_access_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
         let Some(key) = Token::key_of(presented) else { return Ok(None) };
+        TokenInfo::of_key(known, key, now)
+    }
+
+    /// Not inlined: its stack would lie above the hash's, and each connection at rest would hold a
+    /// page more.
+    #[inline(never)]
+    fn of_key(known: &Known<'k>, key: Key, now: Timestamp) -> Found<Self> {
         if let Some(fixed) = known.registry.fixed_tokens.get(&key) {
             return Ok(fixed.info(known.registry, now));
         }
