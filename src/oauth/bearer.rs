@@ -89,9 +89,7 @@ pub fn find<'k>(
     Ok(info)
 }
 
-/// That the token meets the requirements. Not inlined: its stack would lie above the look-up's, and
-/// each connection at rest would hold a page more.
-#[inline(never)]
+/// That the token meets the requirements.
 pub fn check(
     known: &Known,
     info: &TokenInfo,
@@ -109,21 +107,6 @@ pub fn check(
             known.must(is_good, FOR_THIS).map_err(refused(None))?;
         }
     }
-    let Requirements { scopes, clients, users, .. } = requirements;
-    match scopes.is_empty() && clients.is_empty() && users.is_empty() {
-        true => Ok(()),
-        false => check_lists(known, info, requirements),
-    }
-}
-
-/// That it has a scope, a client and a user of those that are listed. Not inlined, as above.
-#[inline(never)]
-fn check_lists(
-    known: &Known,
-    info: &TokenInfo,
-    requirements: &Requirements,
-) -> Result<(), Challenge> {
-    let refused = |scope| move |error| Challenge::Error { error, scope };
     if let Some(first) = requirements.scopes.first() {
         let own = info.scope();
         let is_enough = requirements.scopes.iter().any(|scope| own.covers(scope));
