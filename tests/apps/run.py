@@ -13,7 +13,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,10 @@ import urllib.parse
 
 import requests
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from parts import README, free_port
+
 HERE = pathlib.Path(__file__).resolve().parent
-README = (HERE.parents[1] / "README.md").read_text()
 PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 MODULES = HERE / "node_modules"
 PATIENCE = 60
@@ -39,12 +40,6 @@ groups = staff
 [user eve]
 password = password
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def recipe(name):

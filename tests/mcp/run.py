@@ -15,11 +15,13 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import parts
+from parts import free_port, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 ID_URL = "https://programs.example.com/client.json"
@@ -48,26 +50,9 @@ SHARED = {
 }
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port):
-    for _ in range(400):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"nothing listens on {port}")
-
-
 def recipe(name):
     """The indented block below **NAME, MCP** in the README."""
-    text = (HERE.parents[1] / "README.md").read_text().split(f"**{name}, MCP**", 1)[1]
-    return re.search(r"\n\n((?:    .*\n)+)", text).group(1).replace("\n    ", "\n")[4:]
+    return parts.recipe(f"{name}, MCP").replace("\n    ", "\n")[4:]
 
 
 def blocks(text, *starts):

@@ -7,9 +7,7 @@ usage: publish.py PROGRAM. Needs nginx, caddy, openssl and python3; ends in 'N p
 import base64
 import http.client
 import json
-import os
 import pathlib
-import re
 import shutil
 import signal
 import socket
@@ -20,7 +18,9 @@ import tempfile
 import threading
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from parts import free_port, recipe, wait_for
+
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 CONFIG = """[server]
 listen = systemd
@@ -33,18 +33,6 @@ grants = client_credentials
 """
 BASIC = "Basic " + base64.b64encode(b"app:secret").decode()
 UNVERIFIED = ssl._create_unverified_context()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def recipe(name):
-    """The indented block below **NAME** in the README."""
-    text = (HERE.parents[1] / "README.md").read_text().split(f"**{name}**", 1)[1]
-    return re.search(r"\n\n((?:    .*\n)+)", text).group(1)
 
 
 def start_nginx(folder, backend, port):
@@ -173,16 +161,6 @@ def under_load(server, port, restarts):
         thread.join()
     bad = sum(ask(port, "GET", "/", {"Authorization": f"Bearer {it}"})[0] != 200 for it in tokens)
     return failed[0], len(tokens) + failed[0], bad
-
-
-def wait_for(port):
-    for _ in range(400):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"nothing listens on {port}")
 
 
 def main():

@@ -11,15 +11,17 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.parse
 import wsgiref.simple_server
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import parts
+from parts import free_port, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 CONFIG = """[server]
@@ -40,12 +42,6 @@ FORGED = {
     for before in ("X-", "X_", "X.")
     for middle in "-_."
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def service(environ, start_response):
@@ -78,20 +74,9 @@ def ask(port, fields=None, method="GET", path="/api/x", body=None):
     return answer.status, json.loads(text) if answer.status == 200 else text
 
 
-def wait_for(port):
-    for _ in range(400):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"nothing listens on {port}")
-
-
 def recipe(name, ports):
     """The indented block below **NAME** in the README, with the ports of this run."""
-    text = (HERE.parents[1] / "README.md").read_text().split(f"**{name}**", 1)[1]
-    block = re.search(r"\n\n((?:    .*\n)+)", text).group(1)
+    block = parts.recipe(name)
     return block.replace(":3000", f":{ports['oauth2d']}").replace(":8080", f":{ports['service']}")
 
 
