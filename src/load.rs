@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Failure, Options};
+use crate::clock;
 use crate::config::{self, Config, Context, DEFAULT_LISTEN, Finding, Outside};
 use crate::listen::Place;
-use crate::oauth::{Registry, Timestamp};
+use crate::oauth::Registry;
 use crate::os;
 
 const DEMO: &[u8] = include_bytes!("demo.conf");
@@ -32,11 +32,7 @@ pub struct Loaded {
 /// `FILE:LINE: what`.
 pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
     let path = options.config.as_deref();
-    let text = match path {
-        Some(path) => fs::read(path)
-            .map_err(|error| vec![format!("{}: cannot be read: {error}", path.display())])?,
-        None => DEMO.to_vec(),
-    };
+    let text = text(options).map_err(|what| vec![what])?;
     let beside = beside(options);
     let outside = Outside {
         file: &|name| fs::read(beside.join(name)).map_err(|error| error.to_string()),
@@ -47,9 +43,8 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
         environment: &|name| std::env::var(name).ok(),
         folder: &|name| folder_fault(&beside.join(name)),
     };
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Timestamp(since.as_millis() as u64);
-    let context = Context { listen: options.listen.clone(), is_demo: path.is_none(), now };
+    let is_demo = path.is_none();
+    let context = Context { listen: options.listen.clone(), is_demo, now: clock::now() };
     let place = name(options);
     let mut config = config::parse(&text, &context, &outside)
         .map_err(|faults| faults.iter().map(|fault| line(&place, "", fault)).collect::<Vec<_>>())?;
@@ -59,6 +54,16 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
     let warnings = std::mem::take(&mut config.warnings);
     let warnings = warnings.iter().map(|it| line(&place, "warning: ", it)).collect();
     Ok(Loaded { config, warnings })
+}
+
+/// The configuration as it is written. An error is a line for the operator.
+fn text(options: &Options) -> Result<Vec<u8>, String> {
+    match &options.config {
+        Some(path) => {
+            fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
+        }
+        None => Ok(DEMO.to_vec()),
+    }
 }
 
 /// The folder of the configuration, beside which relative paths are looked for.
@@ -89,12 +94,7 @@ pub fn listen(options: &Options) -> Result<Vec<Place>, Failure> {
 
 /// One key of `[server]`, whatever else is wrong.
 fn only(options: &Options, key: &str) -> Result<Option<String>, Failure> {
-    let text = match &options.config {
-        Some(path) => fs::read(path).map_err(|error| {
-            Failure::failed(format_args!("{}: cannot be read: {error}", path.display()))
-        })?,
-        None => DEMO.to_vec(),
-    };
+    let text = text(options).map_err(Failure::failed)?;
     config::only(&text, key).map_err(|fault| Failure::failed(line(&name(options), "", &fault)))
 }
 

@@ -10,11 +10,12 @@
 //!    [`notify`] and [`os`] for it.
 //! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`], [`typed`] and
 //!    [`control`], what else it does.
-//! 6. [`encode`], [`crypto`] and [`watch`], which the others use.
+//! 6. [`encode`], [`crypto`], [`clock`] and [`watch`], which the others use.
 //!
 //! `oauth` and `http` do not know each other; `endpoints` is where they meet.
 
 mod cli;
+mod clock;
 mod commands;
 mod config;
 mod control;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::cli::Failure;
+use crate::oauth::secret::without_line_end;
 use crate::os::{Signals, Silence};
 
 /// What a shell expects of a program that was interrupted.
@@ -60,9 +61,4 @@ fn prompted(prompt: &str) -> io::Result<String> {
     // The one that was typed is not shown either.
     out.write_all(b"\n")?;
     Ok(without_line_end(&line).into())
-}
-
-fn without_line_end(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
 }

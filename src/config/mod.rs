@@ -133,8 +133,7 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
     let server = server::read(&mut keys, context, outside);
     findings.add(keys.findings);
 
-    let mut read = Read::new(outside, names, server);
-    read.now = context.now;
+    let mut read = Read::new(outside, names, server, context.now);
     for kind in &KINDS {
         for section in sections.extract_if(.., |section| section.kind == kind.word) {
             let mut keys = Keys::new(section);
@@ -147,7 +146,7 @@ pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config
 }
 
 impl<'a> Read<'a> {
-    fn new(outside: &'a Outside, names: Names, server: Server) -> Read<'a> {
+    fn new(outside: &'a Outside, names: Names, server: Server, now: Timestamp) -> Read<'a> {
         Read {
             outside,
             names,
@@ -156,7 +155,7 @@ impl<'a> Read<'a> {
             users: Vec::new(),
             resources: Vec::new(),
             tokens: Vec::new(),
-            now: Timestamp(0),
+            now,
             defaults: Vec::new(),
             client_costs: Vec::new(),
             user_costs: Vec::new(),

@@ -3,7 +3,7 @@
 
 use super::Outside;
 use super::keys::{Keys, Value};
-use crate::oauth::secret::{ITERATIONS, Secret, StoredSecret};
+use crate::oauth::secret::{ITERATIONS, Secret, StoredSecret, without_line_end};
 
 /// The keys of a secret.
 pub struct Forms {
@@ -121,8 +121,7 @@ fn from_file(
                 keys.warn(value.line, what);
             }
             // An editor ends its last line, which is no part of the secret.
-            let line = text.strip_suffix('\n').unwrap_or(&text);
-            let line = line.strip_suffix('\r').unwrap_or(line);
+            let line = without_line_end(&text);
             checked(keys, key, value.line, line.into())
         }
         Err(why) => {

@@ -2,7 +2,7 @@
 
 use super::{FIELDS, Filter};
 use crate::oauth::{Registry, Timestamp, TokenInfo, grace};
-use crate::store::{Change, Decision, Key, Number, OnlyIf, Row, Store, Unavailable};
+use crate::store::{Change, Decision, Key, Number, OnlyIf, Owner, Row, Store, Unavailable};
 
 /// The tokens that are meant, by the numbers that the store knows.
 pub struct Which<'a> {
@@ -13,9 +13,6 @@ pub struct Which<'a> {
     /// Somebody is named who does not exist: no token can be theirs.
     is_nobody: bool,
 }
-
-/// Whose a row is, and what for.
-type Owner = (Number, Option<Number>, Option<Number>);
 
 /// A token's row in the answer, without the line's end, and never what it is found by. Names have no
 /// tab in them: they have no control characters.
@@ -71,16 +68,13 @@ impl<'a> Which<'a> {
             }
         }
         store.each(&mut |rows| {
-            for (_, row) in rows {
+            for (_, row) in rows.into_iter().filter(|(_, row)| self.takes(row.owner())) {
                 match row {
-                    Row::AccessToken(row)
-                        if self.takes((row.client, row.user, row.resource))
-                            && now < row.expires =>
-                    {
+                    Row::AccessToken(row) if now < row.expires => {
                         let info = TokenInfo::of_row(self.registry, row);
                         info.iter().for_each(|info| see(line("access", info)));
                     }
-                    Row::Family(row) if self.takes((row.client, Some(row.user), row.resource)) => {
+                    Row::Family(row) => {
                         for token in grace::known(&row).filter(|token| token.is_good(now)) {
                             let info = TokenInfo::of_family(self.registry, &row, &token);
                             info.iter().for_each(|info| see(line("refresh", info)));
@@ -97,8 +91,8 @@ impl<'a> Which<'a> {
     pub fn end(&self, store: &Store) -> Result<usize, Unavailable> {
         let mut ended = 0;
         store.each(&mut |rows| {
-            let changes: Vec<Change> =
-                rows.into_iter().filter_map(|(key, row)| self.end_of(key, &row)).collect();
+            let own = rows.into_iter().filter(|(_, row)| self.takes(row.owner()));
+            let changes: Vec<Change> = own.filter_map(|(key, row)| end_of(key, &row)).collect();
             if !changes.is_empty() {
                 ended += store.apply(OnlyIf::Always, changes)?.unwrap_or(0);
             }
@@ -106,24 +100,18 @@ impl<'a> Which<'a> {
         })?;
         Ok(ended)
     }
+}
 
-    fn end_of(&self, key: Key, row: &Row) -> Option<Change> {
-        let (owner, end) = match row {
-            Row::AccessToken(row) => {
-                ((row.client, row.user, row.resource), Change::TakeAccessToken(key))
-            }
-            Row::Code(row) => ((row.client, Some(row.user), row.resource), Change::TakeCode(key)),
-            Row::Family(row) => {
-                ((row.client, Some(row.user), row.resource), Change::TakeFamily(key))
-            }
-            Row::Device(row) => match row.decision {
-                Some(Decision::Allowed { user, .. }) => {
-                    ((row.client, Some(user), row.resource), Change::TakeDevice(key))
-                }
-                _ => return None,
-            },
-        };
-        self.takes(owner).then_some(end)
+/// A device about which nobody has said yes has nothing to end.
+fn end_of(key: Key, row: &Row) -> Option<Change> {
+    match row {
+        Row::AccessToken(_) => Some(Change::TakeAccessToken(key)),
+        Row::Code(_) => Some(Change::TakeCode(key)),
+        Row::Family(_) => Some(Change::TakeFamily(key)),
+        Row::Device(row) => match row.decision {
+            Some(Decision::Allowed { .. }) => Some(Change::TakeDevice(key)),
+            _ => None,
+        },
     }
 }
 

@@ -34,11 +34,12 @@ mod userinfo;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::crypto::gate::{Gate, Visitor};
 use crate::http::{self, Head, Request, Response, Service};
-use crate::oauth::{Known, Origin, Outcome, Throttle, Timestamp, Uptime};
+use crate::oauth::{Known, Origin, Outcome, Throttle, Uptime};
 use crate::store::Store;
 use crate::watch::log::{Level, Line, Log};
 use crate::watch::metrics::{Metrics, Vitals};
@@ -69,6 +70,7 @@ impl App {
     pub fn new(mut settings: Settings, store: Store, log: Arc<Log>, slow_hashes: usize) -> App {
         store.enrol(Arc::make_mut(&mut settings.registry));
         log.speaks(settings.log_format);
+        let now = clock::now().seconds();
         App {
             settings: Current::new(settings),
             store,
@@ -77,11 +79,7 @@ impl App {
             log,
             metrics: Metrics::new(ROUTES.iter().map(|route| route.path)),
             started: Instant::now(),
-            vitals: Mutex::new(Vitals {
-                started: upkeep::seconds(),
-                loaded: upkeep::seconds(),
-                ..Vitals::default()
-            }),
+            vitals: Mutex::new(Vitals { started: now, loaded: now, ..Vitals::default() }),
             is_stopping: AtomicBool::new(false),
         }
     }
@@ -92,7 +90,7 @@ impl App {
         self.log.speaks(settings.log_format);
         self.settings.replace(settings);
         let mut vitals = self.vitals();
-        (vitals.loaded, vitals.reload_failed) = (upkeep::seconds(), false);
+        (vitals.loaded, vitals.reload_failed) = (clock::now().seconds(), false);
     }
 
     fn origin(&self, request: &Request, settings: &Settings) -> Origin {
@@ -100,7 +98,7 @@ impl App {
         Origin {
             address: settings.client_address(request),
             relays: settings.is_untrusted_proxy(request),
-            now: timestamp(request.time),
+            now: clock::timestamp(request.time),
             uptime: Uptime(uptime.as_millis() as u64),
         }
     }
@@ -178,7 +176,7 @@ impl Service for App {
     fn refused(&self, connection: IpAddr, refusal: http::Refusal) {
         self.metrics.answered(None, refusal.status(), Duration::ZERO);
         let line = Line {
-            time: timestamp(SystemTime::now()),
+            time: clock::now(),
             address: connection,
             method: "-",
             path: "-",
@@ -207,10 +205,4 @@ fn visitor<'a>(request: &'a Request, origin: &Origin) -> Visitor<'a> {
         patience_ends: request.arrived + PATIENCE,
         is_gone: request.is_gone,
     }
-}
-
-/// The protocol's form of an instant.
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as u64)
 }

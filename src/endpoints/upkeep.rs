@@ -3,9 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::{App, Settings, timestamp};
+use super::{App, Settings};
+use crate::clock;
 use crate::oauth::{Client, GrantType, Timestamp};
 use crate::store::{Counts, Notice, Store};
 use crate::watch::log::Level;
@@ -17,14 +18,14 @@ const PAUSE: Duration = Duration::from_micros(100);
 impl App {
     /// What has to be done each second: frees what has expired, and sees to the state file.
     pub fn sweep(&self) {
-        while self.store.sweep(timestamp(SystemTime::now())) {
+        while self.store.sweep(clock::now()) {
             thread::sleep(PAUSE);
         }
         for Notice { is_fault, what } in self.store.upkeep() {
             self.log.tell(if is_fault { Level::Error } else { Level::Notice }, &what);
         }
         if self.store.file_status().is_some_and(|file| file.is_well) {
-            self.vitals().synced = seconds();
+            self.vitals().synced = clock::now().seconds();
         }
     }
 
@@ -65,7 +66,7 @@ impl App {
 
     /// What an operator's tools look at: who there is, and what was given out.
     pub fn state(&self) -> (Arc<Settings>, &Store, Timestamp) {
-        (self.settings.get(), &self.store, timestamp(SystemTime::now()))
+        (self.settings.get(), &self.store, clock::now())
     }
 
     /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
@@ -77,9 +78,4 @@ impl App {
     pub fn free_unknown(&self) {
         self.store.free_unknown(&self.settings.get().registry, || thread::sleep(PAUSE));
     }
-}
-
-/// Now, in seconds since 1970.
-pub fn seconds() -> u64 {
-    timestamp(SystemTime::now()).seconds()
 }

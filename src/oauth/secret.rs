@@ -28,6 +28,12 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret as it was written down: one line end at its end is an editor's, or a terminal's.
+pub fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
 /// What is kept of a secret, to compare what is presented with.
 #[derive(Clone)]
 pub enum StoredSecret {

@@ -1,6 +1,6 @@
 //! How rows stand on their shelves: whose they are, when they go, and what they cost a file.
 
-use super::rows::{AccessToken, Code, Decision, Device, Number};
+use super::rows::{AccessToken, Code, Decision, Device, Number, Row};
 use super::shelf::Kept;
 use crate::oauth::Timestamp;
 
@@ -70,5 +70,22 @@ impl Kept for Device {
     }
     fn weight(&self) -> usize {
         90 + self.scope.as_str().len()
+    }
+}
+
+/// Whose a row is, and for which service: client, user, resource.
+pub type Owner = (Number, Option<Number>, Option<Number>);
+
+impl Row {
+    pub fn owner(&self) -> Owner {
+        fn of(row: &impl Kept) -> Owner {
+            (row.client(), row.user(), row.resource())
+        }
+        match self {
+            Row::Device(row) => of(row),
+            Row::Code(row) => of(row),
+            Row::Family(row) => (row.client, Some(row.user), row.resource),
+            Row::AccessToken(row) => of(row),
+        }
     }
 }

@@ -42,6 +42,7 @@ mod walk;
 use std::path::Path;
 
 use crate::oauth::{Registry, Timestamp, UserCode};
+pub use kept::Owner;
 pub use key::Key;
 use memory::Memory;
 pub use rows::{

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use crate::clock;
 use crate::encode::{date, decimal, json};
 use crate::http::Status;
 use crate::http::listener::UNIX;
@@ -176,8 +177,7 @@ impl Queue {
 
     /// The line of a notice.
     fn notice(&self, level: Level, what: &str) -> String {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        notice(Timestamp(since.as_millis() as u64), self.is_json.load(Relaxed), level, what)
+        notice(clock::now(), self.is_json.load(Relaxed), level, what)
     }
 }
 

@@ -194,12 +194,9 @@ impl Text {
             self.head(name, "counter", "Writes and syncs that failed.");
             self.sample(name, "", errors);
         }
-        for (name, kind, help, value) in process::metrics() {
+        for (name, kind, help, value) in process::metrics(vitals.started) {
             let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
-        let (name, started) = ("process_start_time_seconds", vitals.started);
-        let help = "When the process was started.";
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {started}");
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {

@@ -6,8 +6,9 @@ use std::fs;
 /// Seconds of processor time are told in hundredths.
 const TICKS: f64 = 100.0;
 
-/// Each metric with its kind, its help and its value.
-pub fn metrics() -> Vec<(&'static str, &'static str, &'static str, f64)> {
+/// Each metric with its kind, its help and its value; of a process that was started at this second
+/// since 1970.
+pub fn metrics(started: u64) -> Vec<(&'static str, &'static str, &'static str, f64)> {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
@@ -26,6 +27,8 @@ pub fn metrics() -> Vec<(&'static str, &'static str, &'static str, f64)> {
     let open = files.map(|files| files.saturating_sub(1) as f64);
     add("process_open_fds", "gauge", "File descriptors that are open.", open);
     add("process_max_fds", "gauge", "File descriptors that may be open.", most_files(&limits));
+    let started = Some(started as f64);
+    add("process_start_time_seconds", "gauge", "When the process was started.", started);
     metrics
 }
 

@@ -14,7 +14,7 @@ use crate::config::testing::FaultKind;
 use crate::endpoints::{Call, reply, token};
 use crate::http::{Response, Status};
 use crate::oauth::grants::{self, TokenRequest, TokenResponse};
-use crate::oauth::{ErrorCode, FamilyToken, GrantType, OAuthError, Outcome, Rule, audience};
+use crate::oauth::{ErrorCode, FamilyToken, GrantType, OAuthError, Outcome, Rule};
 use crate::store::{Change, OnlyIf};
 
 /// What there is to say of a fault: nothing has gone wrong but what was asked for.
@@ -31,8 +31,7 @@ const RETRY_AFTER: u64 = 1;
 /// The answer of the token endpoint, right or wrong.
 pub fn token<'a>(testing: &'a Testing, call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let broken = |outcome: &mut Outcome<'a>| {
-        let parameters = audience::parameters(call.known.registry, &grants::PARAMETERS);
-        let form = call.strict_form(parameters, "RFC 6749, section 3.2")?;
+        let form = token::form(call)?;
         let client = call.client(&form, outcome)?;
         let request = TokenRequest { known: call.known, client, form: &form, origin: call.origin };
         Ok(match testing.next_fault(&client.id) {
@@ -47,14 +46,7 @@ pub fn token<'a>(testing: &'a Testing, call: &Call<'a>, outcome: &mut Outcome<'a
 }
 
 fn right<'a>(request: &TokenRequest<'a, '_>, outcome: &mut Outcome<'a>) -> Response {
-    respond(grants::grant(request, outcome), outcome)
-}
-
-fn respond(granted: Result<TokenResponse, OAuthError>, outcome: &mut Outcome) -> Response {
-    match granted {
-        Ok(response) => reply::private_json(token::body(&response)),
-        Err(error) => reply::oauth_error(error, outcome),
-    }
+    token::respond(grants::grant(request, outcome), outcome)
 }
 
 fn wrong<'a>(
@@ -79,8 +71,10 @@ fn wrong<'a>(
             right(request, outcome);
             reply::page(Status::Ok, GARBAGE, "style-src 'none'")
         }
-        FaultKind::Short => respond(short(request, outcome), outcome),
-        FaultKind::NoRefreshToken => respond(without_refresh_token(request, outcome), outcome),
+        FaultKind::Short => token::respond(short(request, outcome), outcome),
+        FaultKind::NoRefreshToken => {
+            token::respond(without_refresh_token(request, outcome), outcome)
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 #![no_main]
 #![allow(dead_code, unused_imports)]
 
+#[path = "../../../src/clock.rs"]
+mod clock;
 #[path = "../../../src/config/mod.rs"]
 mod config;
 #[path = "../../../src/crypto/mod.rs"]
