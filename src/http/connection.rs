@@ -2,7 +2,7 @@
 //! section 9).
 //!
 //! In the usual case a request costs two system calls, one read and one write: answers to requests
-//! that arrived together leave together, and see [`Timed`] and [`StepAside`].
+//! that arrived together leave together, and see [`Timed`] and [`step_aside`](super::step_aside).
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -15,7 +15,6 @@ use super::input::{Input, RESTING};
 use super::phase::{Phase, Wait};
 use super::request::{self, Request, Slots};
 use super::response::{Delivery, Response};
-use super::step_aside::StepAside;
 use super::transport::{Timed, Transport};
 use super::{Limits, Refusal, Service};
 
@@ -65,7 +64,6 @@ pub struct Connection<'a, T, S, P> {
     arrived: Instant,
     /// Since when answers that did not leave at once have been under way.
     unread: Option<Instant>,
-    step_aside: StepAside,
 }
 
 impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
@@ -88,7 +86,6 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             began: now,
             arrived: now,
             unread: None,
-            step_aside: StepAside::new(),
         }
     }
 
@@ -124,7 +121,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
         if wait == Wait::Request {
             self.rest();
-            self.step_aside.before_a_wait(|| self.phase.turns());
+            self.phase.steps_aside();
         }
         self.read(wait)?;
         self.answer_all()

@@ -28,8 +28,8 @@ pub trait Phase {
     fn waits(&self, what: Wait, since: Instant);
     /// Has something to do. False where the server has ended this connection meanwhile.
     fn busy(&self, since: Instant) -> bool;
-    /// How often any connection of the server has come to wait for another request.
-    fn turns(&self) -> u64;
+    /// Lets the other connections run before it waits for another request.
+    fn steps_aside(&self);
     /// Whether the next answer is to be the last.
     fn draining(&self) -> bool;
     /// Whether the server has ended the reading side, so that every read seems to be at the end.

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::listener::{Listener, UNIX};
 use super::phase::{Phase, Wait};
 use super::response::{Delivery, Response};
 use super::slot::Slot;
+use super::step_aside::StepAside;
 use super::{Limits, Refusal, Service};
 use crate::os;
 
@@ -38,8 +39,7 @@ pub struct Server<S> {
     /// At its end once the server stops, which wakes those that wait for a connection.
     stopped: PipeReader,
     stopper: Mutex<Option<PipeWriter>>,
-    /// How often a connection has come to wait for another request.
-    turns: AtomicU64,
+    step_aside: StepAside,
 }
 
 impl<S: Service> Server<S> {
@@ -54,7 +54,7 @@ impl<S: Service> Server<S> {
             draining: AtomicBool::new(false),
             stopped,
             stopper: Mutex::new(Some(stopper)),
-            turns: AtomicU64::new(0),
+            step_aside: StepAside::new(),
         }))
     }
 
@@ -208,7 +208,7 @@ impl<S: Service> Phase for InServer<'_, S> {
     fn waits(&self, what: Wait, since: Instant) {
         self.slot.waits(what, self.server.micros(since));
         if what == Wait::Request {
-            self.server.turns.fetch_add(1, Relaxed);
+            self.server.step_aside.turn();
         }
         self.server.crowd.rests();
     }
@@ -217,8 +217,8 @@ impl<S: Service> Phase for InServer<'_, S> {
         self.slot.busy(self.server.micros(since))
     }
 
-    fn turns(&self) -> u64 {
-        self.server.turns.load(Relaxed)
+    fn steps_aside(&self) {
+        self.server.step_aside.before_a_wait();
     }
 
     fn draining(&self) -> bool {

@@ -144,9 +144,8 @@ impl Service for Echo {
 /// The server around a connection.
 #[derive(Default)]
 pub struct Around {
-    /// As many others have their turn whenever the connection steps aside.
-    pub others: u64,
-    pub asked: Cell<u64>,
+    /// How often the connection has let others run.
+    pub steps: Cell<usize>,
     pub draining: bool,
     /// After so many reads the server has ended the connection.
     pub ends_after: Option<usize>,
@@ -155,9 +154,8 @@ pub struct Around {
 
 impl Phase for Around {
     fn waits(&self, _: Wait, _: Instant) {}
-    fn turns(&self) -> u64 {
-        self.asked.update(|asked| asked + 1);
-        self.asked.get() * self.others
+    fn steps_aside(&self) {
+        self.steps.update(|steps| steps + 1);
     }
     fn busy(&self, _: Instant) -> bool {
         self.busy.update(|busy| busy + 1);

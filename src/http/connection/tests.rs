@@ -1,6 +1,5 @@
 use super::script::{Around, Step, run};
 use super::*;
-use crate::http::step_aside::CROWD;
 use proptest::prelude::*;
 
 /// What is written for these pieces, one a read, write by write.
@@ -66,14 +65,12 @@ fn continue_is_said_once_and_only_while_the_body_is_missing() {
 }
 
 #[test]
-fn a_connection_steps_aside_in_a_crowd_and_ever_more_rarely_out_of_it() {
-    let requests = [&b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"[..]; 100];
-    // Out of a crowd after the first answer, then after 2, 4, 8, 16 and 32 more.
-    for (others, expected) in [(CROWD, 100), (CROWD - 1, 6)] {
-        let around = Around { others, ..Around::default() };
-        assert_eq!(writes_among(&around, &requests).len(), 100);
-        assert_eq!(around.asked.get() / 2, expected);
-    }
+fn a_connection_lets_others_run_between_two_requests_and_not_within_one() {
+    let around = Around::default();
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let (head, rest) = request.split_at(20);
+    assert_eq!(writes_among(&around, &[request, head, rest, request]).len(), 3);
+    assert_eq!(around.steps.get(), 3);
 }
 
 #[test]
