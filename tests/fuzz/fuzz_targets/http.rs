@@ -86,9 +86,7 @@ struct Alone;
 
 impl Phase for Alone {
     fn waits(&self, _: Wait, _: Instant) {}
-    fn turns(&self) -> u64 {
-        0
-    }
+    fn steps_aside(&self) {}
     fn busy(&self, _: Instant) -> bool {
         true
     }
