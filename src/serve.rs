@@ -24,7 +24,7 @@ use crate::load::{self, Loaded};
 use crate::notify;
 use crate::oauth::token;
 use crate::os::{self, Event, Signals};
-use crate::store::{Counts, Store, SyncPolicy};
+use crate::store::{Counts, EngineConfig, Store, SyncPolicy};
 use crate::watch::log::{Level, Log};
 
 /// How long requests in hand may take to finish at a stop: a little less than the ten seconds
@@ -64,6 +64,7 @@ struct Fixed {
     max_connections: usize,
     state_file: Option<PathBuf>,
     state_sync: SyncPolicy,
+    store: Option<EngineConfig>,
     control: Option<PathBuf>,
 }
 
@@ -160,6 +161,9 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
 
 /// What was given out before, where it outlives the process. Whoever connects meanwhile waits.
 fn open_store(options: &Options, server: &config::Server, log: &Log) -> Result<Store, Failure> {
+    if let Some(engine) = &server.store {
+        return Store::shared(engine.beside(load::beside(options))).map_err(Failure::failed);
+    }
     let Some(file) = &server.state_file else { return Ok(Store::new()) };
     let path = load::beside(options).join(file);
     let began = Instant::now();
@@ -219,15 +223,20 @@ fn announce(options: &Options, running: &Running) {
 fn introduction(options: &Options, running: &Running) -> Vec<String> {
     let app = running.server.service();
     let settings = app.settings.get();
-    let kept = match &running.started_with.state_file {
-        Some(file) => load::beside(options).join(file).display().to_string(),
-        None => "memory alone, and ends with the process".into(),
+    let Fixed { state_file, store, .. } = &running.started_with;
+    let kept = match (state_file, store) {
+        (Some(file), _) => load::beside(options).join(file).display().to_string(),
+        (None, Some(engine)) => engine.place.to_string(),
+        (None, None) => "memory alone, and ends with the process".into(),
     };
-    let tokens = app.live_tokens();
+    let tokens = match store {
+        Some(_) => "tokens in the engine".into(),
+        None => format!("{} tokens", app.live_tokens()),
+    };
     let mut lines = vec![
         format!("version {}", env!("CARGO_PKG_VERSION")),
         format!("issuer {}", settings.issuer),
-        format!("{}, {tokens} tokens", load::size(&settings.registry)),
+        format!("{}, {tokens}", load::size(&settings.registry)),
         format!("the state is kept in {kept}"),
     ];
     if options.config.is_none() {
@@ -307,6 +316,7 @@ impl Fixed {
             max_connections: server.max_connections,
             state_file: server.state_file.clone(),
             state_sync: server.state_sync,
+            store: server.store.clone(),
             control: server.control.clone(),
         }
     }
@@ -320,6 +330,7 @@ impl Fixed {
             (self.max_connections != now.max_connections, "max_connections"),
             (self.state_file != now.state_file, "state_file"),
             (self.state_sync != now.state_sync, "state_sync"),
+            (self.store != now.store, "store"),
             (self.control != now.control, "control"),
         ];
         keys.into_iter().filter_map(|(has_changed, key)| has_changed.then_some(key))

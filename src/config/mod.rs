@@ -16,6 +16,7 @@ mod only;
 mod resource;
 mod secret;
 mod server;
+mod store;
 pub mod testing;
 mod token;
 mod user;

@@ -9,19 +9,24 @@ use crate::oauth::secret::{ITERATIONS, Secret, StoredSecret, without_line_end};
 pub struct Forms {
     pub plain: &'static str,
     pub file: &'static str,
-    pub hash: &'static str,
+    /// `None` where the secret itself is needed.
+    pub hash: Option<&'static str>,
     pub environment: &'static str,
 }
 
 /// A client's.
-pub const SECRET: Forms =
-    Forms { plain: "secret", file: "secret_file", hash: "secret_hash", environment: "secret_env" };
+pub const SECRET: Forms = Forms {
+    plain: "secret",
+    file: "secret_file",
+    hash: Some("secret_hash"),
+    environment: "secret_env",
+};
 
 /// The one that a client had before, while it changes.
 pub const PREVIOUS_SECRET: Forms = Forms {
     plain: "previous_secret",
     file: "previous_secret_file",
-    hash: "previous_secret_hash",
+    hash: Some("previous_secret_hash"),
     environment: "previous_secret_env",
 };
 
@@ -29,8 +34,16 @@ pub const PREVIOUS_SECRET: Forms = Forms {
 pub const PASSWORD: Forms = Forms {
     plain: "password",
     file: "password_file",
-    hash: "password_hash",
+    hash: Some("password_hash"),
     environment: "password_env",
+};
+
+/// Ours, for the engine.
+pub const STORE_PASSWORD: Forms = Forms {
+    plain: "store_password",
+    file: "store_password_file",
+    hash: None,
+    environment: "store_password_env",
 };
 
 /// A client's secret, with the one before where there is such a one.
@@ -64,14 +77,14 @@ type Read = fn(&mut Keys, &'static str, &Value, &Outside) -> Option<StoredSecret
 impl Forms {
     /// Takes the one that is there.
     pub fn take(&self, keys: &mut Keys, outside: &Outside) -> Option<Given> {
-        let forms: [(&'static str, Read); 4] = [
-            (self.plain, in_the_open),
-            (self.file, from_file),
+        let forms: [(Option<&'static str>, Read); 4] = [
+            (Some(self.plain), in_the_open),
+            (Some(self.file), from_file),
             (self.hash, hashed),
-            (self.environment, from_environment),
+            (Some(self.environment), from_environment),
         ];
         let mut given = Vec::new();
-        for (key, read) in forms {
+        for (key, read) in forms.into_iter().filter_map(|(key, read)| Some((key?, read))) {
             given.extend(keys.take(key).map(|value| (key, read, value)));
         }
         given.sort_by_key(|(_, _, value)| value.line);
@@ -86,7 +99,8 @@ impl Forms {
 
     /// Whether one is there, if only in a line that cannot be read.
     pub fn is_in(&self, keys: &Keys) -> bool {
-        [self.plain, self.file, self.hash, self.environment].iter().any(|key| keys.has(key))
+        let open = [self.plain, self.file, self.environment];
+        open.into_iter().chain(self.hash).any(|key| keys.has(key))
     }
 }
 
@@ -97,9 +111,12 @@ fn in_the_open(
     outside: &Outside,
 ) -> Option<StoredSecret> {
     if (outside.is_open)(None) {
+        let otherwise = match key == STORE_PASSWORD.plain {
+            true => "write store_password_file",
+            false => "keep a hash (oauth2d --hash)",
+        };
         let what = format!(
-            "every user of this machine can read {key}; chmod o-r the file, or keep a hash \
-             (oauth2d --hash)"
+            "every user of this machine can read {key}; chmod o-r the file, or {otherwise}"
         );
         keys.warn(value.line, what);
     }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use super::keys::Keys;
 use super::nearest::did_you_mean;
+use super::store;
 use super::testing::{self, Testing};
 use super::{Context, Finding, Outside};
 use crate::http::Limits;
 use crate::http::network::Network;
 use crate::listen::{HostPort, Place};
 use crate::oauth::registry::Lifetimes;
-use crate::store::SyncPolicy;
+use crate::store::{EngineConfig, SyncPolicy};
 use crate::watch::log::LogFormat;
 
 pub const DEFAULT_LISTEN: &str = "localhost:3000";
@@ -39,6 +40,8 @@ pub struct Server {
     /// Where tokens outlive the process, as it stands in the file; `None`: nowhere.
     pub state_file: Option<PathBuf>,
     pub state_sync: SyncPolicy,
+    /// The engine that replicas share.
+    pub store: Option<EngineConfig>,
     /// Where `--tokens` and `--end` reach the server, as it stands in the file.
     pub control: Option<PathBuf>,
     /// The bench for other people's tests, where it is open.
@@ -80,10 +83,12 @@ pub fn read(keys: &mut Keys, context: &Context, outside: &Outside) -> Server {
         metrics_listen: metrics_listen(keys),
         state_file: path(keys, "state_file", outside),
         state_sync: state_sync(keys),
+        store: store::read(keys, outside),
         control: path(keys, "control", outside),
         testing: None,
     };
     keys.end();
+    store::stands_alone(keys);
     testing::settle(keys, testing, &mut server);
     check_places(keys, &server, context);
     server

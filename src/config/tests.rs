@@ -77,6 +77,7 @@ fn every_default_is_what_the_contract_says() {
         state_file: None,
         control: None,
         state_sync: SyncPolicy::Ends,
+        store: None,
         testing: None,
     };
     assert_eq!(config.server, server);
@@ -105,6 +106,18 @@ const EVERY_KEY: &str = "\u{feff}[server]\r\n; comment\r\nlisten = localhost:300
      redirect_uris = com.example.app:/callback\r\nrequire_pkce = yes\r\n\
      [client other]\r\nsecret = s\r\nrequire_pkce = no\r\n\
      [user p]\r\npassword = a#b;c\r\nscopes =\r\n";
+
+#[test]
+fn every_key_of_an_engine_is_read() {
+    let text = "[server]\nstore = redis://engine/2\nstore_user = u\nstore_password = \"p #\"\n\
+                store_prefix = o:\n[client c]\n";
+    let engine = config(text).server.store.unwrap();
+    assert_eq!((engine.place.to_string().as_str(), engine.place.database), ("redis://engine/2", 2));
+    assert_eq!((engine.user.as_deref(), engine.prefix.as_str()), (Some("u"), "o:"));
+    assert_eq!(engine.password.unwrap().reveal(), "p #");
+    let engine = config("[server]\nstore = unix:e.sock\n[client c]\n").server.store.unwrap();
+    assert!(engine.user.is_none() && engine.password.is_none() && engine.prefix == "{oauth2d}");
+}
 
 #[test]
 fn every_key_of_the_server_is_read() {
@@ -162,6 +175,18 @@ const FAULTS: &[(&str, usize)] = &[
     ("[server]\nx = 1", 2),
     ("[server]\nstate_file =", 2),
     ("[server]\nstate_sync = ends", 2),
+    ("[server]\nstore = rediss://engine", 2),
+    ("[server]\nstore = redis://a:b@engine", 2),
+    ("[server]\nstore = redis://engine\nstate_file = s", 3),
+    ("[server]\nstate_file = s\nstore = redis://engine", 3),
+    ("[server]\nstore_user = u", 2),
+    ("[server]\nstore_prefix = p", 2),
+    ("[server]\nstore_password = p", 2),
+    ("[server]\nstore_password_env = SET", 2),
+    ("[server]\nstore = redis://engine\nstore_prefix =", 3),
+    ("[server]\nstore = redis://engine\nstore_prefix = a b", 3),
+    ("[server]\nstore = redis://engine\nstore_password = p\nstore_password_file = f", 4),
+    ("[server]\nstore = redis://engine\nstore_password_hash = sha256$00", 3),
     ("[server]\nstate_file = s\nstate_sync = never", 3),
     ("[server]\nlisten", 2),
     ("[server]\n\nlog = yes", 3),

@@ -27,6 +27,7 @@ impl Service for MetricsService {
                     connections: self.0.connections(),
                     throttled: app.throttle.refused(),
                     file: app.store.file_status(),
+                    engine: app.store.engine_status(),
                     vitals: *app.vitals(),
                 });
                 reply::metrics(text)

@@ -134,6 +134,7 @@ impl Service for App {
     }
 
     fn answer(&self, request: &Request) -> Response {
+        self.store.begin();
         self.settings.with(|settings| {
             let own = testing::settings_of(settings, request);
             let settings = own.as_deref().unwrap_or(settings);

@@ -40,6 +40,9 @@ impl App {
 
     /// The live tokens of each client.
     pub(super) fn live_tokens_by_client(&self) -> Vec<LiveTokens> {
+        if self.store.engine_status().is_some() {
+            return Vec::new();
+        }
         let settings = self.settings.get();
         let of = |client: &Client| {
             let (access, refresh) = self.store.tokens_of(client.number);

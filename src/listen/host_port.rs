@@ -89,6 +89,11 @@ impl HostPort {
         self.address().into_iter().collect()
     }
 
+    /// Whether the system need not be asked, which may take any time.
+    pub fn needs_no_look_up(&self) -> bool {
+        !self.known_addresses().is_empty()
+    }
+
     /// The addresses that it stands for, each once.
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         let known = self.known_addresses();

@@ -207,8 +207,8 @@ impl From<Unavailable> for OAuthError {
     fn from(unavailable: Unavailable) -> OAuthError {
         const NOW: Rule = Rule {
             code: ErrorCode::TemporarilyUnavailable,
-            checked: "the server can keep what it gives out",
-            broken: "the server cannot keep what it gives out now, try again later",
+            checked: "what is given out can be looked up and kept",
+            broken: "the server cannot look up or keep what it gives out now, try again later",
             source: "RFC 9110, section 15.6.4",
         };
         NOW.error().unavailable_for(unavailable.retry_after)

@@ -70,11 +70,11 @@ fn everything_survives_and_nothing_comes_back() {
     };
     assert!(redeem(&before, &spent));
     let (_, user_code) = before.device("a");
-    let all = content(&before.store.memory);
+    let all = content(before.store.place.memory());
     drop(before);
 
     let after = world(folder.path());
-    assert_eq!(content(&after.store.memory), all);
+    assert_eq!(content(after.store.place.memory()), all);
     assert!(after.is_live(&kept.access_token, NOW));
     assert!(!after.is_live(&revoked.access_token, NOW));
     assert!(redeem(&after, &code) && !redeem(&after, &code) && !redeem(&after, &spent));
@@ -103,7 +103,7 @@ fn the_oldest_still_makes_room_after_a_restart() {
     let before = world(folder.path());
     let tokens: Vec<_> =
         (0..3).map(|second| before.issue(NOW.plus_seconds(second)).access_token).collect();
-    before.store.memory.rewrite_now();
+    before.store.place.memory().rewrite_now();
     drop(before);
     let mut after = world(folder.path());
     after.registry.max_tokens_per_client = 3;
@@ -141,16 +141,16 @@ fn a_file_that_is_written_anew_under_load_has_everything() {
             .collect();
         scope.spawn(|| {
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                before.store.memory.rewrite_now();
+                before.store.place.memory().rewrite_now();
             }
         });
         workers.into_iter().for_each(|worker| worker.join().unwrap());
         over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    let all = content(&before.store.memory);
+    let all = content(before.store.place.memory());
     assert!(all.len() > 300);
     drop(before);
-    assert_eq!(content(&world(folder.path()).store.memory), all);
+    assert_eq!(content(world(folder.path()).store.place.memory()), all);
 }
 
 /// A file of some steps, with a mark in the middle, and where the mark's place is.
@@ -286,7 +286,7 @@ fn what_a_killed_process_left_beside_the_file_is_removed() {
     assert!(!left.exists());
     // One that stands there now, open to everyone, does not become the file.
     std::fs::write(&left, "half").unwrap();
-    store.memory.rewrite_now();
+    store.place.memory().rewrite_now();
     let mode = |name: &str| {
         let data = std::fs::metadata(folder.path().join(name)).unwrap();
         std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o777
@@ -319,7 +319,7 @@ fn a_stop_while_the_file_is_written_anew_leaves_one_that_can_be_read() {
         std::thread::scope(|scope| {
             let rewriting = scope.spawn(|| {
                 for _ in 0..3 {
-                    before.store.memory.rewrite_in_turn();
+                    before.store.place.memory().rewrite_in_turn();
                 }
             });
             assert_eq!(before.store.finish(), Ok(()));
@@ -336,7 +336,7 @@ fn codes_of_a_file_make_no_room_for_each_other_in_another_order() {
     let folder = tempfile::tempdir().unwrap();
     let before = world(folder.path());
     let codes: Vec<_> = (0..10_001).map(|_| before.code(None)).collect();
-    before.store.memory.rewrite_now();
+    before.store.place.memory().rewrite_now();
     let last = before.code(None);
     drop(before);
     let after = world(folder.path());
@@ -392,8 +392,8 @@ fn a_file_that_is_removed_or_replaced_while_in_use_comes_back() {
     std::fs::remove_file(&state).unwrap();
     std::fs::write(&state, "other").unwrap();
     assert_eq!(before.store.upkeep().len(), 2);
-    let all = content(&before.store.memory);
+    let all = content(before.store.place.memory());
     drop(before);
     let after = World::of(Store::open(&state, SyncPolicy::Ends).unwrap());
-    assert_eq!(content(&after.store.memory), all);
+    assert_eq!(content(after.store.place.memory()), all);
 }

@@ -77,6 +77,16 @@ impl Kept for Device {
 pub type Owner = (Number, Option<Number>, Option<Number>);
 
 impl Row {
+    /// From when on no look-up finds it.
+    pub fn gone(&self) -> Timestamp {
+        match self {
+            Row::Device(row) => row.gone(),
+            Row::Code(row) => row.gone(),
+            Row::Family(row) => row.expires,
+            Row::AccessToken(row) => row.gone(),
+        }
+    }
+
     pub fn owner(&self) -> Owner {
         fn of(row: &impl Kept) -> Owner {
             (row.client(), row.user(), row.resource())

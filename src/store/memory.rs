@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(world.store.counts(), left);
         while world.store.sweep(NOW.plus_seconds(1_209_600 + 60)) {}
         assert_eq!(world.store.counts(), Counts::default());
-        assert!(world.store.memory.lock().user_codes.is_empty());
+        assert!(world.store.place.memory().lock().user_codes.is_empty());
     }
 
     #[test]

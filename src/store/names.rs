@@ -58,10 +58,15 @@ impl Names {
         client.0 <= self.last.0
     }
 
+    /// The number of a name in force.
+    pub fn number_of(&self, kind: Kind, name: &Arc<str>) -> Option<Number> {
+        self.in_force.get(&(kind, Arc::clone(name))).copied()
+    }
+
     /// Writes everyone's number into `registry`.
     pub fn number(&self, registry: &mut Registry) {
         for (kind, name, number) in registry.everyone() {
-            *number = self.in_force.get(&(kind, Arc::clone(name))).copied().unwrap_or_default();
+            *number = self.number_of(kind, name).unwrap_or_default();
         }
         registry.index_numbers();
     }

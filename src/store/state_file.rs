@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::frame;
 use super::new_file::{NewFile, beside, is_named, remove_new, sync_folder, writable};
 use super::tail::START;
-use super::{FileStatus, Notice, Unavailable};
+use super::{Notice, Unavailable};
 
 /// After so many seconds a client may find the file healed.
 const BROKEN: Unavailable = Unavailable { retry_after: 5 };
@@ -366,5 +366,6 @@ impl StateFile {
 }
 
 mod health;
+pub use health::FileStatus;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::process;
 use crate::http::Status;
 use crate::oauth::{ErrorCode, GrantType, Outcome};
-use crate::store::{Counts, FileStatus};
+use crate::store::{Counts, Durations, EngineStatus, FileStatus};
 
 /// Upper bounds of the histogram, in microseconds.
 const BUCKETS: [u64; 13] = [
@@ -44,6 +44,8 @@ pub struct Gauges {
     pub throttled: u64,
     /// Where there is a state file.
     pub file: Option<FileStatus>,
+    /// Where there is an engine, which alone knows what it holds.
+    pub engine: Option<EngineStatus>,
     pub vitals: Vitals,
 }
 
@@ -123,7 +125,10 @@ impl Metrics {
             let labels = format!("{{error=\"{}\"}}", error.as_str());
             text.sample("refusals_total", &labels, read(counter));
         }
-        text.tokens(gauges);
+        match &gauges.engine {
+            None => text.tokens(gauges),
+            Some(engine) => text.engine(engine),
+        }
         text.head("open_connections", "gauge", "Connections that are open.");
         text.sample("open_connections", "", gauges.connections as u64);
         let help = "Attempts refused because too many had failed.";
@@ -141,17 +146,15 @@ impl Metrics {
             self.endpoints.iter().map(|e| read(&e.durations[BUCKETS.len() - at])).sum()
         };
         let mut count = 0;
-        for (at, bound) in BUCKETS.iter().enumerate() {
+        let mut counted = |at| {
             count += in_bucket(at);
-            let labels = format!("{{le=\"{}\"}}", *bound as f64 / 1e6);
-            text.sample("request_duration_seconds_bucket", &labels, count);
-        }
-        count += in_bucket(BUCKETS.len());
-        text.sample("request_duration_seconds_bucket", "{le=\"+Inf\"}", count);
+            count
+        };
+        let bounds = BUCKETS.iter().map(|&bound| bound as f64 / 1e6);
+        let buckets: Vec<_> = bounds.enumerate().map(|(at, le)| (le, counted(at))).collect();
+        counted(BUCKETS.len());
         let nanos: u64 = self.endpoints.iter().map(|e| read(&e.total_duration)).sum();
-        let seconds = nanos as f64 / 1e9;
-        let _ = writeln!(text.0, "oauth2d_request_duration_seconds_sum {seconds}");
-        text.sample("request_duration_seconds_count", "", count);
+        text.buckets(NAME, &buckets, (count, nanos as f64 / 1e9));
     }
 }
 
@@ -171,6 +174,29 @@ impl Text {
         {
             self.sample("pending_grants", &format!("{{kind=\"{kind}\"}}"), count as u64);
         }
+    }
+
+    /// How the engine is that holds everything.
+    fn engine(&mut self, engine: &EngineStatus) {
+        self.head("store_connections", "gauge", "Connections to the engine.");
+        self.sample("store_connections", "", engine.connections as u64);
+        self.head("store_errors_total", "counter", "What the engine could not do.");
+        self.sample("store_errors_total", "", engine.errors);
+        const NAME: &str = "store_duration_seconds";
+        self.head(NAME, "histogram", "Time that the engine took, turns and second tries included.");
+        let Durations { buckets, count, sum } = &engine.durations;
+        self.buckets(NAME, buckets, (*count, *sum));
+    }
+
+    /// A histogram's samples: what took no longer than so many seconds, then all of it.
+    fn buckets(&mut self, name: &str, buckets: &[(f64, u64)], (count, sum): (u64, f64)) {
+        let bucket = format!("{name}_bucket");
+        for (bound, count) in buckets {
+            self.sample(&bucket, &format!("{{le=\"{bound}\"}}"), *count);
+        }
+        self.sample(&bucket, "{le=\"+Inf\"}", count);
+        let _ = writeln!(self.0, "oauth2d_{name}_sum {sum}");
+        self.sample(&format!("{name}_count"), "", count);
     }
 
     /// How the server itself is.

@@ -254,6 +254,24 @@ fn each_refusal_is_a_whole_line_with_the_line_of_the_key_at_fault() {
         ),
         ("[server]\nstate_sync = ends", 3, "state_sync needs state_file"),
         (
+            "[server]\nstore = rediss://engine",
+            3,
+            "store speaks no TLS; let a tunnel such as stunnel do it, and write redis:// and its own \
+             end",
+        ),
+        (
+            "[server]\nstore = redis://user:hunter2@engine",
+            3,
+            "store must name no user or password; write them as store_user and store_password",
+        ),
+        ("[server]\nstore = engine", 3, "store must be a URL; did you mean redis://engine:6379?"),
+        (
+            "[server]\nstore = redis://engine\nstate_file = s",
+            4,
+            "store and state_file are both there; keep one of them",
+        ),
+        ("[server]\nstore_prefix = a", 3, "store_prefix needs store"),
+        (
             "[server]\nstate_file = s\nstate_sync = alwys",
             4,
             "state_sync must be ends or always; did you mean always?",

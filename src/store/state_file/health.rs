@@ -7,6 +7,16 @@ use std::sync::atomic::Ordering;
 use super::{Disk, StateFile};
 use crate::store::Notice;
 
+/// How a state file is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FileStatus {
+    pub bytes: u64,
+    /// Writes and syncs that have failed.
+    pub errors: u64,
+    /// Whether the next step can be written.
+    pub is_well: bool,
+}
+
 impl StateFile {
     /// What an operator has to hear, each once.
     pub fn notices(&self) -> Vec<Notice> {

@@ -1,0 +1,232 @@
+//! One connection to the engine. At the first thing that goes wrong it is given up: after a wait
+//! that was too long, the next command would get the answer of this one.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::broken::{Broken, Kind};
+use super::place::{At, EngineConfig};
+use super::resp::{self, Answer, Parsed};
+use crate::listen::HostPort;
+
+/// The longest single wait. Two of them, a first try and a second, are less than the two seconds
+/// that a request may take.
+const LONGEST_WAIT: Duration = Duration::from_millis(900);
+/// Bytes that are read at once: any usual answer.
+const PIECE: usize = 1024;
+/// The most threads that look for the engine at once, those that nobody waits for any more among
+/// them.
+const SEEKERS: usize = 64;
+
+pub struct Connection {
+    wire: Wire,
+    /// What has come.
+    input: Vec<u8>,
+    /// How long the system lets us wait.
+    wait: Duration,
+}
+
+enum Wire {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Opens connections.
+pub struct Door {
+    config: EngineConfig,
+    /// One for each seeker.
+    seekers: Arc<()>,
+}
+
+impl Door {
+    pub fn new(config: EngineConfig) -> Door {
+        Door { config, seekers: Arc::new(()) }
+    }
+
+    /// A new connection, ready for commands. The name is looked up each time: after a failover it
+    /// stands for another address.
+    pub fn open(&self, until: Instant) -> Result<Connection, Broken> {
+        let wire = match &self.config.place.at {
+            At::Tcp(place) if place.needs_no_look_up() => connect(&place.resolve()?, until)?,
+            At::Tcp(place) => {
+                let place: HostPort = place.clone();
+                connect(&self.seek(until, move || place.resolve())?, until)?
+            }
+            // The system has no time limit for this one.
+            At::Unix(path) => {
+                let path = path.clone();
+                Wire::Unix(self.seek(until, move || UnixStream::connect(path))?)
+            }
+        };
+        let mut connection = Connection { wire, input: Vec::new(), wait: Duration::ZERO };
+        self.greet(&mut connection, until)?;
+        Ok(connection)
+    }
+
+    /// Does what may take any time on a thread of its own, and waits for it no longer than there
+    /// is time.
+    fn seek<T: Send + 'static>(
+        &self,
+        until: Instant,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Broken> {
+        let own = Arc::clone(&self.seekers);
+        if Arc::strong_count(&own) > SEEKERS {
+            return Err(Broken::Lost("earlier tries to reach it still wait".into()));
+        }
+        let (tell, told) = sync_channel(1);
+        thread::Builder::new().spawn(move || {
+            // Nobody may wait for it any more.
+            let _ = tell.send(work());
+            drop(own);
+        })?;
+        match told.recv_timeout(time_left(until)?) {
+            Ok(result) => Ok(result?),
+            Err(RecvTimeoutError::Timeout) => Err(Broken::late()),
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("no answer").into()),
+        }
+    }
+
+    /// Says who we are and which database we mean.
+    fn greet(&self, connection: &mut Connection, until: Instant) -> Result<(), Broken> {
+        let EngineConfig { place, user, password, .. } = &self.config;
+        let mut commands = Vec::new();
+        let mut refusals = Vec::new();
+        if user.is_some() || password.is_some() {
+            let password = password.as_ref().map_or("", |it| it.reveal()).as_bytes();
+            match user {
+                Some(user) => commands.extend(resp::command(&[b"AUTH", user.as_bytes(), password])),
+                None => commands.extend(resp::command(&[b"AUTH", password])),
+            }
+            refusals.push("it refuses user or password");
+        }
+        if place.database != 0 {
+            let number = place.database.to_string();
+            commands.extend(resp::command(&[b"SELECT", number.as_bytes()]));
+            refusals.push("there is no such database, or the user's rights are too narrow for it");
+        }
+        let answers = connection.ask(&commands, refusals.len(), until)?;
+        for (answer, refusal) in answers.iter().zip(refusals) {
+            match answer {
+                Answer::Simple(_) => {}
+                Answer::Error(error) => {
+                    return Err(Broken::Error(match Kind::of(error) {
+                        Kind::Other => Kind::Refused(refusal),
+                        known => known,
+                    }));
+                }
+                _ => return Err(Broken::nonsense()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first of these addresses that takes us.
+fn connect(addresses: &[SocketAddr], until: Instant) -> Result<Wire, Broken> {
+    let mut last = Broken::Lost("its name stands for no address".into());
+    for address in addresses {
+        match TcpStream::connect_timeout(address, time_left(until)?) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(Wire::Tcp(stream));
+            }
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
+}
+
+/// How long to wait now; an error where the time is over.
+fn time_left(until: Instant) -> Result<Duration, Broken> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(Broken::late());
+    }
+    Ok(left.min(LONGEST_WAIT))
+}
+
+impl Connection {
+    /// Sends commands and reads as many answers, an error among them or not.
+    pub fn ask(
+        &mut self,
+        commands: &[u8],
+        answers: usize,
+        until: Instant,
+    ) -> Result<Vec<Answer>, Broken> {
+        let mut all = Vec::with_capacity(answers);
+        let mut used = 0;
+        self.input.clear();
+        self.wait_until(until)?;
+        self.wire.write_all(commands)?;
+        while all.len() < answers {
+            match resp::parse(&self.input[used..]) {
+                Parsed::Whole(answer, size) => {
+                    all.push(answer);
+                    used += size;
+                }
+                Parsed::Partial => self.read(until)?,
+                Parsed::Nonsense => return Err(Broken::nonsense()),
+            }
+        }
+        // Nobody has asked for more.
+        if used < self.input.len() { Err(Broken::nonsense()) } else { Ok(all) }
+    }
+
+    fn read(&mut self, until: Instant) -> Result<(), Broken> {
+        self.wait_until(until)?;
+        let filled = self.input.len();
+        self.input.resize(filled + PIECE, 0);
+        let read = match self.wire.read(&mut self.input[filled..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            read => read?,
+        };
+        self.input.truncate(filled + read);
+        Ok(())
+    }
+
+    /// Lets the system wait no longer than there is time; mostly it knows.
+    fn wait_until(&mut self, until: Instant) -> Result<(), Broken> {
+        let wait = time_left(until)?;
+        if wait != self.wait {
+            self.wire.set_timeouts(wait)?;
+            self.wait = wait;
+        }
+        Ok(())
+    }
+}
+
+impl Wire {
+    fn set_timeouts(&self, wait: Duration) -> io::Result<()> {
+        match self {
+            Wire::Tcp(stream) => {
+                stream.set_read_timeout(Some(wait))?;
+                stream.set_write_timeout(Some(wait))
+            }
+            Wire::Unix(stream) => {
+                stream.set_read_timeout(Some(wait))?;
+                stream.set_write_timeout(Some(wait))
+            }
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Tcp(stream) => stream.read(into),
+            Wire::Unix(stream) => stream.read(into),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Wire::Tcp(stream) => stream.write_all(bytes),
+            Wire::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Valkey or Redis in place of memory, so that replicas share what they give out.
+//!
+//!     {oauth2d}a:KEY    an access token
+//!     {oauth2d}f:KEY    a family, with its access tokens; before it, its code
+//!     {oauth2d}d:KEY    a device
+//!     {oauth2d}u:CODE   the device that shows a user code
+//!
+//! [`value`] says what is kept there. A look-up is one GET, a step whose rows are new one SET, and
+//! every other step one script ([`step`], [`script`]). Expiry is the engine's, by PX; a row's
+//! own time counts as well.
+//!
+//! **An engine that is away is never "no such token".** Whatever goes wrong with it is
+//! [`Unavailable`], within the time that a request has for all it asks ([`Engine::begin`]).
+//!
+//! By hand over [`resp`], on connections of a [`pool`]: a library would bring more code than all of
+//! this server has.
+
+mod broken;
+mod connection;
+mod health;
+mod names;
+mod place;
+mod pool;
+mod resp;
+mod scan;
+mod script;
+mod start;
+mod step;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::AtomicBool;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+use super::rows::{AccessToken, Change, Code, Device, Family, OnlyIf, Row};
+use super::{Found, Key, Notice, Unavailable};
+use crate::clock;
+use crate::oauth::{Registry, Timestamp, UserCode};
+use broken::{Broken, Kind};
+pub use health::Durations;
+use health::Health;
+use names::NameTable;
+pub use place::{EngineConfig, Place};
+use pool::Pool;
+use resp::Answer;
+use script::Prepared;
+use step::Step;
+use value::{Content, Name, Read};
+
+/// What all questions of one request may take together.
+const REQUEST: Duration = Duration::from_millis(1800);
+/// Seconds after which a client may ask again.
+const RETRY_AFTER: u64 = 1;
+const UNAVAILABLE: Unavailable = Unavailable { retry_after: RETRY_AFTER };
+
+thread_local! {
+    /// What the request of this thread may still take.
+    static LEFT: Cell<Duration> = const { Cell::new(REQUEST) };
+    /// The row that it has looked at last: a step need not ask for it again, since the script sees
+    /// whether it is still the same.
+    static SEEN: RefCell<Option<(Name, Vec<u8>)>> = const { RefCell::new(None) };
+}
+
+pub struct Engine {
+    place: Place,
+    prefix: String,
+    pool: Pool,
+    names: RwLock<NameTable>,
+    health: Health,
+    has_seen_policy: AtomicBool,
+}
+
+/// How an engine is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineStatus {
+    pub connections: usize,
+    pub errors: u64,
+    pub durations: Durations,
+}
+
+/// What came of a script.
+enum Made {
+    /// So many rows that count were taken out.
+    Taken(usize),
+    /// Another step has changed the rows.
+    TooLate,
+}
+
+impl Engine {
+    /// A request of this thread begins, and with it the time for what it asks.
+    pub fn begin(&self) {
+        LEFT.set(REQUEST);
+        SEEN.take();
+    }
+
+    pub fn enrol(&self, registry: &mut Registry) {
+        self.names.write().unwrap_or_else(PoisonError::into_inner).enrol(registry);
+    }
+
+    pub fn access_token(&self, key: &Key, now: Timestamp) -> Found<AccessToken> {
+        match self.row(Name::AccessToken(*key), now)? {
+            Some(Row::AccessToken(row)) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn code(&self, family: &Key, now: Timestamp) -> Found<Code> {
+        match self.row(Name::Family(*family), now)? {
+            Some(Row::Code(row)) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn family(&self, key: &Key, now: Timestamp) -> Found<Family> {
+        match self.row(Name::Family(*key), now)? {
+            Some(Row::Family(row)) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn device(&self, key: &Key, now: Timestamp) -> Found<Device> {
+        match self.row(Name::Device(*key), now)? {
+            Some(Row::Device(row)) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn device_showing(&self, code: &UserCode, now: Timestamp) -> Found<(Key, Device)> {
+        let name = Name::UserCode(*code);
+        let Some(Content::Shows(key, _)) = self.content(name, self.get(name)?.as_deref())? else {
+            return Ok(None);
+        };
+        let device = self.device(&key, now)?;
+        Ok(device.filter(|row| now < row.expires && row.decision.is_none()).map(|row| (key, row)))
+    }
+
+    /// Makes a step: see [`super::Store::apply`].
+    #[inline(never)]
+    pub fn apply(&self, only_if: OnlyIf, changes: Vec<Change>) -> Found<usize> {
+        let names = step::needs(&only_if, &changes);
+        loop {
+            let mut held = Vec::with_capacity(names.len());
+            for name in &names {
+                held.push((*name, self.seen_or_asked(*name)?));
+            }
+            let known = held
+                .iter()
+                .map(|(name, bytes)| Ok((*name, self.content(*name, bytes.as_deref())?)));
+            let known = known.collect::<Result<_, Unavailable>>()?;
+            let now = clock::now();
+            let Some(step) = step::plan(&only_if, changes.clone(), known, now) else {
+                return Ok(None);
+            };
+            let refresh_tokens = step.refresh_tokens;
+            if let Made::Taken(tokens) = self.make(&held, step, now)? {
+                return Ok(Some(tokens + refresh_tokens));
+            }
+        }
+    }
+
+    /// Whether the engine can be read and written.
+    pub fn check(&self) -> Result<(), Unavailable> {
+        self.ask(|_| self.probe(), 1).map(|_| self.health.is_well())
+    }
+
+    /// What has to be done each second; what an operator has to hear.
+    pub fn upkeep(&self) -> Vec<Notice> {
+        self.begin();
+        if self.check().is_ok() {
+            self.look_at_policy();
+        }
+        let told = self.health.notices().into_iter();
+        told.map(|it| Notice { what: format!("{}: {}", self.place, it.what), ..it }).collect()
+    }
+
+    pub fn status(&self) -> EngineStatus {
+        EngineStatus {
+            connections: self.pool.open(),
+            errors: self.health.errors(),
+            durations: self.health.durations(),
+        }
+    }
+
+    /// The row of this name, if it has not expired.
+    #[inline(never)]
+    fn row(&self, name: Name, now: Timestamp) -> Found<Row> {
+        let bytes = self.get(name)?;
+        let content = self.content(name, bytes.as_deref())?;
+        if let (Name::Family(_) | Name::Device(_), Some(bytes)) = (name, bytes) {
+            SEEN.set(Some((name, bytes)));
+        }
+        match content {
+            Some(Content::Row(value)) if now < value.row.gone() => Ok(Some(value.row)),
+            _ => Ok(None),
+        }
+    }
+
+    fn get(&self, name: Name) -> Found<Vec<u8>> {
+        let key = self.key(name);
+        let answers = self.ask(|_| resp::command(&[b"GET", &key]), 1)?;
+        match answers.into_iter().next() {
+            Some(Answer::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Answer::Nothing) => Ok(None),
+            _ => Err(self.fails(&Broken::nonsense())),
+        }
+    }
+
+    fn seen_or_asked(&self, name: Name) -> Found<Vec<u8>> {
+        match SEEN.take() {
+            Some((seen, bytes)) if seen == name => Ok(Some(bytes)),
+            _ => self.get(name),
+        }
+    }
+
+    /// What is kept under this name, as far as it is of somebody in force.
+    fn content(&self, name: Name, bytes: Option<&[u8]>) -> Found<Content> {
+        let Some(bytes) = bytes else { return Ok(None) };
+        match value::decode(name, bytes, &self.names()) {
+            Read::Content(content) => Ok(Some(content)),
+            Read::OfNobody => Ok(None),
+            Read::Foreign => Err(self.fails(&Broken::Error(Kind::Foreign))),
+        }
+    }
+
+    /// Has a step made, if the rows that it was worked out from are still these.
+    fn make(
+        &self,
+        held: &[(Name, Option<Vec<u8>>)],
+        step: Step,
+        now: Timestamp,
+    ) -> Result<Made, Unavailable> {
+        let mut puts = Vec::with_capacity(step.puts.len());
+        let names = self.names();
+        for (name, content) in &step.puts {
+            // A number that was never given: a fault of ours, and nothing is kept for nobody.
+            let value = content.encode(*name, &names).ok_or(UNAVAILABLE)?;
+            let millis = content.gone().0.saturating_sub(now.0).max(1).to_string();
+            puts.push((self.key(*name), value, millis));
+        }
+        drop(names);
+        let gone: Vec<_> = step.gone.iter().map(|name| self.key(*name)).collect();
+        let ended: Vec<_> =
+            step.ended.iter().map(|key| self.key(Name::AccessToken(*key))).collect();
+        let held: Vec<_> = held
+            .iter()
+            .map(|(name, bytes)| (self.key(*name), bytes.as_deref().unwrap_or_default()))
+            .collect();
+        let step = Prepared { held, puts, gone, ended };
+        let answers = match step.is_nothing() {
+            true => return Ok(Made::Taken(0)),
+            false => self.ask(|is_again| step.command(is_again), 1)?,
+        };
+        match answers.first() {
+            Some(Answer::Integer(-1)) => Ok(Made::TooLate),
+            Some(Answer::Integer(taken)) => Ok(Made::Taken(usize::try_from(*taken).unwrap_or(0))),
+            Some(Answer::Simple(_)) => Ok(Made::Taken(0)),
+            _ => Err(self.fails(&Broken::nonsense())),
+        }
+    }
+
+    /// Asks the engine, within what is left of the request's time.
+    fn ask(
+        &self,
+        commands: impl Fn(bool) -> Vec<u8>,
+        answers: usize,
+    ) -> Result<Vec<Answer>, Unavailable> {
+        let began = Instant::now();
+        let result = self.pool.ask(commands, answers, began + LEFT.get());
+        let took = began.elapsed();
+        LEFT.set(LEFT.get().saturating_sub(took));
+        self.health.took(took);
+        result.map_err(|broken| self.fails(&broken))
+    }
+
+    fn names(&self) -> RwLockReadGuard<'_, NameTable> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fails(&self, broken: &Broken) -> Unavailable {
+        self.health.failed(broken);
+        UNAVAILABLE
+    }
+
+    /// What the engine finds this by.
+    fn key(&self, name: Name) -> Vec<u8> {
+        let (kind, key) = match name {
+            Name::AccessToken(key) => ('a', BASE64.encode(key.bytes())),
+            Name::Family(key) => ('f', BASE64.encode(key.bytes())),
+            Name::Device(key) => ('d', BASE64.encode(key.bytes())),
+            Name::UserCode(code) => ('u', code.reveal()),
+        };
+        format!("{}{kind}:{key}", self.prefix).into_bytes()
+    }
+}

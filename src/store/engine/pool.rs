@@ -1,0 +1,179 @@
+//! The connections to the engine: one for each step that is being made, the last one used first, so
+//! that those which a crowd has opened fall idle.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::broken::{Broken, Kind};
+use super::connection::{Connection, Door};
+use super::place::EngineConfig;
+use super::resp::Answer;
+
+/// The most connections at once.
+const MOST: usize = 32;
+
+/// The answers to our commands.
+type Answers = Result<Vec<Answer>, Broken>;
+
+pub struct Pool {
+    door: Door,
+    connections: Mutex<Connections>,
+    /// One has come back, or there is room for another.
+    freed: Condvar,
+}
+
+#[derive(Default)]
+struct Connections {
+    idle: Vec<Connection>,
+    /// Those in use among them.
+    open: usize,
+}
+
+impl Pool {
+    pub fn new(config: EngineConfig) -> Pool {
+        Pool { door: Door::new(config), connections: Mutex::default(), freed: Condvar::new() }
+    }
+
+    /// Sends commands and reads as many answers, none of them an error. What fails because of the
+    /// connection, or because this engine is not the one to ask, is tried once more on a new one;
+    /// the commands are then what `commands` gives for `true`: a first try may have been done.
+    pub fn ask(
+        &self,
+        commands: impl Fn(bool) -> Vec<u8>,
+        answers: usize,
+        until: Instant,
+    ) -> Answers {
+        let first =
+            self.connection(until).and_then(|it| self.ask_on(it, &commands(false), answers, until));
+        match first {
+            Err(broken) if broken.is_worth_another_try() => {
+                let fresh = self.new_connection(until)?;
+                self.ask_on(fresh, &commands(true), answers, until)
+            }
+            done => done,
+        }
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.lock().open
+    }
+
+    fn ask_on(
+        &self,
+        connection: Connection,
+        commands: &[u8],
+        answers: usize,
+        until: Instant,
+    ) -> Answers {
+        let mut connection = InUse { pool: self, connection: Some(connection) };
+        let own = connection.connection.as_mut().expect("it is in use");
+        let result = own.ask(commands, answers, until).and_then(without_error);
+        match &result {
+            Err(broken) if broken.is_worth_another_try() => self.forget_idle(),
+            _ => connection.give_back(),
+        }
+        result
+    }
+
+    /// One that nobody uses, or a new one where there is room; waits for its turn.
+    fn connection(&self, until: Instant) -> Result<Connection, Broken> {
+        let mut connections = self.lock();
+        loop {
+            if let Some(connection) = connections.idle.pop() {
+                return Ok(connection);
+            }
+            if connections.open < MOST {
+                break;
+            }
+            connections = self.wait(connections, until)?;
+        }
+        self.open_one(connections, until)
+    }
+
+    /// A new one, once there is room.
+    fn new_connection(&self, until: Instant) -> Result<Connection, Broken> {
+        let mut connections = self.lock();
+        while connections.open >= MOST {
+            connections = self.wait(connections, until)?;
+        }
+        self.open_one(connections, until)
+    }
+
+    fn open_one(
+        &self,
+        mut connections: MutexGuard<Connections>,
+        until: Instant,
+    ) -> Result<Connection, Broken> {
+        connections.open += 1;
+        drop(connections);
+        let opened = self.door.open(until);
+        if opened.is_err() {
+            self.left();
+        }
+        opened
+    }
+
+    fn wait<'a>(
+        &self,
+        connections: MutexGuard<'a, Connections>,
+        until: Instant,
+    ) -> Result<MutexGuard<'a, Connections>, Broken> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Broken::NoTurn);
+        }
+        let waited = self.freed.wait_timeout(connections, left);
+        Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Those that wait for work lead to the same engine, which has gone.
+    fn forget_idle(&self) {
+        let mut connections = self.lock();
+        let gone = std::mem::take(&mut connections.idle);
+        connections.open -= gone.len();
+        drop(connections);
+        self.freed.notify_all();
+        drop(gone);
+    }
+
+    /// A connection is no more.
+    fn left(&self) {
+        self.lock().open -= 1;
+        self.freed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection in use: it goes back, or it is counted out, whatever happens.
+struct InUse<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl InUse<'_> {
+    fn give_back(&mut self) {
+        self.pool.lock().idle.extend(self.connection.take());
+        self.pool.freed.notify_one();
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
+        if self.connection.take().is_some() {
+            self.pool.left();
+        }
+    }
+}
+
+/// The answers, where none is an error.
+fn without_error(answers: Vec<Answer>) -> Answers {
+    let error = answers.iter().find_map(|answer| match answer {
+        Answer::Error(error) => Some(Kind::of(error)),
+        _ => None,
+    });
+    error.map_or(Ok(answers), |kind| Err(Broken::Error(kind)))
+}

@@ -1,0 +1,94 @@
+//! Looking through everything in the engine, for `--tokens` and `--end`.
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+
+use super::resp::{Answer, command};
+use super::value::{self, Content, Name, Read};
+use super::{BASE64, Broken, Engine};
+use crate::store::{Key, Row, Unavailable};
+
+/// About as many keys as one look brings.
+const COUNT: &str = "200";
+
+type Named = fn(Key) -> Name;
+
+impl Engine {
+    /// See [`crate::store::Store::each`]. Rows of somebody who is not in force are not shown.
+    pub fn each(
+        &self,
+        see: &mut dyn FnMut(Vec<(Key, Row)>) -> Result<(), Unavailable>,
+    ) -> Result<(), Unavailable> {
+        for (kind, name) in
+            [("d:", Name::Device as Named), ("f:", Name::Family), ("a:", Name::AccessToken)]
+        {
+            // A key may come twice where the engine moves them meanwhile.
+            let mut seen = HashSet::new();
+            let mut cursor = b"0".to_vec();
+            loop {
+                self.begin();
+                let (next, mut keys) = self.scan(&cursor, kind)?;
+                keys.retain(|key| seen.insert(*key));
+                see(self.rows(&keys, name)?)?;
+                if next == b"0" {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of all keys of this kind, and where the next begins.
+    fn scan(&self, cursor: &[u8], kind: &str) -> Result<(Vec<u8>, Vec<Key>), Unavailable> {
+        let pattern = self.pattern(kind);
+        let ask = command(&[b"SCAN", cursor, b"MATCH", &pattern, b"COUNT", COUNT.as_bytes()]);
+        let mut answers = self.ask(|_| ask.clone(), 1)?;
+        let Some(Answer::Array(pair)) = answers.pop() else { return Err(self.nonsense()) };
+        let [Answer::Bytes(next), Answer::Array(keys)] = pair.as_slice() else {
+            return Err(self.nonsense());
+        };
+        let start = self.prefix.len() + kind.len();
+        let key = |answer: &Answer| match answer {
+            Answer::Bytes(bytes) => BASE64.decode(bytes.get(start..)?).ok()?.try_into().ok(),
+            _ => None,
+        };
+        Ok((next.clone(), keys.iter().filter_map(key).map(Key::from_bytes).collect()))
+    }
+
+    fn rows(&self, keys: &[Key], name: Named) -> Result<Vec<(Key, Row)>, Unavailable> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ask: Vec<u8> =
+            keys.iter().flat_map(|key| command(&[b"GET", &self.key(name(*key))])).collect();
+        let answers = self.ask(|_| ask.clone(), keys.len())?;
+        let names = self.names();
+        let row = |(key, answer): (&Key, &Answer)| match answer {
+            Answer::Bytes(bytes) => match value::decode(name(*key), bytes, &names) {
+                Read::Content(Content::Row(value)) => Some((*key, value.row)),
+                _ => None,
+            },
+            _ => None,
+        };
+        Ok(keys.iter().zip(&answers).filter_map(row).collect())
+    }
+
+    /// What matches every key that begins so.
+    pub(super) fn pattern(&self, kind: &str) -> Vec<u8> {
+        let mut pattern = Vec::new();
+        for b in self.prefix.bytes().chain(kind.bytes()) {
+            if b"*?[]\\^".contains(&b) {
+                pattern.push(b'\\');
+            }
+            pattern.push(b);
+        }
+        pattern.push(b'*');
+        pattern
+    }
+
+    fn nonsense(&self) -> Unavailable {
+        self.fails(&Broken::nonsense())
+    }
+}

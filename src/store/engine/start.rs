@@ -1,0 +1,86 @@
+//! The start: what can be said of an engine before anybody needs it.
+
+use super::broken::Broken;
+use super::pool::Pool;
+use super::resp::{Answer, command};
+use super::script::Prepared;
+use super::{Engine, EngineConfig};
+
+/// What can only be lost with the policy of this name is what has expired.
+const KEEPS_ALL: &[u8] = b"noeviction";
+/// A row of nobody's, which shows whether rows can be written; it goes by itself.
+const CHECK: &str = "check";
+const CHECK_MILLIS: &str = "1000";
+
+impl Engine {
+    /// Comes to an engine. One that is out of reach is told of and may come later; one that refuses
+    /// us is an error, a line for the operator.
+    pub fn open(config: EngineConfig) -> Result<Engine, String> {
+        let place = config.place.clone();
+        let engine = Engine {
+            place: config.place.clone(),
+            prefix: config.prefix.clone(),
+            pool: Pool::new(config),
+            names: Default::default(),
+            health: Default::default(),
+            has_seen_policy: Default::default(),
+        };
+        engine.begin();
+        match engine.try_rights() {
+            Ok(()) => engine.look_at_policy(),
+            Err(broken) => match broken.refusal() {
+                Some(what) => return Err(format!("{place}: {what}")),
+                None => engine.health.failed(&broken),
+            },
+        }
+        Ok(engine)
+    }
+
+    /// Uses each command once that will be needed.
+    fn try_rights(&self) -> Result<(), Broken> {
+        let check = self.check_key();
+        let all = self.pattern("");
+        let commands = [
+            command(&[b"GET", &check]),
+            command(&[b"SET", &check, b"1", b"PX", CHECK_MILLIS.as_bytes()]),
+            self.probe(),
+            command(&[b"DEL", &check]),
+            command(&[b"SCAN", b"0", b"MATCH", &all, b"COUNT", b"1"]),
+        ];
+        self.ask_at_start(commands.concat(), commands.len()).map(drop)
+    }
+
+    /// An engine that drops rows when its memory is full forgets what it gave, and may forget what
+    /// has ended a family.
+    pub(super) fn look_at_policy(&self) {
+        if self.has_seen_policy.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            return;
+        }
+        let ask = command(&[b"CONFIG", b"GET", b"maxmemory-policy"]);
+        // Who may not ask is not told.
+        let Ok(answers) = self.ask_at_start(ask, 1) else { return };
+        if let [Answer::Array(pair)] = answers.as_slice()
+            && let [_, Answer::Bytes(policy)] = pair.as_slice()
+            && policy != KEEPS_ALL
+        {
+            let what = "its maxmemory-policy lets it drop tokens that are good; set noeviction";
+            self.health.tell(false, what.into());
+        }
+    }
+
+    /// Writes a row and takes it out, as steps do.
+    pub(super) fn probe(&self) -> Vec<u8> {
+        let check = self.check_key();
+        let puts = vec![(check.clone(), b"1".to_vec(), CHECK_MILLIS.into())];
+        Prepared { puts, gone: vec![check], ..Prepared::default() }.command(false)
+    }
+
+    fn check_key(&self) -> Vec<u8> {
+        [self.prefix.as_bytes(), CHECK.as_bytes()].concat()
+    }
+
+    fn ask_at_start(&self, commands: Vec<u8>, answers: usize) -> Result<Vec<Answer>, Broken> {
+        let until = std::time::Instant::now() + super::REQUEST;
+        self.pool.ask(|_| commands.clone(), answers, until)
+    }
+}

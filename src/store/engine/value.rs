@@ -1,0 +1,234 @@
+//! What the engine keeps, and under which names.
+//!
+//!     1             this format
+//!     count         u16, then as many access tokens of a family: key, and when it expires
+//!     changes       as in the state file: the names that the row uses, then the row
+//!
+//! Replicas number names each in its own way, so the names stand beside the row, and in it the
+//! client is number 1, the user 2 and the resource 3. A user code has the format, the key of the
+//! device that shows it, and when that ends.
+
+use std::sync::Arc;
+
+use super::names::NameTable;
+use crate::oauth::{Timestamp, UserCode};
+use crate::store::Key;
+use crate::store::field::Field;
+use crate::store::record;
+use crate::store::rows::{Change, Decision, Kind, Number, Row};
+
+const FORMAT: u8 = 1;
+
+/// What the engine finds something by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Name {
+    AccessToken(Key),
+    /// A family, or the code that it will come of.
+    Family(Key),
+    Device(Key),
+    UserCode(UserCode),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    Row(Value),
+    /// The device that shows a user code, and when that ends.
+    Shows(Key, Timestamp),
+}
+
+/// A row, and, where it is a family, its access tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value {
+    pub row: Row,
+    pub access_tokens: Vec<(Key, Timestamp)>,
+}
+
+/// What some bytes are.
+#[derive(Debug, PartialEq)]
+pub enum Read {
+    Content(Content),
+    /// A row of somebody who is not in the configuration in force.
+    OfNobody,
+    /// Nothing that we have written.
+    Foreign,
+}
+
+impl Content {
+    /// When it ends.
+    pub fn gone(&self) -> Timestamp {
+        match self {
+            Content::Row(value) => value.row.gone(),
+            Content::Shows(_, expires) => *expires,
+        }
+    }
+
+    /// What is kept of it under this name. `None` where it has a number that was never given.
+    pub fn encode(&self, name: Name, names: &NameTable) -> Option<Vec<u8>> {
+        match (self, name) {
+            (
+                Content::Row(value),
+                Name::AccessToken(key) | Name::Family(key) | Name::Device(key),
+            ) => value.encode(key, names),
+            (Content::Shows(device, expires), Name::UserCode(_)) => {
+                let mut out = vec![FORMAT];
+                device.write(&mut out);
+                expires.write(&mut out);
+                Some(out)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads what is kept under this name.
+pub fn decode(name: Name, bytes: &[u8], names: &NameTable) -> Read {
+    match name {
+        Name::UserCode(_) => shows(bytes).map_or(Read::Foreign, Read::Content),
+        Name::AccessToken(key) | Name::Family(key) | Name::Device(key) => {
+            match row(bytes, key, names) {
+                Read::Content(content) if !belongs(name, &content) => Read::Foreign,
+                read => read,
+            }
+        }
+    }
+}
+
+fn belongs(name: Name, content: &Content) -> bool {
+    let Content::Row(value) = content else { return false };
+    matches!(
+        (name, &value.row),
+        (Name::AccessToken(_), Row::AccessToken(_))
+            | (Name::Family(_), Row::Family(_) | Row::Code(_))
+            | (Name::Device(_), Row::Device(_))
+    )
+}
+
+fn shows(mut bytes: &[u8]) -> Option<Content> {
+    let from = &mut bytes;
+    let format = u8::read(from)?;
+    let content = Content::Shows(Field::read(from)?, Field::read(from)?);
+    (format == FORMAT && from.is_empty()).then_some(content)
+}
+
+impl Value {
+    pub fn of(row: Row) -> Value {
+        Value { row, access_tokens: Vec::new() }
+    }
+
+    fn encode(&self, key: Key, names: &NameTable) -> Option<Vec<u8>> {
+        let mut out = vec![FORMAT];
+        out.extend((self.access_tokens.len() as u16).to_le_bytes());
+        for (key, expires) in &self.access_tokens {
+            key.write(&mut out);
+            expires.write(&mut out);
+        }
+        let mut row = self.row.clone();
+        let mut is_known = true;
+        each_number(&mut row, |kind, number| {
+            match names.name(*number) {
+                Some(name) => {
+                    let put = Change::PutName(kind, Arc::clone(name), own_number(kind));
+                    record::encode(&put, &mut out);
+                }
+                None => is_known = false,
+            }
+            *number = own_number(kind);
+        });
+        record::encode(&put(key, row), &mut out);
+        is_known.then_some(out)
+    }
+}
+
+fn row(bytes: &[u8], key: Key, names: &NameTable) -> Read {
+    let Some((own, mut value)) = parts(bytes, key) else { return Read::Foreign };
+    let (mut is_ours, mut is_known) = (true, true);
+    each_number(&mut value.row, |kind, number| {
+        match own.iter().find(|(other, _)| *other == kind) {
+            Some((_, name)) if *number == own_number(kind) => match names.number(kind, name) {
+                Some(found) => *number = found,
+                None => is_known = false,
+            },
+            _ => is_ours = false,
+        }
+    });
+    match (is_ours, is_known) {
+        (false, _) => Read::Foreign,
+        (true, false) => Read::OfNobody,
+        (true, true) => Read::Content(Content::Row(value)),
+    }
+}
+
+/// The names that stand beside a row.
+type Names = Vec<(Kind, Arc<str>)>;
+
+/// The names, and the row with their numbers.
+fn parts(mut bytes: &[u8], key: Key) -> Option<(Names, Value)> {
+    let from = &mut bytes;
+    if u8::read(from)? != FORMAT {
+        return None;
+    }
+    let access_tokens = access_tokens(from)?;
+    let mut changes = record::decode(from)?;
+    let row = row_of(changes.pop()?, key)?;
+    let name = |change| match change {
+        Change::PutName(kind, name, number) if number == own_number(kind) => Some((kind, name)),
+        _ => None,
+    };
+    let names = changes.into_iter().map(name).collect::<Option<_>>()?;
+    Some((names, Value { row, access_tokens }))
+}
+
+/// Takes the access tokens of a family from the front.
+fn access_tokens(from: &mut &[u8]) -> Option<Vec<(Key, Timestamp)>> {
+    let count = u16::from_le_bytes(Field::read(from)?);
+    (0..count).map(|_| Some((Field::read(from)?, Field::read(from)?))).collect()
+}
+
+/// The number of a name of this kind within a value.
+fn own_number(kind: Kind) -> Number {
+    Number(match kind {
+        Kind::Client => 1,
+        Kind::User => 2,
+        Kind::Resource => 3,
+    })
+}
+
+/// Visits every number of a row.
+fn each_number(row: &mut Row, mut visit: impl FnMut(Kind, &mut Number)) {
+    let (client, user, resource) = match row {
+        Row::AccessToken(row) => (&mut row.client, row.user.as_mut(), row.resource.as_mut()),
+        Row::Code(row) => (&mut row.client, Some(&mut row.user), row.resource.as_mut()),
+        Row::Family(row) => (&mut row.client, Some(&mut row.user), row.resource.as_mut()),
+        Row::Device(row) => {
+            let user = match &mut row.decision {
+                Some(Decision::Allowed { user, .. }) => Some(user),
+                _ => None,
+            };
+            (&mut row.client, user, row.resource.as_mut())
+        }
+    };
+    visit(Kind::Client, client);
+    user.into_iter().for_each(|number| visit(Kind::User, number));
+    resource.into_iter().for_each(|number| visit(Kind::Resource, number));
+}
+
+fn put(key: Key, row: Row) -> Change {
+    match row {
+        Row::AccessToken(row) => Change::PutAccessToken(key, row),
+        Row::Code(row) => Change::PutCode(key, row),
+        Row::Family(row) => Change::PutFamily(key, row),
+        Row::Device(row) => Change::PutDevice(key, row),
+    }
+}
+
+/// The row that a change puts, if it is the one of this key.
+fn row_of(change: Change, key: Key) -> Option<Row> {
+    let (own, row) = match change {
+        Change::PutAccessToken(own, row) => (own, Row::AccessToken(row)),
+        Change::PutCode(own, row) => (own, Row::Code(row)),
+        Change::PutFamily(own, row) => (own, Row::Family(row)),
+        Change::PutDevice(own, row) => (own, Row::Device(row)),
+        _ => return None,
+    };
+    (own == key).then_some(row)
+}
