@@ -21,7 +21,7 @@ impl Place {
     ) -> T {
         match self {
             Place::Memory(own) => memory(own),
-            Place::Engine(own) => engine(own),
+            Place::Engine(own) => apart(own, engine),
         }
     }
 
@@ -29,7 +29,7 @@ impl Place {
     pub fn enrol(&self, registry: &mut Registry) {
         match self {
             Place::Memory(memory) => memory.enrol(registry),
-            Place::Engine(engine) => engine.enrol(registry),
+            Place::Engine(engine) => apart(engine, |it| it.enrol(registry)),
         }
     }
 
@@ -42,7 +42,7 @@ impl Place {
     ) -> Result<(), Unavailable> {
         match self {
             Place::Memory(memory) => memory.each(see),
-            Place::Engine(engine) => engine.each(see),
+            Place::Engine(engine) => apart(engine, |it| it.each(see)),
         }
     }
 
@@ -53,7 +53,7 @@ impl Place {
     ) -> Found<usize> {
         match self {
             Place::Memory(memory) => memory.apply(only_if, changes),
-            Place::Engine(engine) => engine.apply(only_if, Vec::from_iter(changes)),
+            Place::Engine(engine) => apart(engine, |it| it.apply(only_if, Vec::from_iter(changes))),
         }
     }
 
@@ -61,4 +61,12 @@ impl Place {
     pub fn memory(&self) -> &Memory {
         self.ask(|memory| memory, |_| panic!("it is kept in an engine"))
     }
+}
+
+/// Apart, so that a look-up in memory has no room on its stack for what an engine needs: a page of
+/// every connection at rest.
+#[cold]
+#[inline(never)]
+fn apart<'a, T>(engine: &'a Engine, ask: impl FnOnce(&'a Engine) -> T) -> T {
+    ask(engine)
 }
