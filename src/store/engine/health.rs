@@ -1,8 +1,8 @@
 //! How the engine is: what an operator hears of it, and what is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::broken::{Broken, Kind};
 use crate::store::Notice;
@@ -14,6 +14,8 @@ const BUCKETS: [u64; 10] = [50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 50
 pub struct Health {
     /// Since the last failure nothing has shown that it works again.
     is_away: AtomicBool,
+    /// When it was last there again.
+    came: Mutex<Option<Instant>>,
     /// Somebody else's values are told of once.
     has_told_of_foreign: AtomicBool,
     errors: AtomicU64,
@@ -42,8 +44,8 @@ impl Health {
         self.nanoseconds.fetch_add(duration.as_nanos() as u64, Relaxed);
     }
 
-    /// Something could not be done.
-    pub fn failed(&self, broken: &Broken) {
+    /// What was asked at this time could not be done.
+    pub fn failed(&self, broken: &Broken, began: Instant) {
         self.errors.fetch_add(1, Relaxed);
         match broken {
             // That many others wait says nothing of the engine.
@@ -53,6 +55,8 @@ impl Health {
                     self.tell(true, format!("{}; what needs it is answered 503", broken.what()));
                 }
             }
+            // It may have come back since.
+            _ if self.came().is_some_and(|came| began < came) => {}
             _ => {
                 if !self.is_away.swap(true, Relaxed) {
                     let rest = "what needs it is answered 503 until it is there again";
@@ -65,8 +69,13 @@ impl Health {
     /// It can be read and written.
     pub fn is_well(&self) {
         if self.is_away.swap(false, Relaxed) {
+            *self.came() = Some(Instant::now());
             self.tell(false, "it is there again".into());
         }
+    }
+
+    fn came(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.came.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `what` is the end of a sentence that begins with the engine's name.

@@ -275,15 +275,19 @@ impl Engine {
         let took = began.elapsed();
         LEFT.set(LEFT.get().saturating_sub(took));
         self.health.took(took);
-        result.map_err(|broken| self.fails(&broken))
+        result.map_err(|broken| {
+            self.health.failed(&broken, began);
+            UNAVAILABLE
+        })
     }
 
     fn names(&self) -> RwLockReadGuard<'_, NameTable> {
         self.names.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the engine has just answered is not what it was asked for.
     fn fails(&self, broken: &Broken) -> Unavailable {
-        self.health.failed(broken);
+        self.health.failed(broken, Instant::now());
         UNAVAILABLE
     }
 

@@ -1,10 +1,13 @@
 //! The start: what can be said of an engine before anybody needs it.
 
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
 use super::broken::Broken;
 use super::pool::Pool;
 use super::resp::{Answer, command};
 use super::script::Prepared;
-use super::{Engine, EngineConfig};
+use super::{Engine, EngineConfig, REQUEST};
 
 /// What can only be lost with the policy of this name is what has expired.
 const KEEPS_ALL: &[u8] = b"noeviction";
@@ -30,7 +33,7 @@ impl Engine {
             Ok(()) => engine.look_at_policy(),
             Err(broken) => match broken.refusal() {
                 Some(what) => return Err(format!("{place}: {what}")),
-                None => engine.health.failed(&broken),
+                None => engine.health.failed(&broken, Instant::now()),
             },
         }
         Ok(engine)
@@ -53,7 +56,7 @@ impl Engine {
     /// An engine that drops rows when its memory is full forgets what it gave, and may forget what
     /// has ended a family.
     pub(super) fn look_at_policy(&self) {
-        if self.has_seen_policy.swap(true, std::sync::atomic::Ordering::Relaxed) {
+        if self.has_seen_policy.swap(true, Relaxed) {
             return;
         }
         let ask = command(&[b"CONFIG", b"GET", b"maxmemory-policy"]);
@@ -80,7 +83,7 @@ impl Engine {
     }
 
     fn ask_at_start(&self, commands: Vec<u8>, answers: usize) -> Result<Vec<Answer>, Broken> {
-        let until = std::time::Instant::now() + super::REQUEST;
+        let until = Instant::now() + REQUEST;
         self.pool.ask(|_| commands.clone(), answers, until)
     }
 }

@@ -10,8 +10,8 @@ use crate::oauth::Timestamp;
 use crate::store::Key;
 use crate::store::rows::{Change, Decision, Device, OnlyIf, Row};
 
-/// The most access tokens of a family.
-const MOST: usize = 10_000;
+/// The most access tokens of a family: with more, its row would be longer than an answer may be.
+const MOST: usize = 1_500;
 
 /// What to do if everything is as it was.
 #[derive(Debug, Default)]
