@@ -84,6 +84,9 @@ pub struct EngineStatus {
     pub durations: Durations,
 }
 
+/// What the engine kept under these names when a step was worked out from it.
+type Held = Vec<(Name, Option<Vec<u8>>)>;
+
 /// What came of a script.
 enum Made {
     /// So many rows that count were taken out.
@@ -145,10 +148,7 @@ impl Engine {
     pub fn apply(&self, only_if: OnlyIf, changes: Vec<Change>) -> Found<usize> {
         let names = step::needs(&only_if, &changes);
         loop {
-            let mut held = Vec::with_capacity(names.len());
-            for name in &names {
-                held.push((*name, self.seen_or_asked(*name)?));
-            }
+            let held = self.held(&names)?;
             let known = held
                 .iter()
                 .map(|(name, bytes)| Ok((*name, self.content(*name, bytes.as_deref())?)));
@@ -202,20 +202,32 @@ impl Engine {
     }
 
     fn get(&self, name: Name) -> Found<Vec<u8>> {
-        let key = self.key(name);
-        let answers = self.ask(|_| resp::command(&[b"GET", &key]), 1)?;
-        match answers.into_iter().next() {
-            Some(Answer::Bytes(bytes)) => Ok(Some(bytes)),
-            Some(Answer::Nothing) => Ok(None),
-            _ => Err(self.fails(&Broken::nonsense())),
-        }
+        Ok(self.values(&[name])?.pop().flatten())
     }
 
-    fn seen_or_asked(&self, name: Name) -> Found<Vec<u8>> {
-        match SEEN.take() {
-            Some((seen, bytes)) if seen == name => Ok(Some(bytes)),
-            _ => self.get(name),
+    /// What is kept under each of these names, asked in one go.
+    fn values(&self, names: &[Name]) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
+        let ask: Vec<u8> =
+            names.iter().flat_map(|name| resp::command(&[b"GET", &self.key(*name)])).collect();
+        let value = |answer| match answer {
+            Answer::Bytes(bytes) => Ok(Some(bytes)),
+            Answer::Nothing => Ok(None),
+            _ => Err(self.fails(&Broken::nonsense())),
+        };
+        self.ask(|_| ask.clone(), names.len())?.into_iter().map(value).collect()
+    }
+
+    /// The same with the names; what the request has just seen is not asked again.
+    fn held(&self, names: &[Name]) -> Result<Held, Unavailable> {
+        if let Some((seen, bytes)) = SEEN.take()
+            && names == [seen]
+        {
+            return Ok(vec![(seen, Some(bytes))]);
+        }
+        Ok(names.iter().copied().zip(self.values(names)?).collect())
     }
 
     /// What is kept under this name, as far as it is of somebody in force.
@@ -229,12 +241,7 @@ impl Engine {
     }
 
     /// Has a step made, if the rows that it was worked out from are still these.
-    fn make(
-        &self,
-        held: &[(Name, Option<Vec<u8>>)],
-        step: Step,
-        now: Timestamp,
-    ) -> Result<Made, Unavailable> {
+    fn make(&self, held: &Held, step: Step, now: Timestamp) -> Result<Made, Unavailable> {
         let mut puts = Vec::with_capacity(step.puts.len());
         let names = self.names();
         for (name, content) in &step.puts {

@@ -58,21 +58,18 @@ impl Engine {
     }
 
     fn rows(&self, keys: &[Key], name: Named) -> Result<Vec<(Key, Row)>, Unavailable> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ask: Vec<u8> =
-            keys.iter().flat_map(|key| command(&[b"GET", &self.key(name(*key))])).collect();
-        let answers = self.ask(|_| ask.clone(), keys.len())?;
+        let all: Vec<Name> = keys.iter().map(|key| name(*key)).collect();
+        let values = self.values(&all)?;
         let names = self.names();
-        let row = |(key, answer): (&Key, &Answer)| match answer {
-            Answer::Bytes(bytes) => match value::decode(name(*key), bytes, &names) {
-                Read::Content(Content::Row(value)) => Some((*key, value.row)),
-                _ => None,
-            },
+        let row = |(key, bytes): (&Key, Option<Vec<u8>>)| match value::decode(
+            name(*key),
+            &bytes?,
+            &names,
+        ) {
+            Read::Content(Content::Row(value)) => Some((*key, value.row)),
             _ => None,
         };
-        Ok(keys.iter().zip(&answers).filter_map(row).collect())
+        Ok(keys.iter().zip(values).filter_map(row).collect())
     }
 
     /// What matches every key that begins so.
