@@ -99,7 +99,9 @@ fn allow<'a>(
     request: &AuthorizationRequest<'a, '_>,
     outcome: &mut Outcome<'a>,
 ) -> Response {
-    let user = sign_in(&call.known, entered(form), call.origin, outcome);
+    // "MUST first verify the identity of the resource owner."
+    let entered = entered(form, "RFC 6749, section 3.1");
+    let user = sign_in(&call.known, entered, call.origin, outcome);
     match user.and_then(|user| authorize::allow(&call.known, request, user, call.origin.now)) {
         Ok(Allowed::Code(code)) => {
             redirect(call, &request.target.with_code(&code, &call.settings.issuer))
@@ -130,13 +132,8 @@ fn redirect(call: &Call, location: &str) -> Response {
     reply::redirect(location)
 }
 
-/// What a person has entered on a page.
-pub fn entered<'a>(form: &'a Form) -> Entered<'a> {
+/// What a person has entered on a page; `source` says where that is asked for.
+pub fn entered<'a>(form: &'a Form, source: &'static str) -> Entered<'a> {
     let field = |name| form.get(name).unwrap_or("");
-    // "MUST first verify the identity of the resource owner."
-    Entered {
-        name: field("username"),
-        password: field("password"),
-        source: "RFC 6749, section 3.1",
-    }
+    Entered { name: field("username"), password: field("password"), source }
 }

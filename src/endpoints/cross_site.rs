@@ -13,7 +13,7 @@
 
 use super::Call;
 
-/// Whether the browser says so itself (Fetch Metadata, section 2.1) or, at a POST, names another
+/// Whether the browser says so itself (Fetch Metadata, section 2.3) or, at a POST, names another
 /// origin (RFC 6454, section 7.3). `null` says nothing: our own pages, too, are sent in with it,
 /// for they tell no referrer.
 pub fn is_cross_site(call: &Call) -> bool {

@@ -59,7 +59,7 @@ fn read<'a>(call: &Call<'a>, is_post: bool) -> Result<Form<'a>, OAuthError> {
         false => call.query(&PARAMETERS[..1]),
     }?;
     pages::must_be_short(&call.known, &form)?;
-    call.known.must_be_once(&form, "RFC 8628, section 3.3")?;
+    call.known.must_be_once(&form, "RFC 6749, section 10.14")?;
     Ok(form)
 }
 
@@ -93,7 +93,8 @@ fn decide<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome
 }
 
 fn allow<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome<'a>) -> Response {
-    let user = sign_in(&call.known, entered(form), call.origin, outcome);
+    let entered = entered(form, "RFC 8628, section 3.3");
+    let user = sign_in(&call.known, entered, call.origin, outcome);
     match user.and_then(|user| device::allow(&call.known, found, user)) {
         Ok(Allowed::Done) => pages::device_allowed(found),
         Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(found),

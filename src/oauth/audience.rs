@@ -20,10 +20,12 @@ const KNOWN: Rule = invalid_target(
 );
 
 /// What was granted for one service, or for none, is for no other.
-const GRANTED: Rule = invalid_target(
-    "the resource is the one that was granted",
-    "the resource is not the one that was granted",
-);
+const GRANTED: Rule = Rule {
+    checked: "the resource is the one that was granted",
+    broken: "the resource is not the one that was granted",
+    source: "RFC 8707, section 2.2",
+    ..KNOWN
+};
 
 const CLIENT_LISTED: Rule = invalid_target(
     "the resource takes tokens of this client",
@@ -68,8 +70,8 @@ pub fn asked<'k>(
     let named = named(known, form)?;
     let (None, Some(url)) = (named, &client.default_resource) else { return Ok(named) };
     let default = known.registry.resources.named(url).ok_or_else(|| KNOWN.error())?;
-    let url = &default.url;
-    known.did(format_args!("no resource is asked for, so the default is: {url}"), KNOWN.source);
+    let what = format_args!("no resource is asked for, so the default is: {}", default.url);
+    known.did(what, "RFC 8707, section 2.1");
     Ok(Some(default))
 }
 

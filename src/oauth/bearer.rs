@@ -46,12 +46,12 @@ const GOOD: Rule = Rule {
     source: "RFC 6750, section 3.1",
 };
 
-/// "The resource server [...] MUST verify that the token is for it."
+/// "If it was not, the resource server MUST refuse to serve the respective request."
 const FOR_THIS: Rule = Rule {
     code: ErrorCode::InvalidToken,
     checked: "the token is for this resource",
     broken: "the token is for another resource",
-    source: "RFC 8707, section 2",
+    source: "RFC 9700, section 2.3",
 };
 
 /// A refusal of a token that is good, but not for this.

@@ -50,8 +50,8 @@ pub fn authenticate<'a>(
     let (secrets, count) = presented.secrets();
     let secrets = &secrets[..count];
     match client {
-        // "A client MAY use client_id to identify itself" where it has no secret (RFC 6749,
-        // section 3.2.1).
+        // "A client MAY use the client_id request parameter to identify itself" where it has no
+        // secret (RFC 6749, section 3.2.1).
         Some(client) if client.secret.is_none() && secrets.is_empty() => {
             let source = "RFC 6749, section 3.2.1";
             known.did(format_args!("client {}, by its id: it has no secret", client.id), source);

@@ -10,12 +10,12 @@ use super::{
 use crate::encode::form::Form;
 use crate::store::{Change, Decision, Device, Key, OnlyIf};
 
-/// "The client is not authorized to use this grant", as far as it is this one.
+/// "An invalidly configured client" hears what it would at the token endpoint.
 const MAY_USE: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
     checked: "its grants include device_code",
     broken: "the client may not use this grant",
-    source: "RFC 8628, section 3.1",
+    source: "RFC 8628, section 3.2",
 };
 
 /// Starts a device's request (RFC 8628, section 3.1): a device code, and what the person
@@ -71,7 +71,7 @@ const ROOM: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
     checked: "not too many devices of this client wait",
     broken: "too many devices of this client wait already, try again later",
-    source: "RFC 8628, section 5.2",
+    source: "RFC 9110, section 15.6.4",
 };
 
 /// A code that no device shows, or none that still waits.

@@ -8,23 +8,29 @@ use super::{Client, ErrorCode, Known, OAuthError, Rule};
 use crate::crypto::{same, sha256};
 use crate::encode::form::Form;
 
-const CHALLENGE_SENT: Rule = of_challenge(
-    "there is a code_challenge, unless the client can do without",
-    "code_challenge is required",
-);
-const METHOD_OF_A_CHALLENGE: Rule = of_challenge(
-    "code_challenge_method comes with a code_challenge",
-    "code_challenge_method is there without code_challenge",
-);
-const BY_S256: Rule =
-    of_challenge("the code_challenge_method is S256", "code_challenge_method must be S256");
-const CHALLENGE_WELL_FORMED: Rule =
-    of_challenge("the code_challenge is well-formed", "code_challenge is malformed");
-
-const fn of_challenge(checked: &'static str, broken: &'static str) -> Rule {
-    let source = "RFC 7636, section 4.4.1";
-    Rule { code: ErrorCode::InvalidRequest, checked, broken, source }
-}
+const CHALLENGE_SENT: Rule = Rule {
+    code: ErrorCode::InvalidRequest,
+    checked: "there is a code_challenge, unless the client can do without",
+    broken: "code_challenge is required",
+    source: "RFC 7636, section 4.4.1",
+};
+const METHOD_OF_A_CHALLENGE: Rule = Rule {
+    checked: "code_challenge_method comes with a code_challenge",
+    broken: "code_challenge_method is there without code_challenge",
+    source: "RFC 7636, section 4.3",
+    ..CHALLENGE_SENT
+};
+const BY_S256: Rule = Rule {
+    checked: "the code_challenge_method is S256",
+    broken: "code_challenge_method must be S256",
+    ..CHALLENGE_SENT
+};
+const CHALLENGE_WELL_FORMED: Rule = Rule {
+    checked: "the code_challenge is well-formed",
+    broken: "code_challenge is malformed",
+    source: "RFC 7636, section 4.2",
+    ..CHALLENGE_SENT
+};
 
 /// The code challenge (RFC 7636, section 4.3): by `S256` or not at all.
 pub fn challenge<'a>(

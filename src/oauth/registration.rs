@@ -3,10 +3,10 @@
 //!     program ── redirect URIs, a name ──> /oauth/register
 //!             <── client_id, what it may use ──
 //!
-//! "The authorization server MAY return the same client identifier software statement with the
-//! same client" (RFC 7591, section 3.2.1): every program hears the same `client_id`, and nothing
-//! that it says is kept. So nobody can fill a list, and whom people meet on the page stays what
-//! the operator wrote.
+//! "An authorization server MAY issue the same client identifier to multiple instances of a
+//! registered client" (RFC 7591, section 3.2.1): every program hears the same `client_id`, and
+//! nothing that it says is kept. So nobody can fill a list, and whom people meet on the page stays
+//! what the operator wrote.
 
 use std::borrow::Cow;
 

@@ -79,7 +79,7 @@ pub struct Client {
     /// Seconds for which a used refresh token may come again.
     pub refresh_token_grace: u64,
     pub require_pkce: bool,
-    /// The URL of what its tokens are for where a request names nothing (RFC 8707, section 2).
+    /// The URL of what its tokens are for where a request names nothing (RFC 8707, section 2.1).
     pub default_resource: Option<Arc<str>>,
 }
 

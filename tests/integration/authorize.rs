@@ -301,7 +301,7 @@ fn the_log_names_the_rule_that_was_broken() {
         "response_type is missing (RFC 6749, section 3.1.1)",
         "(OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1)",
         "scope is there more than once (RFC 8628, section 3.1)",
-        "user_code is there more than once (RFC 8628, section 3.3)",
+        "user_code is there more than once (RFC 6749, section 10.14)",
         "the form was sent from another site (RFC 6749, section 10.12)",
         "(RFC 6750, section 3.1)",
     ] {

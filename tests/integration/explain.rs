@@ -72,7 +72,7 @@ fn the_rule_that_fails_is_the_last_step() {
              (RFC 6749, section 4.1.2)",
             "its user is still in the configuration (RFC 6749, section 4.1.2)",
             "redirect_uri is the one in the authorization request (RFC 6749, section 4.1.3)",
-            "the code is spent, since its own client failed (RFC 6749, section 4.1.3)",
+            "the code is spent, since its own client failed (RFC 9700, section 4.2.4)",
             "failed: the challenge is S256 of the verifier (RFC 7636, section 4.6)",
         ]
     );

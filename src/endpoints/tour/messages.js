@@ -26,7 +26,7 @@ const base64url = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)))
   .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
-// A verifier and its challenge (RFC 7636, section 4). A page that came over plain http from another
+// A verifier and its challenge (RFC 7636, sections 4.1 and 4.2). A page that came over plain http from another
 // machine may not hash; then those of the RFC's own example have to do.
 async function pkce() {
   if (!crypto.subtle) {

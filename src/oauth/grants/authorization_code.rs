@@ -80,8 +80,8 @@ pub fn grant<'k>(
     let named = audience::named(&request.known, request.form)?;
     let code = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
     let (store, key) = (request.known.store, code.family.key());
-    // "Ensure that the authorization code was issued to the authenticated client" and "verify that
-    // the authorization code is valid".
+    // "Ensure that the authorization code was issued to the authenticated [...] client" and "verify
+    // that the authorization code is valid".
     let issued = store
         .code(&key, request.origin.now)?
         .filter(|issued| issued.client == request.client.number && issued.key == code.key())
@@ -94,7 +94,8 @@ pub fn grant<'k>(
     let is_good = request.must(user.is_some(), USER_KNOWN).and_then(|()| agrees(request, &issued));
     if let Err(error) = is_good.and_then(|()| is_for(request, named, &issued)) {
         store.apply(once, [Change::TakeCode(key)])?;
-        request.did(format_args!("the code is spent, since its own client failed"), SOURCE);
+        let what = format_args!("the code is spent, since its own client failed");
+        request.did(what, "RFC 9700, section 4.2.4");
         return Err(error);
     }
     // The family lives on under its name, so that the code is known when it comes again.
@@ -105,7 +106,7 @@ pub fn grant<'k>(
         scope: issued.scope,
     };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
-    // "MUST NOT be used more than once" (RFC 6749, section 4.1.2): of two at once, one is second.
+    // Used more than once, "MUST deny" (RFC 6749, section 4.1.2): of two at once, one is second.
     let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh))?;
     redeemed.ok_or_else(|| not_good(request, &code))?;
     request.did(format_args!("the code is spent: it works once"), "RFC 6749, section 4.1.2");

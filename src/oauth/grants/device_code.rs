@@ -70,7 +70,7 @@ pub fn grant<'k>(
     let key = Token::key_of(presented).ok_or_else(|| KNOWN.error())?;
     let (store, now) = (request.known.store, request.origin.now);
     let device = request.must_find(store.device(&key, now)?, KNOWN)?;
-    // "Verify that the device code was issued to the client": another's is as good as none.
+    // Issued to another client, a device code is as good as none.
     request.must(device.client == request.client.number, ISSUED_TO_CLIENT)?;
     request.must(now < device.expires, ALIVE)?;
     // Its service stays the one of the beginning (RFC 8707, section 2.2).
