@@ -203,6 +203,7 @@ pub fn page(status: Status, html: impl Into<Cow<'static, str>>, sources: &str) -
 /// Sends a browser on with a GET, whatever its own method was: a 307 would hand its password on
 /// (RFC 9700, section 4.12).
 pub fn redirect(location: &str) -> Response {
-    const FIELDS: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n";
+    const FIELDS: &str =
+        "Cache-Control: no-store\r\nPragma: no-cache\r\nReferrer-Policy: no-referrer\r\n";
     Response::with_fields(Status::SeeOther, FIELDS).field("Location", location)
 }

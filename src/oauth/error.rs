@@ -144,9 +144,11 @@ impl OAuthError {
         description: impl Into<Cow<'static, str>>,
         source: &'static str,
     ) -> OAuthError {
+        let description = description.into();
+        debug_assert!(description.bytes().all(is_legal), "{description}");
         OAuthError(Box::new(Details {
             code,
-            description: description.into(),
+            description,
             source,
             checked: None,
             for_log: None,
@@ -212,5 +214,31 @@ impl From<Unavailable> for OAuthError {
             source: "RFC 9110, section 15.6.4",
         };
         NOW.error().unavailable_for(unavailable.retry_after)
+    }
+}
+
+/// Whether an error or its description may have this character (RFC 6749, section 5.2).
+fn is_legal(character: u8) -> bool {
+    matches!(character, b' '..=b'~') && !b"\"\\".contains(&character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_only_the_characters_that_it_may_have() {
+        for code in ErrorCode::ALL {
+            assert!(code.as_str().bytes().all(is_legal), "{code:?}");
+        }
+        // Whatever any test makes the program say is looked at where it is said.
+        let is_said = |text: &'static str| {
+            let say = || OAuthError::new(ErrorCode::InvalidRequest, text, "");
+            std::panic::catch_unwind(say).is_ok()
+        };
+        assert!(is_said("it's ~ so!"));
+        for text in ["\"so\"", "so\\", "s\u{f6}", "so\n", "so\u{7f}"] {
+            assert_eq!(is_said(text), !cfg!(debug_assertions), "{text:?}");
+        }
     }
 }

@@ -197,6 +197,7 @@ fn a_redirect_uri_matches_to_the_letter_or_in_its_loopback_port() {
 #[test]
 fn errors_go_back_with_state_and_iss() {
     let server = Server::clients();
+    let issuer = server.issuer().replace(':', "%3A").replace('/', "%2F");
     for (request, error) in [
         ("client_id=app", "invalid_request"),
         ("client_id=app&response_type=token", "unsupported_response_type"),
@@ -214,11 +215,18 @@ fn errors_go_back_with_state_and_iss() {
             "{request}"
         );
         assert_eq!(answer.location_parameter("state").as_deref(), Some("s"));
-        assert!(
-            answer.location_parameter("iss").is_some()
-                && answer.location_parameter("error_description").is_some()
-        );
+        assert_eq!(answer.location_parameter("iss").as_ref(), Some(&issuer));
+        assert!(answer.location_parameter("error_description").is_some());
     }
+}
+
+#[test]
+fn an_empty_parameter_is_none_and_an_unknown_one_is_ignored() {
+    let server = Server::clients();
+    let empty = "scope=&state=&redirect_uri=&code_challenge=&code_challenge_method=&response_mode=";
+    let code = code(&server, &format!("{empty}&prompt=login&nonce=1&nonce=2"));
+    let given = redeem(&server, &code, "&redirect_uri=&code_verifier=&nonce=1&nonce=2");
+    assert_eq!(given.member("scope"), "read");
 }
 
 #[test]

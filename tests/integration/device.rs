@@ -245,6 +245,8 @@ fn who_may_start_and_poll() {
         (401, "invalid_client".into())
     );
     assert_eq!(start(&server, "scope=unknown").error(), (400, "invalid_scope".into()));
+    assert_eq!(start(&server, "scope=read&scope=read").error(), (400, "invalid_request".into()));
+    assert_eq!(start(&server, "scope=&unknown=1&unknown=2").status, 200);
     assert_eq!(server.post("/oauth/device_authorization", &[], "client_id=public").status, 200);
     let started = start(&server, "");
     assert_eq!(server.token(OTHER, &poll_form(&started)).error(), (400, "invalid_grant".into()));

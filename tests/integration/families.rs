@@ -26,6 +26,19 @@ fn refresh_tokens_of_a_family_begin_with_its_name() {
 }
 
 #[test]
+fn a_public_clients_refresh_token_works_once_too() {
+    let server = Server::clients();
+    let ask = |form: &str| server.post("/oauth/token", &[], &format!("client_id=public&{form}"));
+    let refresh = |token: &str| ask(&format!("grant_type=refresh_token&refresh_token={token}"));
+    let stolen = ask(GRANT).member("refresh_token");
+    let newest = refresh(&stolen);
+    assert!(server.is_live(&newest.member("access_token")));
+    assert_eq!(refresh(&stolen).error(), (400, "invalid_grant".into()));
+    assert!(!server.is_live(&newest.member("access_token")));
+    assert_eq!(refresh(&newest.member("refresh_token")).status, 400);
+}
+
+#[test]
 fn a_used_refresh_token_is_known_after_any_number_of_rotations() {
     let server = Server::clients();
     let first = server.token(APP, GRANT);

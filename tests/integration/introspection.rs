@@ -65,6 +65,23 @@ fn everything_else_is_not_active_or_refused() {
 }
 
 #[test]
+fn a_wrong_hint_misleads_nobody() {
+    let server = Server::clients();
+    for (name, hint) in [
+        ("access_token", "refresh_token"),
+        ("refresh_token", "access_token"),
+        ("refresh_token", "nonsense"),
+    ] {
+        let issued = server.token(APP, "grant_type=password&username=ann&password=password");
+        let form = format!("token={}&token_type_hint={hint}", issued.member(name));
+        let ask = || server.post("/oauth/introspect", &[APP], &form);
+        assert_eq!(ask().json()["active"], true, "{name}");
+        assert_eq!(server.post("/oauth/revoke", &[APP], &form).status, 200);
+        assert_eq!(ask().body, INACTIVE, "{name}");
+    }
+}
+
+#[test]
 fn revocation_answers_200_and_ends_the_clients_own_tokens() {
     let server = Server::clients();
     let revoke = |client: &str, token: &str| {

@@ -9,7 +9,7 @@ fn the_server_names_what_it_can_do() {
     let server = Server::clients();
     let issuer = server.issuer();
     let answer = server.get("/.well-known/oauth-authorization-server", &[]);
-    assert_eq!(answer.field("Content-Type"), Some("application/json"));
+    assert_eq!((answer.status, answer.field("Content-Type")), (200, Some("application/json")));
     assert_eq!(
         answer.json(),
         json!({
@@ -82,4 +82,12 @@ fn the_issuer_is_kept_byte_for_byte() {
     let metadata = server.get("/.well-known/oauth-authorization-server", &[]);
     assert_eq!(metadata.member("issuer"), "https://host.example/");
     assert_eq!(metadata.member("token_endpoint"), "https://host.example/oauth/token");
+}
+
+#[test]
+fn a_slash_at_the_issuers_end_is_no_part_of_its_documents_path() {
+    let server = Server::with("issuer = https://host.example/p/");
+    let metadata = server.get("/.well-known/oauth-authorization-server/p", &[]);
+    assert_eq!(metadata.member("issuer"), "https://host.example/p/");
+    assert_eq!(metadata.member("token_endpoint"), "https://host.example/p/oauth/token");
 }

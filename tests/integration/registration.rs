@@ -36,14 +36,14 @@ fn a_program_hears_the_client_that_all_of_them_are() {
         \"https://app.example.com/cb\"],\"token_endpoint_auth_method\":\"none\",\"grant_types\":\
         [\"authorization_code\",\"refresh_token\",\"urn:ietf:params:oauth:grant-type:device_code\"],\
         \"response_types\":[\"code\"],\"scope\":\"read write\",\"client_name\":\"Notes \\\"1\\\"\"}";
-    assert_eq!(
-        register(&server, body).whole(),
-        format!(
-            "201\nCache-Control: no-store\nPragma: no-cache\nContent-Type: application/json\n\
-             Vary: Origin\nContent-Length: {}\n\n{said}",
-            said.len()
-        )
+    let whole = format!(
+        "201\nCache-Control: no-store\nPragma: no-cache\nContent-Type: application/json\n\
+         Vary: Origin\nContent-Length: {}\n\n{said}",
+        said.len()
     );
+    assert_eq!(register(&server, body).whole(), whole);
+    let json = server.request("POST", "/oauth/register", &["Content-Type: application/json"], body);
+    assert_eq!(json.whole(), whole);
     // With it the page is there, and shows the client's own name.
     let page = server.get(
         &format!(

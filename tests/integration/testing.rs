@@ -211,7 +211,7 @@ fn auto_approve_answers_as_if_the_user_had_allowed() {
     assert_eq!(
         answer.whole(),
         format!(
-            "303\nCache-Control: no-store\nReferrer-Policy: no-referrer\nLocation: \
+            "303\nCache-Control: no-store\nPragma: no-cache\nReferrer-Policy: no-referrer\nLocation: \
              https://app.example.com/cb?code={code}&state=xyz&iss={iss}\nContent-Length: 0\n\n"
         )
     );

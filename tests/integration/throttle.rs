@@ -80,7 +80,13 @@ fn a_client_under_attack_too() {
     let wrong = "Authorization: Basic YXBwOndyb25n";
     exhaust(|| server.token(wrong, "grant_type=client_credentials"));
     assert_eq!(server.token(APP, "grant_type=client_credentials").status, 429);
-    assert_eq!(server.post("/oauth/introspect", &[APP], "token=x").status, 429);
+    for (path, form) in [
+        ("/oauth/introspect", "token=x"),
+        ("/oauth/revoke", "token=x"),
+        ("/oauth/device_authorization", ""),
+    ] {
+        assert_eq!(server.post(path, &[APP], form).status, 429, "{path}");
+    }
     assert_eq!(server.token(OTHER, RIGHT).status, 200);
 }
 

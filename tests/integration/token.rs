@@ -46,6 +46,17 @@ fn the_client_credentials_grant_of_the_demo() {
 }
 
 #[test]
+fn client_credentials_give_no_refresh_token() {
+    let server = Server::clients();
+    // Though this client may use one.
+    let answer = server.token(APP, "grant_type=client_credentials");
+    assert_eq!(
+        without_tokens(&answer.body),
+        r#"{"token_type":"bearer","access_token":"TOKEN","expires_in":3600,"scope":"read"}"#
+    );
+}
+
+#[test]
 fn invalid_client_is_a_401_with_a_challenge_whatever_is_wrong() {
     let server = Server::demo();
     let form = "grant_type=client_credentials";
@@ -94,6 +105,16 @@ fn the_checks_have_an_order() {
         ("grant_type=device_code", "unsupported_grant_type"),
     ] {
         assert_eq!(server.token(APP, form).error(), (400, error.into()), "{form}");
+    }
+    for grant in [
+        "password&username=ann&password=password",
+        "client_credentials",
+        "refresh_token&refresh_token=x",
+        "authorization_code&code=x",
+        "urn:ietf:params:oauth:grant-type:device_code&device_code=x",
+    ] {
+        let not_its_own = server.token(API, &format!("grant_type={grant}"));
+        assert_eq!(not_its_own.error(), (400, "unauthorized_client".into()), "{grant}");
     }
 }
 
