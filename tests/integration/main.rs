@@ -29,6 +29,7 @@ mod operations;
 mod pages;
 mod readme;
 mod registration;
+mod requirements;
 mod resource_lists;
 mod resource_metadata;
 mod resources;
