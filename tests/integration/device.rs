@@ -33,6 +33,7 @@ fn a_device_is_allowed_by_a_person() {
     assert_eq!(json["verification_uri"], uri);
     assert_eq!(json["verification_uri_complete"], format!("{uri}?user_code={shown}"));
     assert_eq!((&json["expires_in"], &json["interval"]), (&600.into(), &5.into()));
+    assert_eq!(started.field("Cache-Control"), Some("no-store"));
     assert!(
         shown.len() == 9
             && shown.replace('-', "").chars().all(|c| "BCDFGHJKLMNPQRSTVWXZ".contains(c))

@@ -95,6 +95,7 @@ fn the_checks_have_an_order() {
     );
     for (form, error) in [
         ("grant_type=password&scope=x&username=ann", "invalid_request"),
+        ("grant_type=password&scope=x&password=x", "invalid_request"),
         ("grant_type=password&scope=x&username=ann&password=x", "invalid_grant"),
         ("grant_type=password&scope=x&username=ann&password=password", "invalid_scope"),
         ("grant_type=refresh_token&scope=x", "invalid_request"),
