@@ -66,7 +66,7 @@ container:
 # A minute for each fuzzer, from the corpus that is kept; needs cargo-fuzz and a nightly Rust.
 fuzz:
 	$(call need,cargo-fuzz,cargo install cargo-fuzz; rustup toolchain install nightly)
-	for target in http config state json; do \
+	for target in http config state json resp; do \
 	  mkdir -p $(BUILT)/fuzz-corpus/$$target && \
 	  cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target $(BUILT)/fuzz-corpus/$$target \
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
