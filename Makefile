@@ -12,7 +12,7 @@ COMMA := ,
 NODE := Node.js 20 or newer brings it (Debian: apt-get install nodejs npm)
 PYTHON := apt-get install python3 python3-venv (Debian)
 
-.PHONY: run test soak dist bench lint deny apps browser container proxies mcp units power fuzz \
+.PHONY: run test soak dist bench lint deny apps browser container proxies replicas mcp units power fuzz \
 	mutants clean
 
 # A build says what it is at; then the program speaks alone.
@@ -93,6 +93,14 @@ proxies:
 	cargo build --quiet
 	tests/proxies/run.py $(BUILT)/debug/oauth2d
 	tests/proxies/publish.py $(BUILT)/debug/oauth2d
+
+# Two replicas on a real engine behind nginx, by the README's own recipes, restarted under load.
+replicas:
+	$(call need,python3,$(PYTHON))
+	$(call need,nginx,apt-get install nginx (Debian))
+	$(call need,redis-server,apt-get install redis-server (Debian))
+	cargo build --quiet
+	tests/proxies/replicas.py $(BUILT)/debug/oauth2d
 
 # The official MCP SDKs' own clients and server, with nginx and Caddy between them by the README's
 # recipes; says what it had to leave out.
