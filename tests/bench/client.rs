@@ -200,7 +200,9 @@ impl<'a> Driver<'a> {
                 Ok(0) => panic!("the server has ended a connection"),
                 Ok(read) => {
                     let is_first = open.missing == self.whole;
-                    assert!(!is_first || self.buffer.starts_with(b"HTTP/1.1 200 "));
+                    let answer = &self.buffer[..read];
+                    let is_good = !is_first || answer.starts_with(b"HTTP/1.1 200 ");
+                    assert!(is_good, "{}", String::from_utf8_lossy(answer));
                     open.missing -= read;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
@@ -273,7 +275,12 @@ pub fn median(values: &[f64]) -> f64 {
 
 /// The median, and between what the values lie.
 pub fn spread(values: &[f64]) -> String {
-    let least = values.iter().copied().fold(f64::MAX, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
+    let (least, most) = bounds(values);
     format!("{:.2} ({least:.2} to {most:.2})", median(values))
+}
+
+/// The least and the most of them.
+pub fn bounds(values: &[f64]) -> (f64, f64) {
+    let least = values.iter().copied().fold(f64::MAX, f64::min);
+    (least, values.iter().copied().fold(f64::MIN, f64::max))
 }

@@ -8,6 +8,7 @@
 
 mod beside;
 mod client;
+mod engine;
 mod floor;
 mod picture;
 mod server;
@@ -38,7 +39,7 @@ fn main() {
     }
     // Cargo passes --bench; a word of our own chooses one part.
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("throughput", throughput),
         ("log", log_on_and_off),
         ("growth", growth),
@@ -46,6 +47,7 @@ fn main() {
         ("memory", idle_memory),
         ("start", start),
         ("state", state::state),
+        ("engine", engine::engine),
         ("beside", beside::beside),
     ];
     let names = parts.map(|(name, _)| name).join(", ");

@@ -9,7 +9,8 @@ use crate::server::Running;
 use crate::{CONFIG, MILLION, ROUND, ROUNDS, TOKEN_REQUEST};
 use crate::{compare_loads, get_request, issue_a_million, milliseconds, row};
 
-const CLIENT: &str = "[client fresh]\nsecret = secret\ngrants = password refresh_token\n\
+/// A client and a user for refreshes.
+pub const CLIENT: &str = "[client fresh]\nsecret = secret\ngrants = password refresh_token\n\
     [user ann]\npassword = password\n";
 
 pub fn state() {
@@ -45,7 +46,7 @@ fn beside_itself(folder: &Path, with: &str, without: &str) {
 }
 
 /// Refreshes per second over 64 connections, each with a family of its own.
-fn refreshes(server: &Running) -> f64 {
+pub fn refreshes(server: &Running) -> f64 {
     let threads = 64;
     let ready = Barrier::new(threads);
     std::thread::scope(|scope| {
