@@ -3,10 +3,10 @@
 TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 STATIC := $(BUILT)/$(TARGET)/release/oauth2d
-# Where the sources of dependencies lie, which the executable must not tell.
+# Where the sources of dependencies are, which the executable must not reveal.
 CARGO_HOME ?= $(HOME)/.cargo
 
-# $(call need,COMMAND,how to get it): one line in place of an error of the shell's.
+# $(call need,COMMAND,how to get it): one line instead of an error of the shell's.
 need = @command -v $(1) >/dev/null || { echo "make $@: $(1) is not there: $(2)" >&2; exit 1; }
 COMMA := ,
 NODE := Node.js 20 or newer brings it (Debian: apt-get install nodejs npm)
@@ -15,7 +15,7 @@ PYTHON := apt-get install python3 python3-venv (Debian)
 .PHONY: run test soak dist bench lint deny apps browser container proxies replicas mcp units power fuzz \
 	mutants clean
 
-# A build says what it is at; then the program speaks alone.
+# The build shows its progress, then only the program's own lines follow.
 run:
 	cargo build --release
 	cargo run --quiet --release
@@ -23,13 +23,13 @@ run:
 test:
 	cargo test
 
-# The attacks that need volume, and what each comes to; some three minutes.
+# The attacks that need volume, and the result of each; some three minutes.
 soak:
 	cargo test --release --test integration soak_ -- --ignored --nocapture --test-threads 1
 
-# One statically linked, stripped file, in which no path of whoever built it stands. Only the
-# program is linked so: build scripts and procedural macros need the system's libraries, hence the
-# explicit target. RUSTFLAGS replaces what .cargo/config.toml says, so its flag is here again.
+# One statically linked, stripped file, without any path of whoever built it. Only the program is
+# linked like this: build scripts and procedural macros need the system's libraries, hence the explicit
+# target. RUSTFLAGS replaces what .cargo/config.toml says, so its flag is repeated here.
 STATICALLY := -C target-feature=+crt-static -C relocation-model=static \
 	--cfg getrandom_backend=\"linux_getrandom\"
 PATHLESS := --remap-path-prefix=$(CARGO_HOME)=cargo --remap-path-prefix=$(CURDIR)=.
@@ -44,21 +44,22 @@ dist:
 	mkdir -p dist
 	install -m 755 $(STATIC) dist/oauth2d
 
-# The benchmark, as a table; `make bench PART=throughput` for a part of it; it names them all. It
-# takes some minutes and wants the machine for itself.
+# The benchmark, as a table; `make bench PART=throughput` is for a part of it, and a wrong part lists
+# them all. It takes some minutes and needs the machine for itself.
 bench:
 	cargo bench --quiet --bench bench -- $(PART)
 
-# The pages and the tour in real Chromium, and what axe says of them.
+# The pages and the tour in real Chromium, and what axe says about them.
 browser:
 	$(call need,npm,$(NODE))
 	$(call need,$(or $(CHROMIUM),/usr/bin/chromium),apt-get install chromium (Debian)$(COMMA) or set CHROMIUM to another)
 	cargo build --quiet
 	cd tests/browser && npm ci --silent --no-audit --no-fund
 	node tests/browser/run.mjs $(abspath $(BUILT))/debug/oauth2d
+	node tests/browser/lost.mjs $(abspath $(BUILT))/debug/oauth2d
 	node tests/browser/tour.mjs $(abspath $(BUILT))/debug/oauth2d
 
-# The README's container, where Docker can run; says so where it cannot.
+# The README's container, if Docker can run here; otherwise it says so.
 container:
 	$(call need,docker,docs.docker.com/engine/install)
 	tests/container.sh
@@ -72,7 +73,7 @@ fuzz:
 	    tests/fuzz/corpus/$$target -- -max_total_time=60 -max_len=4096 || exit 1; \
 	done
 
-# Signing people in to real applications, and what client libraries make of the bench's faults, by
+# Signing users in to real applications, and what client libraries make of the bench's faults, by
 # the README's own recipes; needs Python with venv, and Node.js.
 APPS := $(or $(CARGO_TARGET_DIR),target)/apps
 apps:
@@ -103,7 +104,7 @@ replicas:
 	tests/proxies/replicas.py $(BUILT)/debug/oauth2d
 
 # The official MCP SDKs' own clients and server, with nginx and Caddy between them by the README's
-# recipes; says what it had to leave out.
+# recipes; it says what it had to leave out.
 mcp:
 	$(call need,python3,$(PYTHON))
 	cargo build --quiet
@@ -113,7 +114,7 @@ mcp:
 units:
 	tests/units.sh
 
-# Power cuts under a server at work; needs root, a loop device with ext4, Python and strace, and says
+# Power cuts under a working server; needs root, a loop device with ext4, Python and strace, and says
 # what it had to leave out.
 power:
 	$(call need,python3,$(PYTHON))
@@ -130,8 +131,8 @@ lint:
 	  --target-dir $(BUILT)/fuzz-check
 
 # Which faults in the rules and in the HTTP layer no test would notice; needs cargo-mutants. The unit
-# tests first, seconds for each fault, then all tests for what outlives those. It takes hours as a
-# whole: `make mutants FILES='-f src/oauth/revoke.rs'` or `SHARD=0/8` for a part.
+# tests come first, seconds for each fault, then all tests for the faults that survive. It takes hours
+# altogether: `make mutants FILES='-f src/oauth/revoke.rs'` or `SHARD=0/8` for a part.
 FILES ?= -f 'src/oauth/grants/*.rs' -f 'src/store/*.rs' -f src/http/request.rs -f src/http/body.rs \
 	-f src/http/connection.rs
 mutants:
@@ -139,7 +140,7 @@ mutants:
 	cargo mutants $(FILES) --shard $(or $(SHARD),0/1) -- --bin oauth2d || \
 	  cargo mutants $(FILES) --shard $(or $(SHARD),0/1) --iterate
 
-# Licences, sources and duplicates of everything that is built; needs cargo-deny.
+# Licences, sources and duplicates of all dependencies; needs cargo-deny.
 deny:
 	$(call need,cargo-deny,cargo install cargo-deny)
 	cargo deny --all-features --config .ci/deny.toml check bans licenses sources

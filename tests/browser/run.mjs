@@ -2,16 +2,11 @@
 // usage: node run.mjs PROGRAM [SHOTS]; ends in 'N passed, N failed'.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, writeFileSync, mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const [program, shots] = process.argv.slice(2);
-if (shots) mkdirSync(shots, { recursive: true });
+import { accessible, browser, check, equal, finish, fits, program, shot } from "./common.mjs";
 
 // Where the browser comes back to and, by its other name, another site.
 let elsewhere = "";
@@ -39,12 +34,6 @@ const server = spawn(program, ["--config", file, "--listen", "127.0.0.1:0"]);
 const issuer = await new Promise((ready) =>
   server.stdout.once("data", (text) => ready(String(text).split("\n")[0].replace("listening on ", ""))));
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-
 const authorize = `${issuer}/oauth/authorize?response_type=code&client_id=Photo+Printer&scope=photos:read+albums:list`
   + `&state=s&redirect_uri=${encodeURIComponent(callback)}`;
 
@@ -55,7 +44,6 @@ async function startDevice() {
   return answer.json();
 }
 
-let passed = 0, failed = 0;
 const phone = { width: 360, height: 740 }, desktop = { width: 1280, height: 800 };
 const narrow = { width: 320, height: 640 };
 
@@ -69,27 +57,12 @@ async function person(what, options, visit) {
     if (![issuer, new URL(callback).origin, site].includes(origin)) strangers.push(request.url());
   });
   page.on("console", (message) => { if (message.type() === "error" && /Content Security|Refused/.test(message.text())) complaints.push(message.text()); });
-  try {
+  await check("browser", what, page, async () => {
     await visit(page);
     equal(strangers, []);
     equal(complaints, []);
-    passed++;
-    console.log(`browser: ${what} ... ok`);
-  } catch (error) {
-    failed++;
-    await shot(page, `failed-${failed}`);
-    console.log(`browser: ${what} ... FAILED: ${error.message}`);
-  }
+  });
   await context.close();
-}
-
-function equal(actual, expected) {
-  if (JSON.stringify(actual) !== JSON.stringify(expected))
-    throw new Error(`${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
-}
-
-async function shot(page, name) {
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 }
 
 const returned = (page) => Object.fromEntries(new URL(page.url()).searchParams);
@@ -242,16 +215,14 @@ const visits = {
   "dead-end": (page) => page.goto(`${issuer}/oauth/authorize?client_id=nobody`),
 };
 
-// How far the page reaches to the right, and the buttons whose words are on more than one line.
-function measure() {
+// The buttons whose words are on more than one line.
+function broken() {
   const lines = (button) => {
     const range = document.createRange();
     range.selectNodeContents(button);
     return range.getClientRects().length;
   };
-  const right = Math.max(...[...document.querySelectorAll("body *")].map((element) => element.getBoundingClientRect().right));
-  const broken = [...document.querySelectorAll("button")].filter((button) => lines(button) > 1);
-  return { fits: document.documentElement.scrollWidth <= innerWidth && right <= innerWidth, broken: broken.map((button) => button.innerText) };
+  return [...document.querySelectorAll("button")].filter((button) => lines(button) > 1).map((button) => button.innerText);
 }
 
 // Every page, in every look: nothing for axe, nothing wider than the screen, no button's word in
@@ -262,18 +233,15 @@ for (const colorScheme of ["light", "dark"]) {
       await person(`${kind}, ${colorScheme}, ${name}`, { colorScheme, viewport, bypassCSP: true }, async (page) => {
         await visit(page, `${colorScheme}-${name}`);
         await page.addStyleTag({ content: `html { font-size: ${text}% }` });
-        equal(await page.evaluate(measure), { fits: true, broken: [] });
+        equal(await fits(page), true);
+        equal(await page.evaluate(broken), []);
         await shot(page, `${kind}-${colorScheme}-${name}`);
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => axe.run());
-        equal(violations.map((violation) => `${violation.id}: ${violation.nodes[0].html}`), []);
+        await accessible(page);
       });
     }
   }
 }
 
-await browser.close();
 server.kill();
 client.close();
-console.log(`browser: ${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await finish("browser");

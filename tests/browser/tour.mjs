@@ -2,14 +2,7 @@
 // usage: node tour.mjs PROGRAM [SHOTS]; ends in 'N passed, N failed'.
 
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const [program, shots] = process.argv.slice(2);
-if (shots) mkdirSync(shots, { recursive: true });
+import { accessible, browser, check, equal, finish, fits, program, shot } from "./common.mjs";
 
 // What each step comes to: the answer's status, with ! where the story goes wrong on purpose, or a
 // dash where nothing is sent.
@@ -41,7 +34,7 @@ const STORIES = {
 };
 // The server's last word in some of them.
 const LAST = {
-  "code": "it stands for client publicApplication, pedroetb, read RFC 6749, section 1.4",
+  "code": "it was issued to client publicApplication, for pedroetb, with read RFC 6749, section 1.4",
   "code/scope": "not so: the client may ask for this scope RFC 6749, section 3.3",
   "code/twice": "not so: the token is known, has not expired and was not revoked RFC 6750, section 3.1",
   "refresh/reuse": "not so: the refresh token's family is alive RFC 6749, section 6",
@@ -49,13 +42,6 @@ const LAST = {
   "device/hurry": "not so: the device has waited for the interval since its last poll RFC 8628, section 3.5",
   "password/secret": "not so: the client is known, and its secret is right RFC 6749, section 5.2",
 };
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-let passed = 0, failed = 0;
 
 // One person with a server and a browser of their own. Nothing goes elsewhere, and the console is
 // told of nothing but the answers that are refusals on purpose.
@@ -73,23 +59,12 @@ async function person(what, options, visit) {
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
   const page = await context.newPage();
-  try {
+  await check("tour", what, page, async () => {
     await visit(page, base, lines);
     equal(complaints.slice(0, 3), []);
-    passed++;
-    console.log(`tour: ${what} ... ok`);
-  } catch (error) {
-    failed++;
-    if (shots) await page.screenshot({ path: join(shots, `tour-failed-${failed}.png`), fullPage: true });
-    console.log(`tour: ${what} ... FAILED: ${error.message}`);
-  }
+  });
   await context.close();
   server.kill();
-}
-
-function equal(actual, expected) {
-  if (JSON.stringify(actual) !== JSON.stringify(expected))
-    throw new Error(`${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`);
 }
 
 const byMouse = (page) => page.locator("button.send").click();
@@ -129,17 +104,9 @@ async function tell(page, base, story, press) {
   if (LAST[story]) equal(await lastWord(page), LAST[story]);
 }
 
-// How far the page reaches to the right.
-const fits = (page) => page.evaluate(() => {
-  const right = Math.max(...[...document.querySelectorAll("body *")].map((element) => element.getBoundingClientRect().right));
-  return document.documentElement.scrollWidth <= innerWidth && right <= innerWidth;
-});
-
 async function judge(page) {
   equal(await fits(page), true);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
-  equal(violations.map((violation) => `${violation.id}: ${violation.nodes[0].html}`), []);
+  await accessible(page);
 }
 
 for (const colorScheme of ["light", "dark"]) {
@@ -150,7 +117,7 @@ for (const colorScheme of ["light", "dark"]) {
       await page.addInitScript((text) => addEventListener("DOMContentLoaded", () => { document.documentElement.style.fontSize = `${text}%`; }), text);
       for (const story of Object.keys(STORIES)) {
         await tell(page, base, story, byMouse);
-        if (shots) await page.screenshot({ path: join(shots, `tour-${story.replace("/", "-")}-${colorScheme}-${width}.png`), fullPage: true });
+        await shot(page, `tour-${story.replace("/", "-")}-${colorScheme}-${width}`);
         equal(await fits(page), true);
         // And with everything that has been folded.
         await page.evaluate(() => document.querySelectorAll("details").forEach((details) => { details.open = true; }));
@@ -240,7 +207,7 @@ await person("a server that is gone is told of", {}, async (page, base) => {
   await page.goto(`${base}/tour#client`);
   await page.route("**/oauth/token", (route) => route.abort(), { times: 1 });
   await byMouse(page);
-  await page.getByRole("alert").filter({ hasText: "Does it still run?" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Make sure that it is running" }).waitFor();
   equal(await toTheEnd(page, byMouse), STORIES.client);
 });
 
@@ -258,6 +225,4 @@ await person("without scripts the page says what is missing", { javaScriptEnable
   equal(await page.getByText("this page needs JavaScript").isVisible(), true);
 });
 
-await browser.close();
-console.log(`tour: ${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await finish("tour");
