@@ -3,14 +3,14 @@
 use super::framing::Framing;
 use super::{FIELDS, Limits, Refusal};
 
-/// A chunk's size line: hexadecimal digits and the extensions that nobody uses.
+/// The longest size line of a chunk: hexadecimal digits, and extensions that nobody uses.
 pub const SIZE_LINE: usize = 1024;
 
 const LONGER: Refusal =
     Refusal::Malformed(&("a chunk is longer than its size", "RFC 9112, section 7.1"));
 
-/// A body that arrives in pieces. It remembers how far it has come, so that a piece costs its own
-/// length and not that of everything before it.
+/// A body that arrives in pieces. It remembers how far it has got, so that a piece costs its own
+/// length and not that of all before it.
 pub struct Body {
     /// Where the decoded bytes begin: the length of the head.
     start: usize,
@@ -28,7 +28,7 @@ enum State {
     /// This many bytes of the chunk are still to come.
     ChunkData(usize),
     ChunkEnd,
-    /// So many bytes of the trailers have been looked at and were not whole.
+    /// This many bytes of the trailers have been looked at, and were incomplete.
     Trailers(usize),
     Done,
 }
@@ -49,10 +49,10 @@ impl Body {
         self.start..self.end
     }
 
-    /// Takes what has arrived. `buffer` begins with the head, then holds what is decoded, then
-    /// what is not; what this decodes is moved together, so that the three stay next to each
-    /// other, and `buffer` is cut where they now end. True once the body is whole; behind
-    /// [`Body::range`] then stands the next request.
+    /// Decodes what has arrived. `buffer` holds the head, then what has been decoded, then what has
+    /// not. Decoded bytes are moved so that the three stay next to each other, and `buffer` is
+    /// shortened accordingly. True once the body is complete; then the next request begins after
+    /// [`Body::range`].
     pub fn advance(&mut self, buffer: &mut Vec<u8>, limits: &Limits) -> Result<bool, Refusal> {
         let mut at = self.end;
         let whole = self.decode(buffer, &mut at, limits)?;
@@ -78,7 +78,7 @@ impl Body {
         Ok(matches!(self.state, State::Done))
     }
 
-    /// The state that follows, or `None` where nothing does or more has to arrive for it.
+    /// The next state; `None` if there is none, or if more has to arrive first.
     fn step(
         &mut self,
         buffer: &mut [u8],
@@ -117,7 +117,8 @@ impl Body {
         })
     }
 
-    /// Moves what has arrived of `missing` bytes to those that are decoded; how many still miss.
+    /// Moves what has arrived of `missing` bytes to the decoded ones; returns how many are still
+    /// missing.
     fn take(&mut self, missing: usize, buffer: &mut [u8], at: &mut usize) -> usize {
         let taken = missing.min(buffer.len() - *at);
         if *at > self.end {
@@ -128,8 +129,8 @@ impl Body {
         missing - taken
     }
 
-    /// The length of the trailers once they are whole. Only a line's end can make them so, and each
-    /// look is at all of them.
+    /// The length of the trailers, once they are complete. Each look goes through all of them, so
+    /// it waits for a line end, which alone can complete them.
     fn end_of_trailers(
         &mut self,
         rest: &[u8],
@@ -144,7 +145,7 @@ impl Body {
     }
 }
 
-/// The line at the start of `bytes` without its CRLF; `None` where it is not whole yet.
+/// The line at the start of `bytes` without its CRLF; `None` while it is incomplete.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
     const BAD: Refusal =
         Refusal::Malformed(&("a chunk size is malformed", "RFC 9112, section 7.1"));
@@ -166,11 +167,12 @@ fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
     if digits == 0 || !(line.len() == digits || extension.trim_ascii_start().starts_with(b";")) {
         return Err(BAD);
     }
-    // Also among the blanks before it: not every reader takes a form feed for one.
+    // Control characters are refused among the blanks before it, too: not every reader takes a form
+    // feed for a blank.
     if extension.iter().any(|&b| b.is_ascii_control() && b != b'\t') {
         return Err(BAD);
     }
-    // Eight digits are past any limit; more would overflow.
+    // Eight digits exceed any limit; more would overflow.
     let significant = line[..digits].trim_ascii_start().iter().skip_while(|&&b| b == b'0');
     significant
         .clone()
@@ -181,8 +183,8 @@ fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
         .ok_or(Refusal::BodyTooLarge)
 }
 
-/// The length of the trailer section, which is read and dropped: nothing here uses one
-/// (RFC 9110, section 6.5.1). Cold, so that a connection at rest holds no stack for its fields.
+/// The length of the trailer section, which is read and ignored, since nothing here uses one (RFC
+/// 9110, section 6.5.1). Cold, so that a connection at rest holds no stack for its fields.
 #[cold]
 fn trailers(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Refusal> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
@@ -212,10 +214,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A body, and what stands behind it.
+    /// A body, and what follows it.
     type Decoded = (Vec<u8>, Vec<u8>);
 
-    /// Feeds `bytes` in pieces of `step`: the decoded body and what stands behind it.
+    /// Feeds `bytes` in pieces of `step`: the decoded body, and what follows it.
     fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, Refusal> {
         let mut buffer = b"HEAD".to_vec();
         let mut body = Body::new(4, Framing::Chunked, &Limits::DEFAULT)?;
@@ -267,7 +269,8 @@ mod tests {
         }
         let crumbs = "1\r\nx\r\n".repeat(20_000);
         assert_eq!(decode(crumbs.as_bytes(), 4096), Err(Refusal::BodyTooLarge));
-        // Five bytes beside each crumb, and five at the end: as much as the body itself may have.
+        // Five bytes of overhead for each byte, and five at the end: as many as the body itself may
+        // have.
         let crumbs = "1\r\nx\r\n".repeat(65_536 / 5 - 1) + "0\r\n\r\n";
         let whole = decode(crumbs.as_bytes(), 4096).unwrap().unwrap();
         assert_eq!((whole.0.len(), whole.1.len()), (65_536 / 5 - 1, 0));

@@ -1,8 +1,14 @@
-//! One connection's life: read, answer, flush, wait, until one side has enough (RFC 9112,
+//! One connection's life: read, answer, flush, wait, until either side ends it (RFC 9112,
 //! section 9).
 //!
-//! In the usual case a request costs two system calls, one read and one write: answers to requests
-//! that arrived together leave together, and see [`Timed`] and [`step_aside`](super::step_aside).
+//!     run     read, answer every complete request, then live until it ends
+//!     live    flush the answers, read, answer every complete request
+//!     End     the last answer, flush, linger
+//!
+//! A request usually costs two system calls, one read and one write: requests that arrive together
+//! are answered together. [`Timed`] and [`step_aside`](super::step_aside) save the rest.
+
+mod slow_client;
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
@@ -13,34 +19,31 @@ use std::time::{Duration, Instant};
 use super::framing::Framing;
 use super::input::{Input, RESTING};
 use super::phase::{Phase, Wait};
-use super::request::{self, Request, Slots};
+use super::request::{self, Request};
 use super::response::{Delivery, Response};
+use super::slots::Slots;
 use super::transport::{Timed, Transport};
 use super::{Limits, Refusal, Service};
 
-/// Answers that wait for those behind them leave before they are more than this.
+/// Answers are collected up to this size before they are sent.
 const OUTPUT: usize = 32 * 1024;
-/// What has not left by then did not leave at once.
-const AT_ONCE: Duration = Duration::from_millis(200);
-/// What a server that stops still gives a connection on which nothing has been sent yet.
+/// How long a server that stops waits for the first byte on a new connection.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(1);
-/// The same for one at rest. A proxy may be sending on it just now, and hears with the answer that
-/// it was the last: closed at once, such a request would be lost.
+/// The same between requests. A proxy may just be sending one, which closing at once would lose;
+/// its answer says that it is the last.
 pub const LAST_REQUEST: Duration = Duration::from_millis(300);
-/// How often a connection whose reading side the server has ended looks for the rest of a request.
+/// How often a connection whose reading side the server has closed looks for the rest of a request.
 const NAP: Duration = Duration::from_millis(5);
-const CUT: Refusal = Refusal::Malformed(&("the request ends in its middle", "RFC 9112, section 8"));
-/// How long, and for how many bytes, a connection that we end is read on, so that its client sees
-/// the last answer: closing with bytes unread would reset it (RFC 9112, section 9.6).
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1024 * 1024;
+const CUT: Refusal =
+    Refusal::Malformed(&("the request ends before it is complete", "RFC 9112, section 8"));
 
 /// Why a connection ends.
 enum End {
-    /// The client is gone, or was idle for too long; nobody waits for an answer.
+    /// The client is gone, or was idle for too long: nobody waits for an answer.
     Silent,
     /// The last answer is in the output.
     AfterAnswer,
+    /// What arrived is not a request that we take; this refusal is the last answer.
     Refused(Refusal),
 }
 
@@ -52,17 +55,19 @@ impl From<Refusal> for End {
 
 pub struct Connection<'a, T, S, P> {
     transport: Timed<T>,
+    /// Answers the requests; for this server that is `endpoints::App`.
     service: &'a S,
+    /// What this connection and the server tell each other, such as that the server stops.
     phase: &'a P,
     limits: &'a Limits,
     address: IpAddr,
     input: Input,
     output: Vec<u8>,
-    /// When what we wait for began: the idle time, the head or the body.
+    /// When the idle time, the head or the body began, whichever we are waiting for.
     began: Instant,
     /// When input last arrived.
     arrived: Instant,
-    /// Since when answers that did not leave at once have been under way.
+    /// Since when the client has kept answers waiting.
     unread: Option<Instant>,
 }
 
@@ -111,12 +116,13 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
     }
 
-    /// One turn: lets the answers leave, waits for what is missing, and answers what is whole.
+    /// One turn: sends the answers, waits for what is missing, and answers what is complete.
     fn live(&mut self, wait: Wait) -> Result<Wait, End> {
-        // Told before the answers leave: whoever has read them finds this connection at rest.
+        // Before the answers leave: a client that has read them must find this connection at rest.
         self.phase.waits(wait, self.began);
         let was_slow = self.flush()?;
         if was_slow {
+            // It counted as busy meanwhile.
             self.phase.waits(wait, self.began);
         }
         if wait == Wait::Request {
@@ -127,7 +133,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         self.answer_all()
     }
 
-    /// Answers every request that is whole, and says what is missing of the next.
+    /// Answers every complete request, and says what is missing of the next.
     fn answer_all(&mut self) -> Result<Wait, End> {
         let mut flushed = self.arrived;
         loop {
@@ -151,7 +157,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         let Some((head, length)) = &parsed else { return Ok(Some(Wait::Head)) };
         let (body, is_last) = match self.input.body(head, *length) {
             Some(body) => (body, false),
-            // The answer will not wait, and where the next request begins will not be known.
+            // Answered without its body, so we never learn where the next request begins.
             None if !self.service.wants_body(head) => (self.input.nothing(), true),
             None => {
                 let (length, framing, expects) = (*length, head.framing, head.expects_continue);
@@ -173,13 +179,13 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         };
         let response = answer(self.service, &request, &mut delivery);
         self.input.answered(end);
-        // What stands behind this request came with its last bytes: the next one has its own time.
+        // The time of a request behind this one counts from when its bytes arrived.
         self.began = self.arrived;
         self.put(&response, &delivery)?;
         Ok(None)
     }
 
-    /// Makes ready for the rest of the body behind a head of `length` bytes.
+    /// Prepares to read the rest of the body, which follows a head of `length` bytes.
     fn await_body(
         &mut self,
         length: usize,
@@ -194,7 +200,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         Ok(())
     }
 
-    /// Puts an answer behind those that wait to leave.
+    /// Appends an answer to those that wait to be sent.
     fn put(&mut self, response: &Response, delivery: &Delivery) -> Result<(), End> {
         if self.output.len() + response.size() > OUTPUT {
             self.flush()?;
@@ -206,7 +212,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
     }
 
-    /// Gives back what one large request has left behind, before the wait for the next.
+    /// Frees the memory of a large request before the wait for the next one.
     fn rest(&mut self) {
         self.input.rest();
         if self.output.capacity() > RESTING {
@@ -215,7 +221,7 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         self.unread = None;
     }
 
-    /// Waits for more input, for as long as the limits allow in all.
+    /// Waits for more input, as long as the limits still allow.
     fn read(&mut self, wait: Wait) -> Result<(), End> {
         let draining = self.phase.draining();
         let left = match wait {
@@ -247,24 +253,24 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             Ok(0) => Err(CUT.into()),
             Err(error) if error.kind() != ErrorKind::TimedOut => Err(End::Silent),
             Err(_) if left.is_zero() => Err(Refusal::Timeout.into()),
-            // The system's timer may run ahead of ours.
+            // The system's timer went off before ours did: not timed out yet.
             Err(_) => Ok(()),
         }
     }
 
-    /// One read. Where it fills the buffer to the brim, more may have arrived with it, and what
-    /// has arrived together is answered together.
+    /// One read, and a second one where the first has filled the buffer, so that all requests that
+    /// have arrived are answered together.
     fn fill(&mut self, timeout: Duration) -> io::Result<usize> {
         let transport = &mut self.transport;
         let read = self.input.fill(self.limits, |room| transport.read(timeout, room))?;
         if read > 0 && self.input.is_brimful(self.limits) {
-            // An error or the end of the stream will still be there at the next read.
+            // The next read will meet the same error or end of the stream.
             let _ = self.input.fill(self.limits, |room| transport.read_waiting(room));
         }
         Ok(read)
     }
 
-    /// Lets the answers leave; true where they did not leave at once.
+    /// Sends the answers; true where that took a while, since the client reads slowly.
     fn flush(&mut self) -> Result<bool, End> {
         if self.output.is_empty() {
             return Ok(false);
@@ -282,56 +288,10 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         self.output.clear();
         Ok(is_slow)
     }
-
-    /// Writes what did not leave at once. Its time counts from its first byte to the last of all
-    /// that follows without a pause, however slowly that is read.
-    #[cold]
-    fn flush_slowly(&mut self, mut written: usize) -> Result<(), End> {
-        let now = Instant::now();
-        let first = now.checked_sub(self.at_once()).unwrap_or(now);
-        let since = *self.unread.get_or_insert(first);
-        if !self.phase.busy(now) {
-            return Err(End::Silent);
-        }
-        while written < self.output.len() {
-            let left = self.limits.write_time.saturating_sub(since.elapsed());
-            match self.transport.write(left, &self.output[written..]) {
-                Ok(n) if n > 0 => written += n,
-                _ => return Err(End::Silent),
-            }
-        }
-        Ok(())
-    }
-
-    fn at_once(&self) -> Duration {
-        AT_ONCE.min(self.limits.write_time)
-    }
-
-    /// Ends our side, then reads until the client has ended its own. Cold, so that a connection
-    /// at rest holds no stack for it.
-    #[cold]
-    fn linger(&mut self) {
-        let began = Instant::now();
-        self.phase.waits(Wait::Request, began);
-        if self.transport.end_writing().is_err() {
-            return;
-        }
-        let mut scrap = [0; 512];
-        let mut read = 0;
-        // A drain waits for everyone, so nobody may take long.
-        let patience = if self.phase.draining() { LINGER / 8 } else { LINGER };
-        while read < LINGER_BYTES {
-            let left = patience.saturating_sub(began.elapsed());
-            match self.transport.read(left, &mut scrap) {
-                Ok(n) if n > 0 => read += n,
-                _ => return,
-            }
-        }
-    }
 }
 
-/// Lets the service answer. Not inlined, so that what it needs of the stack is not held by every
-/// connection at rest.
+/// Lets the service answer; a panic costs this connection, and no other. Not inlined, so that a
+/// connection at rest does not hold the stack that this needs.
 #[inline(never)]
 fn answer<S: Service>(service: &S, request: &Request, delivery: &mut Delivery) -> Response {
     catch_unwind(AssertUnwindSafe(|| service.answer(request))).unwrap_or_else(|_| {

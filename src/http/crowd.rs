@@ -1,4 +1,4 @@
-//! Who is connected: the cap on connections, and on the threads that serve them.
+//! The open connections: the limit on them, and on the threads that serve them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -9,32 +9,32 @@ use std::time::{Duration, Instant};
 use super::phase::Wait;
 use super::slot::Slot;
 
-// Threads past the cap; the program's own, and those that the system is still clearing away, make
-// up the rest of the 64 that are promised.
-/// Connections that were ended to make room, and that are about to leave. A flood goes no faster
-/// than they do.
+// Threads beyond the limit. The program's own, and those that the system is still clearing away,
+// are the rest of the 64 that the README promises.
+/// Connections that were ended to make room, but have not left yet. A flood is no faster than they
+/// are.
 const LEAVING: usize = 16;
-/// Newcomers that wait for room or hear that there is none.
+/// New connections that wait for room, or are told that there is none.
 const WAITING: usize = 16;
-/// Threads that have left, but may not have ended yet.
+/// Threads that are done, but may not have ended yet.
 const FINISHED: usize = 8;
-/// How long a newcomer waits for a connection that comes to rest or ends.
+/// How long a new connection waits for another to come to rest or end.
 const ROOM_TIME: Duration = Duration::from_secs(1);
 
 /// Every connection that has a thread.
 pub struct Crowd {
-    /// Connections at once.
+    /// How many connections may be open at once.
     limit: usize,
     members: Mutex<Members>,
     /// Signalled when a connection or an accept loop ends.
     ended: Condvar,
-    /// Signalled when a connection comes to where it can make room, or ends.
+    /// Signalled when a connection can make room, or ends.
     room: Condvar,
     /// How many wait for that signal.
     newcomers: AtomicUsize,
 }
 
-/// Connections by their numbers.
+/// Connections by number.
 #[derive(Default)]
 struct Members {
     open: HashMap<u64, Arc<Slot>>,
@@ -47,7 +47,7 @@ struct Members {
     accepting: usize,
 }
 
-/// A connection's place in the crowd. It is given back when this is dropped: at a panic, too.
+/// A connection's place in the crowd, given back when this is dropped, even by a panic.
 pub struct Place {
     crowd: Arc<Crowd>,
     id: u64,
@@ -83,7 +83,7 @@ impl Crowd {
         members.open.len() + members.leaving.len() + members.waiting.len()
     }
 
-    /// A place for a connection; `None` where it could not even wait for room.
+    /// A place for a connection; `None` if it cannot even wait for room.
     pub fn enter(self: &Arc<Self>, slot: &Arc<Slot>) -> Option<Place> {
         let is_crowded = |members: &mut Members| members.leaving.len() >= LEAVING;
         let waited = self.ended.wait_timeout_while(self.lock(), ROOM_TIME, is_crowded);
@@ -101,7 +101,7 @@ impl Crowd {
         Some(Place { crowd: Arc::clone(self), id, slot: Arc::clone(slot), has_room })
     }
 
-    /// The connection of this number is served by this thread, or already was.
+    /// The connection with this number is being served by this thread, or has been.
     pub fn started(&self, id: u64, slot: &Slot, thread: JoinHandle<()>) {
         let mut members = self.lock_with_few_finished();
         match members.has(id) {
@@ -112,21 +112,21 @@ impl Crowd {
         }
     }
 
-    /// Waits, where too many threads are still on their way out, for the oldest of them.
+    /// If too many threads are on their way out, waits for the oldest of them.
     fn lock_with_few_finished(&self) -> MutexGuard<'_, Members> {
         let mut members = self.lock();
         while members.finished.len() >= FINISHED
             && let Some(oldest) = members.finished.pop_front()
         {
             drop(members);
-            // What it has panicked with was told by then.
+            // If it panicked, that has been reported already.
             let _ = oldest.join();
             members = self.lock();
         }
         members
     }
 
-    /// Whether there is room for one more, which may have to be made.
+    /// Whether there is room for one more, if need be by making it.
     fn has_room(&self, members: &mut Members) -> bool {
         members.open.len() < self.limit || (members.leaving.len() < LEAVING && members.make_room())
     }
@@ -136,16 +136,17 @@ impl Crowd {
         self.lock().make_room();
     }
 
-    /// Hears that a connection has come to where it can make room.
+    /// Called when a connection can make room.
     pub fn rests(&self) {
         if self.newcomers.load(SeqCst) > 0 {
-            // With the lock in between: a newcomer has either seen this or waits for the signal.
+            // The lock makes sure that a new connection has either seen this or is waiting for the
+            // signal.
             drop(self.lock());
             self.room.notify_one();
         }
     }
 
-    /// Stops the reading of those that wait for this. What has arrived is still answered.
+    /// Stops the connections that wait for this from reading. What has arrived is still answered.
     pub fn stop_those_that_wait_for(&self, what: Wait) {
         for slot in self.lock().open.values().filter(|slot| slot.is_waiting_for(what)) {
             slot.stop_reading();
@@ -187,14 +188,14 @@ impl Members {
         self.waiting.remove(&id);
     }
 
-    /// Ends the connection that has waited longest between requests or within a head; false where
-    /// all have something in hand.
+    /// Ends the connection that has waited longest between requests or within a head; false if all
+    /// are busy.
     fn make_room(&mut self) -> bool {
         loop {
             let open = self.open.iter();
             let states = open.filter_map(|(&id, slot)| Some((slot.yielding_state()?, id)));
             let Some((state, id)) = states.min() else { return false };
-            // It may have got a request since; then another one goes.
+            // It may have received a request in the meantime; then another has to go.
             if self.open[&id].end(state) {
                 self.open.remove(&id);
                 self.leaving.insert(id);
@@ -209,8 +210,8 @@ impl Place {
         self.id
     }
 
-    /// Whether there is room. Where there was none at once, waits until a connection comes to rest
-    /// or ends; false where none does in time.
+    /// Whether there is room. If not, waits for a connection to come to rest or end; false if none
+    /// does in time.
     pub fn has_room(&self) -> bool {
         self.has_room || self.wait_for_room()
     }
@@ -219,7 +220,8 @@ impl Place {
     fn wait_for_room(&self) -> bool {
         let crowd = &self.crowd;
         let deadline = Instant::now() + ROOM_TIME;
-        // Counted before the look: whoever comes to rest after it will signal.
+        // Counted before looking, so that whichever connection comes to rest after that will
+        // signal.
         crowd.newcomers.fetch_add(1, SeqCst);
         let mut members = crowd.lock();
         let mut has_room = crowd.has_room(&mut members);

@@ -1,17 +1,17 @@
-//! What a request's fields say about its end and about what becomes of the connection (RFC 9112,
-//! sections 6 and 9.3).
+//! What the header fields say about the end of the request, and about the connection after it (RFC
+//! 9112, sections 6 and 9.3).
 
 use super::request::Version;
 use super::{Refusal, target};
 
-/// How the end of the body is known (RFC 9112, section 6.3).
+/// How to find the end of the body (RFC 9112, section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Framing {
     Length(usize),
     Chunked,
 }
 
-/// What the fields that steer the connection say together.
+/// What the fields that matter to the connection say together.
 #[derive(Default)]
 pub struct Control {
     hosts: usize,
@@ -19,12 +19,13 @@ pub struct Control {
     chunked: bool,
     close: bool,
     keep: bool,
-    /// Whether the client waits for `100 Continue` before its body (RFC 9110, section 10.1.1).
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110, section
+    /// 10.1.1).
     pub expects_continue: bool,
 }
 
 impl Control {
-    /// Reads all fields of a head.
+    /// Reads the fields of a head.
     pub fn of(fields: &[httparse::Header], version: Version) -> Result<Control, Refusal> {
         let mut control = Control::default();
         for field in fields {
@@ -39,7 +40,7 @@ impl Control {
         Ok(control)
     }
 
-    /// Most fields are none of these: their length tells them apart.
+    /// Most fields are none of these, and already their length shows it.
     fn take(&mut self, field: &httparse::Header, version: Version) -> Result<(), Refusal> {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
         match field.name.len() {
@@ -52,7 +53,7 @@ impl Control {
                     )));
                 }
             }
-            // HTTP/1.0 has no such field (RFC 9110, section 10.1.1).
+            // HTTP/1.0 does not have this field (RFC 9110, section 10.1.1).
             6 if is("expect") && version == Version::Http11 => {
                 if !field.value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(Refusal::Expectation);
@@ -75,7 +76,7 @@ impl Control {
     fn take_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.length.is_some() {
             return Err(Refusal::Malformed(&(
-                "Content-Length is there twice",
+                "there are two Content-Length fields",
                 "RFC 9112, section 6.3",
             )));
         }
@@ -86,7 +87,7 @@ impl Control {
     fn take_coding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
             return Err(Refusal::Malformed(&(
-                "only the coding chunked is understood",
+                "the only transfer coding supported is chunked",
                 "RFC 9112, section 6.1",
             )));
         }
@@ -94,7 +95,7 @@ impl Control {
         Ok(())
     }
 
-    /// Whether the client can take another answer on this connection (RFC 9112, section 9.3).
+    /// Whether the client may send another request on this connection (RFC 9112, section 9.3).
     pub fn keep_alive(&self, version: Version) -> bool {
         !self.close && (self.keep || version == Version::Http11)
     }
@@ -102,7 +103,7 @@ impl Control {
     pub fn framing(&self, version: Version) -> Result<Framing, Refusal> {
         match (self.chunked, self.length) {
             (true, Some(_)) => Err(Refusal::Malformed(&(
-                "Transfer-Encoding and Content-Length exclude each other",
+                "Transfer-Encoding and Content-Length are both present",
                 "RFC 9112, section 6.3",
             ))),
             (true, None) if version == Version::Http10 => Err(Refusal::Malformed(&(
@@ -115,12 +116,12 @@ impl Control {
     }
 }
 
-/// Digits only: `+5`, `0x5`, `5, 5` and nothing at all are read differently by different programs.
+/// Digits only: programs disagree about `+5`, `0x5`, `5, 5` and an empty value.
 fn content_length(value: &[u8]) -> Result<usize, Refusal> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(Refusal::Malformed(&("Content-Length is malformed", "RFC 9112, section 6.3")));
     }
-    // A length that no machine can count is past every limit, like any other of that kind.
+    // A length that overflows exceeds every limit, like any other that is too large.
     let longer = |length: usize, digit: &u8| {
         length.saturating_mul(10).saturating_add(usize::from(digit - b'0'))
     };
@@ -131,7 +132,8 @@ fn content_length(value: &[u8]) -> Result<usize, Refusal> {
 mod tests {
     use super::*;
     use crate::http::Limits;
-    use crate::http::request::{self, Slots};
+    use crate::http::request;
+    use crate::http::slots::Slots;
 
     fn status(text: &str) -> u16 {
         request::parse(text.as_bytes(), &mut Slots::new(), &Limits::DEFAULT)

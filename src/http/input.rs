@@ -1,4 +1,4 @@
-//! What has arrived on a connection and is not answered yet, and what is known of it.
+//! What has arrived on a connection and has not been answered yet.
 
 use std::io;
 use std::ops::Range;
@@ -9,19 +9,19 @@ use super::phase::Wait;
 use super::request::Head;
 use super::{Limits, Refusal};
 
-/// The room of a connection at rest. Small, since thousands of them rest at once; it holds the
-/// requests that OAuth clients send.
+/// The buffer of a connection at rest. Small, since there can be thousands of them, but enough for
+/// the requests of OAuth clients.
 pub const RESTING: usize = 1024;
-/// What the room grows to once a read has filled it.
+/// What the buffer grows to once a read has filled it.
 const GROWN: usize = 16 * 1024;
 
 pub struct Input {
     bytes: Vec<u8>,
-    /// Where the next request begins; what stands before it has been answered.
+    /// Where the next request begins; everything before it has been answered.
     start: usize,
-    /// The next request's body, from its head's end on until it is whole. `start` is then 0.
+    /// The next request's body, from the end of its head until it is complete. `start` is then 0.
     body: Option<Body>,
-    /// Whether what arrived since the last look could complete a head.
+    /// Whether what has arrived since the last look may complete a head.
     news: bool,
 }
 
@@ -30,8 +30,8 @@ impl Input {
         Input { bytes: Vec::new(), start: 0, body: None, news: false }
     }
 
-    /// What the next request lacks, as far as that is known without a look at its head; `None`
-    /// where the head has to be looked at.
+    /// What the next request lacks, as far as that can be told without parsing its head; `None` if
+    /// the head has to be parsed.
     pub fn lacks(&mut self, limits: &Limits) -> Result<Option<Wait>, Refusal> {
         if let Some(body) = &mut self.body {
             let is_whole = body.advance(&mut self.bytes, limits)?;
@@ -44,7 +44,7 @@ impl Input {
         })
     }
 
-    /// The bytes from the next request's first on.
+    /// The bytes from the beginning of the next request on.
     pub fn unanswered(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
@@ -53,8 +53,8 @@ impl Input {
         self.start < self.bytes.len()
     }
 
-    /// Where the body stands that follows `head`, which is `length` bytes long; `None` where it is
-    /// not whole yet. What stands behind it is the next request.
+    /// The range of the body that follows `head`, which is `length` bytes long; `None` while it is
+    /// incomplete. The next request begins after it.
     pub fn body(&self, head: &Head, length: usize) -> Option<Range<usize>> {
         if let Some(body) = &self.body {
             return Some(body.range());
@@ -68,12 +68,12 @@ impl Input {
         }
     }
 
-    /// No body, behind which nothing stands.
+    /// An empty body, after which there is nothing.
     pub fn nothing(&self) -> Range<usize> {
         self.bytes.len()..self.bytes.len()
     }
 
-    /// Makes ready for the rest of a body behind a head of `length` bytes.
+    /// Prepares to read the rest of a body, which follows a head of `length` bytes.
     pub fn await_body(
         &mut self,
         length: usize,
@@ -89,14 +89,14 @@ impl Input {
         &self.bytes[range]
     }
 
-    /// The request that ends here has its answer.
+    /// The request that ends here has been answered.
     pub fn answered(&mut self, end: usize) {
         self.start = end;
         self.body = None;
         self.news = end < self.bytes.len();
     }
 
-    /// Takes in what `read` puts into free room.
+    /// Takes in what `read` writes into the free part of the buffer.
     pub fn fill(
         &mut self,
         limits: &Limits,
@@ -108,19 +108,19 @@ impl Input {
         self.bytes.resize(self.bytes.capacity(), 0);
         let result = read(&mut self.bytes[filled..]);
         self.bytes.truncate(filled + *result.as_ref().unwrap_or(&0));
-        // The first bytes may be wrong at once; after them only a line's end can matter.
+        // The first bytes may already be wrong; after that only a line end can complete a head.
         self.news |=
             filled == 0 || self.bytes[filled..].contains(&b'\n') || self.bytes.len() > limits.head;
         result
     }
 
-    /// Whether a read has used all the room there was, and there may be more: then more may have
-    /// arrived, too.
+    /// Whether a read has filled the buffer, and the buffer may still grow: then more may have
+    /// arrived.
     pub fn is_brimful(&self, limits: &Limits) -> bool {
         self.bytes.len() == self.bytes.capacity() && self.bytes.len() < most(limits)
     }
 
-    /// Gives back what one large request has left behind.
+    /// Frees the memory of a large request.
     pub fn rest(&mut self) {
         if self.bytes.capacity() > RESTING {
             *self = Input::new();
@@ -141,8 +141,8 @@ impl Input {
     }
 }
 
-/// No more than this is ever held. It is more than what a request can have before it is whole or
-/// refused: a head, a decoded body, and behind it a line with a chunk's size or the trailers, which
+/// The largest size of the buffer. It is more than a request can have before it is complete or
+/// refused: a head, a decoded body, and after that the size line of a chunk or the trailers, which
 /// may be as long as a head.
 fn most(limits: &Limits) -> usize {
     2 * limits.head + limits.body + SIZE_LINE
@@ -151,9 +151,10 @@ fn most(limits: &Limits) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::request::{self, Slots};
+    use crate::http::request;
+    use crate::http::slots::Slots;
 
-    /// Answers what is whole; false where the next request is refused.
+    /// Answers what is complete; false if the next request is refused.
     fn answer_all(input: &mut Input) -> bool {
         loop {
             match input.lacks(&Limits::DEFAULT) {
@@ -178,13 +179,13 @@ mod tests {
     }
 
     /// Reads like a connection whose client sends `head` and then `rest` again and again, up to
-    /// `limit` bytes; how large the buffer was at its largest.
+    /// `limit` bytes. Returns the largest size of the buffer.
     fn largest(head: &str, rest: &[u8], limit: usize) -> usize {
         let mut input = Input::new();
         let mut source = head.bytes().chain(rest.iter().copied().cycle()).take(limit);
         let mut largest = 0;
         while answer_all(&mut input) {
-            // A second read where the first has used all the room.
+            // A second read if the first has filled the buffer.
             for _ in 0..2 {
                 let read = input.fill(&Limits::DEFAULT, |room| {
                     assert!(!room.is_empty(), "a read without room is taken for the end");

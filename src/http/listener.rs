@@ -1,12 +1,12 @@
-//! A socket that listens, and the two kinds of stream that come of it.
+//! A listening socket, of TCP or a Unix one.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-/// The address of everyone who comes over a Unix socket: the one that no host has (RFC 1122,
-/// section 3.2.1.3).
+/// The address of everyone who connects over a Unix socket: one that no host has (RFC 1122, section
+/// 3.2.1.3).
 pub const UNIX: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 pub struct Listener {
@@ -28,7 +28,7 @@ impl Listener {
         Listener { socket: Socket::Unix(listener), is_passed: false }
     }
 
-    /// Somebody else holds this socket too, and gives it to whoever comes after us.
+    /// The service manager holds this socket too, and passes it on to our successor.
     pub fn passed(self) -> Listener {
         Listener { is_passed: true, ..self }
     }
@@ -37,8 +37,8 @@ impl Listener {
         self.is_passed
     }
 
-    /// Lets [`Listener::accept`] return where nobody is there. Others may share a passed socket, and
-    /// have taken whom we saw come.
+    /// Lets [`Listener::accept`] return if there is no connection. Another process may share a
+    /// passed socket, and have accepted the one that we were woken for.
     pub fn never_wait(&self) -> io::Result<()> {
         match &self.socket {
             Socket::Tcp(listener) => listener.set_nonblocking(true),
@@ -48,8 +48,8 @@ impl Listener {
 
     /// The next connection, and where it comes from.
     ///
-    /// A stream is a [`TcpStream`] here also where it is a Unix socket: what is done with it (read,
-    /// write, look, end, wait so long) are the same calls of the system for both.
+    /// The stream of a Unix socket is a [`TcpStream`] here, too: reading, writing, peeking, closing
+    /// and timeouts are the same system calls for both.
     pub fn accept(&self) -> io::Result<(TcpStream, IpAddr)> {
         let (stream, address) = match &self.socket {
             Socket::Tcp(listener) => {
@@ -59,7 +59,7 @@ impl Listener {
             Socket::Unix(listener) => (OwnedFd::from(listener.accept()?.0).into(), UNIX),
         };
         if cfg!(not(target_os = "linux")) {
-            // Elsewhere it has this from the listener.
+            // Other systems inherit this from the listener.
             stream.set_nonblocking(false)?;
         }
         Ok((stream, address))

@@ -1,10 +1,11 @@
 //! HTTP/1.1 over TCP and Unix sockets (RFC 9110, RFC 9112). Nothing here knows OAuth.
 //!
-//! Bytes to a request: [`request`], [`target`], [`framing`], [`body`]. A response to bytes:
-//! [`response`], [`status`], and [`refusal`] where there was no request. One connection's life:
-//! [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All of them:
-//! [`server`] (threads, the drain), its [`listener`]s, [`crowd`] (the cap), and a connection seen from
-//! outside: [`phase`], [`slot`]. [`network`] is a block of addresses.
+//! From bytes to a request: [`request`] with its [`slots`], [`target`], [`framing`], [`body`]. From
+//! a response to bytes: [`response`], [`status`], and [`refusal`] if there was no request. One
+//! connection: [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All
+//! connections: [`server`] (threads, stopping), its [`listener`]s, [`crowd`] (the limit on
+//! connections), and a connection seen from outside: [`phase`], [`slot`]. [`network`] is a block of
+//! addresses.
 
 pub mod body;
 pub mod connection;
@@ -19,6 +20,7 @@ pub mod request;
 pub mod response;
 pub mod server;
 mod slot;
+mod slots;
 pub mod status;
 mod step_aside;
 mod target;
@@ -35,39 +37,39 @@ pub use status::Status;
 
 /// What a server does with requests.
 pub trait Service: Send + Sync + 'static {
-    /// Whether the answer needs the request's body; where it does not, nobody waits for it.
+    /// Whether the answer needs the request's body. If it does not, nobody waits for the body.
     fn wants_body(&self, head: &Head) -> bool;
 
     fn answer(&self, request: &Request) -> Response;
 
-    /// Hears of what never became a request: it is answered with `refusal` and its connection ends.
+    /// Called for what is not a request: it is answered with `refusal`, and the connection ends.
     fn refused(&self, connection: IpAddr, refusal: Refusal);
 
-    /// Hears, in words for an operator, what goes wrong outside any request.
+    /// Called with what goes wrong outside of any request, in words for the operator.
     fn notice(&self, what: &str);
 }
 
-/// What a stranger may cost. Each is there so that no connection can hold memory or a thread for
-/// longer, or more of it, than an honest one needs.
+/// What a stranger may cost: no connection can hold more memory, or hold a thread for longer, than
+/// an honest client needs.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes from the request line to the empty line: room for a long URL and large cookies.
+    /// Bytes from the request line to the empty line. Enough for a long URL and large cookies.
     pub head: usize,
-    /// Bytes of a body: OAuth's forms are short.
+    /// Bytes of a body. OAuth's forms are short.
     pub body: usize,
-    /// From a head's first byte to its last, however it trickles.
+    /// From a head's first byte to its last, however slowly it arrives.
     pub head_time: Duration,
     /// From the end of a head to its body's last byte.
     pub body_time: Duration,
     /// Between requests.
     pub idle_time: Duration,
-    /// For an answer to wait for those to the requests behind it. Where answers are slow, a client
-    /// that has gone is found out by this: the system hears of it at the first write, and tells us
-    /// at the next.
+    /// How long an answer may wait for those of the requests behind it. If answers are slow, this
+    /// also finds out that a client has gone: the system learns of it at one write, and tells us at
+    /// the next.
     pub answer_wait: Duration,
-    /// For one answer to leave, however slowly it is read.
+    /// How long sending may take, however slowly the client reads.
     pub write_time: Duration,
-    /// Connections at once.
+    /// How many connections may be open at once.
     pub connections: usize,
 }
 
@@ -84,5 +86,5 @@ impl Limits {
     };
 }
 
-/// Header fields in one request: more is an attack or a loop between proxies.
+/// The most header fields of a request: more is an attack, or a loop between proxies.
 pub const FIELDS: usize = 100;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// An address, or all that begin with the same bits.
+/// An address, or all addresses that begin with the same bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     address: IpAddr,
@@ -22,7 +22,7 @@ impl Network {
             Some(_) => return None,
             None => most,
         };
-        // Connections are compared by what a mapped address stands for.
+        // A mapped address is compared as the IPv4 address that it stands for.
         Some(match (address.to_canonical(), bits.checked_sub(96)) {
             _ if bits > most => return None,
             (mapped @ IpAddr::V4(_), Some(bits)) if address.is_ipv6() => {
@@ -41,7 +41,7 @@ impl Network {
         differ.leading_zeros() >= self.bits
     }
 
-    /// Whether it holds every address of its family.
+    /// Whether it contains every address of its family.
     pub fn is_everyone(&self) -> bool {
         self.bits == 0
     }

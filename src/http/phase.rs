@@ -1,11 +1,11 @@
-//! Where a connection stands: what it and its server tell each other.
+//! What a connection waits for, and what it and the server tell each other.
 
 use std::time::Instant;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wait {
-    /// The first byte of all.
+    /// The first byte of its first request.
     First,
     /// The first byte of another request.
     Request,
@@ -21,17 +21,17 @@ impl Wait {
     }
 }
 
-/// What a connection tells the server about itself, and hears from it. It begins as one that waits
-/// for its first byte.
+/// What a connection tells the server about itself, and learns from it. At first it waits for its
+/// first byte.
 pub trait Phase {
-    /// Waits for this; its time began at `since`.
+    /// The connection waits for this, and its time began at `since`.
     fn waits(&self, what: Wait, since: Instant);
-    /// Has something to do. False where the server has ended this connection meanwhile.
+    /// The connection has something to do. False if the server has ended it in the meantime.
     fn busy(&self, since: Instant) -> bool;
-    /// Lets the other connections run before it waits for another request.
+    /// Lets other connections run before this one waits for another request.
     fn steps_aside(&self);
-    /// Whether the next answer is to be the last.
+    /// Whether the server is stopping, so that the next answer is to be the last.
     fn draining(&self) -> bool;
-    /// Whether the server has ended the reading side, so that every read seems to be at the end.
+    /// Whether the server has closed the reading side, so that every read seems to be at the end.
     fn deaf(&self) -> bool;
 }

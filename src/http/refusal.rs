@@ -1,11 +1,11 @@
-//! What is answered where bytes do not become a request, and where there is no room for one.
+//! The answers to bytes that are not a request, and to a connection that there is no room for.
 
 use super::Status;
 
-/// Why bytes are not a request that can be served.
+/// Why there is no request to serve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refusal {
-    /// It breaks the grammar, or its end is ambiguous: how, and where the rule stands.
+    /// It breaks the grammar, or its end is ambiguous: what is wrong, and the section of the rule.
     Malformed(&'static (&'static str, &'static str)),
     HeadTooLarge,
     TargetTooLong,
@@ -34,24 +34,26 @@ impl Refusal {
         }
     }
 
-    /// The error's name and a sentence about it, for the answer.
+    /// The error code and a sentence about it, for the answer.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Refusal::Malformed((what, _)) => ("bad_request", what),
             Refusal::Timeout => ("request_timeout", "the request took too long to arrive"),
             Refusal::BodyTooLarge => ("content_too_large", "the body is too large"),
             Refusal::TargetTooLong => ("uri_too_long", "the request target is too long"),
-            Refusal::Expectation => ("expectation_failed", "only 100-continue can be expected"),
+            Refusal::Expectation => {
+                ("expectation_failed", "the only expectation supported is 100-continue")
+            }
             Refusal::HeadTooLarge => (
                 "request_header_fields_too_large",
                 "the request has too many or too large header fields",
             ),
-            Refusal::Panic => ("internal_error", "the server has a fault"),
+            Refusal::Panic => ("internal_error", "the server failed to answer"),
             Refusal::Full => ("temporarily_unavailable", "too many connections, try again"),
         }
     }
 
-    /// The same sentence and the source of the rule, for the log.
+    /// The same sentence and the section of the rule, for the log.
     pub fn reason(self) -> String {
         format!("{} ({})", self.words().1, self.source())
     }

@@ -1,17 +1,17 @@
-//! Bytes to a request (RFC 9112, sections 2 to 6).
+//! From bytes to a request (RFC 9112, sections 2 to 6).
 //!
-//! httparse reads the lines; the rules about them stand here. Where two readers of the same bytes
-//! could disagree about where a request ends, it is refused: that disagreement is how requests are
-//! smuggled past a proxy.
+//! httparse splits the lines; the rules about them are here. A request is refused if two readers of
+//! the same bytes could disagree about where it ends: that is how requests are smuggled past a
+//! proxy.
 
-use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
 use super::framing::{Control, Framing};
-use super::{FIELDS, Limits, Refusal, target};
+use super::slots::{self, Slots};
+use super::{Limits, Refusal, target};
 
-/// A request's line and fields, borrowed from the connection's buffer.
+/// The request line and the header fields, borrowed from the connection's buffer.
 #[derive(Debug)]
 pub struct Head<'b> {
     pub method: &'b str,
@@ -21,9 +21,10 @@ pub struct Head<'b> {
     pub version: Version,
     pub fields: Fields<'b>,
     pub framing: Framing,
-    /// Whether the client can take another answer on this connection (RFC 9112, section 9.3).
+    /// Whether the client may send another request on this connection (RFC 9112, section 9.3).
     pub keep_alive: bool,
-    /// Whether it waits for `100 Continue` before its body (RFC 9110, section 10.1.1).
+    /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110, section
+    /// 10.1.1).
     pub expects_continue: bool,
 }
 
@@ -33,17 +34,17 @@ pub enum Version {
     Http11,
 }
 
-/// A whole request.
+/// A complete request.
 pub struct Request<'b> {
     pub head: &'b Head<'b>,
     pub body: &'b [u8],
-    /// The address at the connection's other end.
+    /// The address at the other end of the connection, which may be a proxy's.
     pub connection: IpAddr,
     /// When its last byte was read.
     pub arrived: Instant,
-    /// The time of day when its answer began.
+    /// The time of day when we began to answer it.
     pub time: SystemTime,
-    /// Whether its client has ended the connection by now. A look costs three system calls.
+    /// Whether the client has closed the connection by now. Asking costs three system calls.
     pub is_gone: &'b dyn Fn() -> bool,
 }
 
@@ -52,7 +53,7 @@ pub struct Request<'b> {
 pub struct Fields<'b>(&'b [httparse::Header<'b>]);
 
 impl<'b> Fields<'b> {
-    /// The values of every field of this name, in order.
+    /// The values of all fields with this name, in order.
     pub fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &'b [u8]> {
         self.0
             .iter()
@@ -60,36 +61,19 @@ impl<'b> Fields<'b> {
             .map(|field| field.value)
     }
 
-    /// The value of the first field of this name.
+    /// The value of the first field with this name.
     pub fn first(&self, name: &str) -> Option<&'b [u8]> {
         self.all(name).next()
     }
 }
 
-/// Room for the fields of a request. A connection's stack holds what usual requests have; room for
-/// all that are allowed, on the heap, is for the others alone. That is a page less of memory for
-/// every open connection.
-pub struct Slots<'b> {
-    few: [MaybeUninit<httparse::Header<'b>>; FEW],
-    many: Vec<httparse::Header<'b>>,
-}
-
-const FEW: usize = 12;
-
-impl Slots<'_> {
-    pub fn new() -> Self {
-        Slots { few: [MaybeUninit::uninit(); FEW], many: Vec::new() }
-    }
-}
-
-/// Reads the head at the start of `bytes`, with its length in bytes; `None` where it is not whole
-/// yet.
+/// Reads the head at the start of `bytes`, and its length in bytes; `None` while it is incomplete.
 pub fn parse<'b>(
     bytes: &'b [u8],
     slots: &'b mut Slots<'b>,
     limits: &Limits,
 ) -> Result<Option<(Head<'b>, usize)>, Refusal> {
-    let (request, status) = lines(bytes, slots);
+    let (request, status) = slots::lines(bytes, slots);
     let length = match status {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() <= limits.head => return Ok(None),
@@ -125,21 +109,6 @@ pub fn parse<'b>(
     Ok(Some((head, length)))
 }
 
-/// Reads into the few slots, or into the many where those are not enough.
-fn lines<'b>(
-    bytes: &'b [u8],
-    slots: &'b mut Slots<'b>,
-) -> (httparse::Request<'b, 'b>, httparse::Result<usize>) {
-    let mut request = httparse::Request::new(&mut []);
-    let mut status = request.parse_with_uninit_headers(bytes, &mut slots.few);
-    if status == Err(httparse::Error::TooManyHeaders) {
-        slots.many.resize(FIELDS, httparse::EMPTY_HEADER);
-        request = httparse::Request::new(&mut slots.many);
-        status = request.parse(bytes);
-    }
-    (request, status)
-}
-
 fn too_large(bytes: &[u8], limits: &Limits) -> Refusal {
     // Empty lines may come before the request line (RFC 9112, section 2.2).
     let line = bytes.split(|&b| b == b'\n').find(|line| line.len() > 1).unwrap_or(bytes);
@@ -162,9 +131,9 @@ fn malformed(error: httparse::Error) -> Refusal {
     })
 }
 
-/// A LF without CR before it ends a line for some readers and not for others.
+/// An LF without a CR before it ends a line for some readers and not for others.
 fn has_bare_line_feed(head: &[u8]) -> bool {
-    // Without a way out early, so that it is a few instructions for many bytes.
+    // Without an early exit, so that the compiler can check many bytes at a time.
     let pairs = head.iter().zip(&head[1..]);
     let bare =
         |found: bool, (before, byte): (&u8, &u8)| found | (*byte == b'\n' && *before != b'\r');
@@ -174,6 +143,7 @@ fn has_bare_line_feed(head: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::FIELDS;
     use proptest::prelude::*;
 
     /// The head as its `Debug` text, or why it is none.

@@ -1,4 +1,4 @@
-//! A response to bytes (RFC 9112, sections 4 to 6).
+//! From a response to bytes (RFC 9112, sections 4 to 6).
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,21 +10,21 @@ use crate::encode::{date, decimal, json};
 /// The longest status line, `Date`, `Content-Length` and `Connection`, and the empty line.
 const STATUS_AND_OWN_FIELDS: usize = 192;
 
-/// A status, header fields and a body. `Date`, `Content-Length` and `Connection` are the
-/// connection's to add.
+/// A status, header fields and a body. The connection adds `Date`, `Content-Length` and
+/// `Connection`.
 pub struct Response {
     pub status: Status,
-    /// Whole lines.
+    /// Complete lines.
     fields: Cow<'static, str>,
     body: Cow<'static, str>,
     sent: Sent,
 }
 
-/// How much of an answer is sent. Where it is not all, the connection ends behind it.
+/// How much of an answer is sent. If it is not all, the connection ends after it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Sent {
     Whole,
-    /// Half of the body is missing.
+    /// Without half of its body.
     Half,
     Nothing,
 }
@@ -34,19 +34,19 @@ pub struct Delivery {
     /// A HEAD request: the same answer without its body (RFC 9110, section 9.3.2).
     pub head_only: bool,
     pub version: Version,
-    /// Whether the connection ends behind this answer.
+    /// Whether the connection ends after this answer.
     pub close: bool,
     pub time: SystemTime,
 }
 
 impl Delivery {
-    /// To the request with this head, now.
+    /// For an answer to the request with this head, now.
     pub fn to(head: &Head, close: bool) -> Delivery {
         let time = SystemTime::now();
         Delivery { head_only: head.method == "HEAD", version: head.version, close, time }
     }
 
-    /// To what never became a request: the last answer.
+    /// For the last answer, to what is not a request.
     pub fn of_refusal() -> Delivery {
         let time = SystemTime::now();
         Delivery { head_only: false, version: Version::Http11, close: true, time }
@@ -58,8 +58,8 @@ impl Response {
         Response::with_fields(status, "")
     }
 
-    /// A response that begins with these fields, each a line with its end. As a constant they cost
-    /// a usual answer one copy.
+    /// A response that begins with these fields, each a line with its CRLF. Being a constant, they
+    /// cost a usual answer one copy.
     pub fn with_fields(status: Status, fields: &'static str) -> Response {
         debug_assert!(fields.is_empty() || fields.ends_with("\r\n"));
         Response {
@@ -70,7 +70,7 @@ impl Response {
         }
     }
 
-    /// Adds a field. A value never holds a line end: one that does is a fault in this program.
+    /// Adds a field. Its value must not contain a line end: that would be a fault of this program.
     pub fn field(mut self, name: &str, value: &str) -> Response {
         self.add(name, value);
         self
@@ -85,7 +85,7 @@ impl Response {
         }
     }
 
-    /// The values of the fields of this name, spelled as they were added.
+    /// The values of the fields with exactly this name.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.fields
             .split("\r\n")
@@ -93,25 +93,25 @@ impl Response {
             .filter_map(move |(own, value)| (own == name).then_some(value))
     }
 
-    /// Adds a body. Its type is one of the fields.
+    /// Adds a body. The fields must name its type.
     pub fn body(mut self, body: impl Into<Cow<'static, str>>) -> Response {
         self.body = body.into();
         self
     }
 
-    /// The same, of which half of the body gets lost.
+    /// The same, but half of the body is lost.
     pub fn half(mut self) -> Response {
         self.sent = Sent::Half;
         self
     }
 
-    /// The same, which gets lost as a whole.
+    /// The same, but all of it is lost.
     pub fn nothing(mut self) -> Response {
         self.sent = Sent::Nothing;
         self
     }
 
-    /// Whether the connection ends behind it, since not all of it arrives.
+    /// Whether the connection ends after it, since not all of it is sent.
     pub fn is_cut(&self) -> bool {
         self.sent != Sent::Whole
     }
@@ -133,7 +133,7 @@ impl Response {
         }
     }
 
-    /// How many bytes it has at most.
+    /// The most bytes that it can have.
     pub fn size(&self) -> usize {
         STATUS_AND_OWN_FIELDS + self.fields.len() + self.body.len()
     }

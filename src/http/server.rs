@@ -1,4 +1,4 @@
-//! Listeners, a thread for each connection, and the drain.
+//! Accepting connections, a thread for each of them, and stopping.
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write};
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -18,14 +18,14 @@ use super::step_aside::StepAside;
 use super::{Limits, Refusal, Service};
 use crate::os;
 
-/// Of a connection's thread. What it touches of it is a few pages; the rest is only an address
-/// range, and generous.
+/// The stack of a connection's thread. It touches a few pages of it; the rest is only address
+/// space.
 const STACK: usize = 256 * 1024;
-/// How long a client that was refused is heard out.
+/// How long we read on from a client that was refused.
 const REFUSAL_TIME: Duration = Duration::from_secs(1);
-/// How long the accept loop rests where the system has nothing left to give.
+/// How long the accept loop pauses when the system has run out of something.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(20);
-/// An operator is told of exhaustion again when it comes back after this time.
+/// The operator is told again about exhaustion that comes back after this time.
 const EXHAUSTED_SILENCE: Duration = Duration::from_secs(60);
 
 pub struct Server<S> {
@@ -36,7 +36,7 @@ pub struct Server<S> {
     /// When exhaustion was last seen.
     exhausted: Mutex<Option<Instant>>,
     draining: AtomicBool,
-    /// At its end once the server stops, which wakes those that wait for a connection.
+    /// Closed when the server stops, which wakes the accept loops.
     stopped: PipeReader,
     stopper: Mutex<Option<PipeWriter>>,
     step_aside: StepAside,
@@ -67,18 +67,18 @@ impl<S: Service> Server<S> {
         self.crowd.len()
     }
 
-    /// Accepts connections until [`Server::stop`]; no error of one of them ends it.
-    /// The listener never waits by itself ([`Listener::never_wait`]).
+    /// Accepts connections until [`Server::stop`], whatever errors there are. The listener must not
+    /// block ([`Listener::never_wait`]).
     pub fn accept(self: &Arc<Self>, listener: Listener) {
         self.crowd.accept_loop_begins();
         self.accept_all(&listener);
-        // Closed before it counts as ended: who waits for a drain finds nothing bound.
+        // Closed before it counts as ended, so that after [`Server::stop`] nothing is bound.
         drop(listener);
         self.crowd.accept_loop_ends();
     }
 
     fn accept_all(self: &Arc<Self>, listener: &Listener) {
-        // Whoever waits at a passed socket is for our successor.
+        // Connections that wait at a passed socket are left to our successor.
         while !(listener.is_passed() && self.is_draining()) {
             match listener.accept() {
                 Ok((stream, address)) => self.take(stream, address),
@@ -89,13 +89,13 @@ impl<S: Service> Server<S> {
                     os::wait_for_input([listener.as_fd(), self.stopped.as_fd()]);
                 }
                 Err(error) if is_exhaustion(&error) => self.exhausted(&error),
-                // The connection was gone before we took it, or the like.
+                // The connection was gone before we accepted it, or the like.
                 Err(_) => {}
             }
         }
     }
 
-    /// Gives the connection a thread, where there is a place for it.
+    /// Gives the connection a thread, if there is a place for it.
     fn take(self: &Arc<Self>, stream: TcpStream, address: IpAddr) {
         let slot = Arc::new(Slot::new(stream, self.micros(Instant::now())));
         let Some(place) = self.crowd.enter(&slot) else {
@@ -105,7 +105,7 @@ impl<S: Service> Server<S> {
         let id = place.id();
         let server = Arc::clone(self);
         let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-            // A panic, too, gives the place back.
+            // Owned here, so that a panic gives the place back.
             let place = place;
             match place.has_room() {
                 true => server.serve(&place.slot, address),
@@ -139,7 +139,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// The same, and waits for the client to have read it: what it has sent would else reset the
+    /// The same, and waits for the client to read it: otherwise what it has sent would reset the
     /// connection first.
     #[cold]
     fn refuse_and_linger(&self, mut stream: &TcpStream, address: IpAddr) {
@@ -157,7 +157,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// The system has no descriptor, thread or memory left for a connection: one that can makes
+    /// The system has no descriptor, thread or memory left for a connection. An idle one makes
     /// room, and the others get time to end.
     fn exhausted(&self, error: &io::Error) {
         self.crowd.make_room();
@@ -167,14 +167,14 @@ impl<S: Service> Server<S> {
         drop(exhausted);
         if said.is_none_or(|said| now.duration_since(said) > EXHAUSTED_SILENCE) {
             self.service.notice(&format!(
-                "the system has no room for another connection ({error}); idle ones make room"
+                "the system cannot take another connection ({error}); idle ones make room"
             ));
         }
         thread::sleep(EXHAUSTED_PAUSE);
     }
 
-    /// Stops accepting, lets requests in hand finish, and returns when all have or when `patience`
-    /// is over.
+    /// Stops accepting, lets requests in progress finish, and returns when all have, or when
+    /// `patience` is over.
     pub fn stop(&self, patience: Duration) {
         let began = Instant::now();
         self.draining.store(true, SeqCst);
@@ -189,7 +189,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// An instant as it is compared in slots.
+    /// A point in time as slots store it.
     fn micros(&self, at: Instant) -> u64 {
         at.duration_since(self.started).as_micros() as u64
     }
@@ -242,7 +242,7 @@ mod tests {
     use std::io::Read;
     use std::net::TcpListener;
 
-    /// A service that fails where nobody catches it.
+    /// A service that panics where nobody catches it.
     struct Panicking;
 
     impl Service for Panicking {

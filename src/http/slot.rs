@@ -1,4 +1,4 @@
-//! A connection as the server sees it from outside.
+//! A connection as the server sees it.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::Mutex;
@@ -7,12 +7,12 @@ use std::thread::JoinHandle;
 
 use super::phase::Wait;
 
-/// Something to do: a request in hand, or answers that are read slowly.
+/// The connection is busy with a request, or with answers that are read slowly.
 const BUSY: u64 = 4;
-/// Set by the server alone: the connection has made room for another.
+/// Set by the server: the connection has had to make room for another.
 const ENDED: u64 = 5;
-/// The bits of the state; above them stands since when it lasts, in the server's microseconds. So
-/// the lowest of many has lasted longest.
+/// The bits of the state. The bits above are since when, in microseconds, so that the lowest of
+/// many has waited longest.
 const STATE: u64 = 7;
 
 pub struct Slot {
@@ -21,12 +21,12 @@ pub struct Slot {
     pub thread: Mutex<Option<JoinHandle<()>>>,
     /// A [`Wait`], [`BUSY`] or [`ENDED`], and since when.
     state: AtomicU64,
-    /// Whether the reading side was ended by [`Slot::stop_reading`].
+    /// Whether [`Slot::stop_reading`] has closed the reading side.
     deaf: AtomicBool,
 }
 
 impl Slot {
-    /// A connection that waits for its first byte since `since`.
+    /// A connection that has waited for its first byte since `since`.
     pub fn new(stream: TcpStream, since: u64) -> Slot {
         let state = AtomicU64::new(stamp(Wait::First as u64, since));
         Slot { stream, thread: Mutex::new(None), state, deaf: AtomicBool::new(false) }
@@ -36,7 +36,7 @@ impl Slot {
         self.state.store(stamp(what as u64, since), SeqCst);
     }
 
-    /// False where it has been ended meanwhile.
+    /// Marks it as busy. False if it has been ended in the meantime.
     pub fn busy(&self, since: u64) -> bool {
         self.state.swap(stamp(BUSY, since), SeqCst) & STATE != ENDED
     }
@@ -45,8 +45,8 @@ impl Slot {
         self.state.load(SeqCst) & STATE == what as u64
     }
 
-    /// Its state where it can make room: between requests or within a head. The lowest of many
-    /// has waited longest.
+    /// Its state, if it can make room: between requests or within a head. The lowest of many has
+    /// waited longest.
     pub fn yielding_state(&self) -> Option<u64> {
         let can_yield = |state: &u64| {
             [Wait::First, Wait::Request, Wait::Head]
@@ -56,8 +56,8 @@ impl Slot {
         Some(self.state.load(SeqCst)).filter(can_yield)
     }
 
-    /// Ends the connection if it is still in this state: it may have got a request since. Answers
-    /// that are just leaving still leave.
+    /// Ends the connection, unless its state has changed: it may have received a request. Answers
+    /// that are being sent still leave.
     pub fn end(&self, state: u64) -> bool {
         let ended = self.state.compare_exchange(state, state & !STATE | ENDED, SeqCst, SeqCst);
         if ended.is_ok() {
@@ -66,8 +66,8 @@ impl Slot {
         ended.is_ok()
     }
 
-    /// Wakes the connection from its wait. What has arrived can still be read, and on Linux what
-    /// arrives later, too; where nothing is there, a read is at the end.
+    /// Wakes the connection. What has arrived can still be read, and on Linux what arrives later,
+    /// too; otherwise a read is at the end.
     pub fn stop_reading(&self) {
         self.deaf.store(true, SeqCst);
         let _ = self.stream.shutdown(Shutdown::Read);

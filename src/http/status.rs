@@ -1,16 +1,15 @@
-//! The statuses that are answered (RFC 9110, section 15).
+//! The statuses that the server answers with (RFC 9110, section 15).
 
 use std::sync::LazyLock;
 
-/// Declares the statuses once: no code is without its reason phrase, and nothing that goes through
-/// all of them can miss one.
+/// Declares the statuses once, so that each has its reason phrase and the list of all has each.
 macro_rules! statuses {
     ($($(#[$doc:meta])* $status:ident = $code:literal $phrase:literal),* $(,)?) => {
-        /// What an answer says first.
+        /// The status of an answer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Status {
             $($(#[$doc])* $status,)*
-            /// Another of 400 to 599, which tests of clients ask for.
+            /// Another one from 400 to 599, for the bench for tests.
             Other(u16),
         }
 
@@ -26,7 +25,7 @@ macro_rules! statuses {
                 }
             }
 
-            /// Number and reason phrase, such as `404 Not Found`.
+            /// The number and the reason phrase, such as `404 Not Found`.
             pub fn line(self) -> &'static str {
                 match self {
                     $(Status::$status => concat!($code, " ", $phrase),)*
@@ -60,14 +59,14 @@ statuses! {
 }
 
 impl Status {
-    /// That of this number, if it is one of an error.
+    /// The status with this number, if it is an error.
     pub fn numbered(code: u16) -> Option<Status> {
         let named = Status::ALL.iter().copied().find(|status| status.code() == code);
         (400..600).contains(&code).then_some(named.unwrap_or(Status::Other(code)))
     }
 }
 
-/// Number and no reason phrase, which may be empty (RFC 9112, section 4).
+/// The number without a reason phrase, which may be empty (RFC 9112, section 4).
 fn other_line(code: u16) -> &'static str {
     static LINES: LazyLock<Vec<String>> =
         LazyLock::new(|| (0..600).map(|code| format!("{code} ")).collect());

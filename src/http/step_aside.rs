@@ -1,23 +1,23 @@
-//! Lets the other threads run before the wait for the next request.
+//! Lets other threads run before a connection waits for its next request.
 //!
-//! In a crowd that request has arrived by then, and the system has neither to put this thread to
-//! sleep nor to wake it: 64 connections get 1.1 to 1.2 times as many answers. Other programs that
-//! compute are the danger, since they take the processor for milliseconds. It shows: the step then
+//! With many connections that request has then arrived, and the system need neither put this thread
+//! to sleep nor wake it: 64 connections get 1.1 to 1.2 times as many answers. The danger is another
+//! program that computes, since it takes the processor for milliseconds. That shows: the step then
 //! takes much longer than the turns that other connections have had meanwhile. After such a step
-//! nobody takes another for 300 times as long, so that these cost a third of a hundredth at most.
+//! nobody steps aside for 300 times as long, so that such steps cost a third of a percent at most.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// Nanoseconds that one connection's turn may take; most take a third.
+/// How many nanoseconds a connection's turn may take; most take a third of that.
 const TURN: u64 = 20_000;
 const REST: u64 = 300;
 
-/// One for all connections: what keeps the processors busy, it keeps from all of them.
+/// One for all connections, since a program that keeps the processors busy does so for all of them.
 pub struct StepAside {
     began: Instant,
-    /// How often a connection has come to wait for another request.
+    /// How often a connection has begun to wait for another request.
     turns: AtomicU64,
     /// Nanoseconds after `began`.
     not_before: AtomicU64,
@@ -28,12 +28,12 @@ impl StepAside {
         StepAside { began: Instant::now(), turns: AtomicU64::new(0), not_before: AtomicU64::new(0) }
     }
 
-    /// A connection has come to wait for another request.
+    /// To be called when a connection begins to wait for another request.
     pub fn turn(&self) {
         self.turns.fetch_add(1, Relaxed);
     }
 
-    /// Comes before each wait.
+    /// To be called before each wait.
     pub fn before_a_wait(&self) {
         let start = self.now();
         if start < self.not_before.load(Relaxed) {
@@ -53,7 +53,7 @@ impl StepAside {
     }
 }
 
-/// How long nobody steps aside after a step that took so long, while others had so many turns.
+/// How long nobody steps aside after a step that took this long while others had this many turns.
 fn rest_after(took: u64, turns: u64) -> u64 {
     if took > TURN * (turns + 1) { REST * took } else { 0 }
 }

@@ -1,10 +1,10 @@
-//! What a request is for (RFC 9112, section 3.2), and the hosts that it may name.
+//! The request target (RFC 9112, section 3.2), and the hosts that it may name.
 
 use std::net::Ipv6Addr;
 
 use super::Refusal;
 
-/// The target's four forms (RFC 9112, section 3.2).
+/// Splits a target, in one of its four forms, into path and query (RFC 9112, section 3.2).
 pub fn split<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'b str>), Refusal> {
     const BAD: Refusal =
         Refusal::Malformed(&("the request target is malformed", "RFC 9112, section 3.2"));
@@ -15,7 +15,7 @@ pub fn split<'b>(method: &str, target: &'b str) -> Result<(&'b str, Option<&'b s
         return Ok((target, None));
     }
     if method == "CONNECT" {
-        // The authority form names no resource of ours; the route table answers it.
+        // The authority form has no path; `endpoints` refuses CONNECT.
         return if is_host(target.as_bytes()) && target.contains(':') {
             Ok((target, None))
         } else {
@@ -56,7 +56,7 @@ pub fn is_host(value: &[u8]) -> bool {
         }
 }
 
-/// `reg-name`. A comma could stand there, but is also how a proxy would join two fields.
+/// `reg-name`, without the comma that it may have: that is how a proxy would join two fields.
 fn is_name(name: &[u8]) -> bool {
     let mut bytes = name.iter();
     while let Some(&byte) = bytes.next() {
@@ -71,7 +71,7 @@ fn is_name(name: &[u8]) -> bool {
     true
 }
 
-/// What stands between brackets: `IPv6address` or `IPvFuture`.
+/// What is between the brackets: `IPv6address` or `IPvFuture`.
 fn is_ip_literal(literal: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(literal) else { return false };
     let Some(future) = text.strip_prefix(['v', 'V']) else {
@@ -85,7 +85,7 @@ fn is_ip_literal(literal: &[u8]) -> bool {
     })
 }
 
-/// `unreserved` or, but for the comma, `sub-delims` (RFC 3986, section 2).
+/// `unreserved` or `sub-delims`, except the comma (RFC 3986, section 2).
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
 }

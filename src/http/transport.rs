@@ -1,17 +1,17 @@
-//! The bytes' way to the client and back.
+//! Reading bytes from a client, and writing them to it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-/// A stream of bytes both ways, or a script in a test.
+/// A socket, or a script in a test.
 pub trait Transport: Read + Write {
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()>;
     fn set_write_timeout(&self, timeout: Duration) -> io::Result<()>;
-    /// Reads what is there already, and nothing where nothing is.
+    /// Reads what has arrived already, if anything has, without waiting.
     fn read_waiting(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
     fn end_writing(&self) -> io::Result<()>;
-    /// Whether the client has ended its side, and nothing that it sent is left to be read.
+    /// Whether the client has closed its side, and nothing that it sent is left to be read.
     fn is_gone(&self) -> bool;
 }
 
@@ -49,8 +49,8 @@ impl Transport for &TcpStream {
     }
 }
 
-/// A transport whose reads and writes each say how long they may take. The system is told only
-/// where that differs from the last time: a usual request costs no call for it.
+/// A transport with a timeout for each read and write. The system is told only when the timeout
+/// changes, so usually this costs no system call.
 pub struct Timed<T> {
     transport: T,
     read_timeout: Option<Duration>,
@@ -62,7 +62,7 @@ impl<T: Transport> Timed<T> {
         Timed { transport, read_timeout: None, write_timeout: None }
     }
 
-    /// Reads once; [`ErrorKind::TimedOut`] where nothing came in this time.
+    /// Reads once; [`ErrorKind::TimedOut`] if nothing arrives in this time.
     pub fn read(&mut self, timeout: Duration, room: &mut [u8]) -> io::Result<usize> {
         if timeout.is_zero() {
             return Err(ErrorKind::TimedOut.into());
@@ -74,7 +74,7 @@ impl<T: Transport> Timed<T> {
         patient(|| self.transport.read(room))
     }
 
-    /// Writes once; [`ErrorKind::TimedOut`] where nothing left in this time.
+    /// Writes once; [`ErrorKind::TimedOut`] if nothing can be sent in this time.
     pub fn write(&mut self, timeout: Duration, bytes: &[u8]) -> io::Result<usize> {
         if timeout.is_zero() {
             return Err(ErrorKind::TimedOut.into());
@@ -99,7 +99,7 @@ impl<T: Transport> Timed<T> {
     }
 }
 
-/// Does it again where a signal came between, and gives a timeout its one name.
+/// Repeats what a signal has interrupted, and gives all timeouts the same error.
 fn patient(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         return match attempt() {

@@ -1,4 +1,4 @@
-//! A client that does as a test says, and a server around its connection.
+//! A client that follows a test's script, and a server around its connection.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,16 +16,16 @@ pub enum Step {
     Send(Vec<u8>),
     /// Does nothing for this time.
     Rest(Duration),
-    /// Nothing until the time of the read or write is over.
+    /// Does nothing until the time of the read or write is over.
     Hang,
     /// Reads so many bytes.
     Take(usize),
     /// The same after this time.
     Late(Duration, usize),
-    /// Seems to be at the end, as behind a server that has stopped reading.
+    /// Seems to be at the end, as if the server had stopped reading.
     SeemOver,
 }
-/// What the client saw.
+/// What the client has seen.
 #[derive(Default)]
 pub struct Seen {
     /// What was written, write by write.
@@ -43,7 +43,7 @@ impl Seen {
     }
 }
 
-/// A client that takes these steps and then ends its side and reads everything.
+/// A client that takes these steps, then closes its side and reads everything.
 pub struct Script {
     sends: VecDeque<Step>,
     takes: VecDeque<Step>,
@@ -124,7 +124,7 @@ impl Transport for Script {
     }
 }
 
-/// Answers with what it was asked.
+/// Answers with what the request says.
 pub struct Echo;
 
 impl Service for Echo {
@@ -147,7 +147,7 @@ pub struct Around {
     /// How often the connection has let others run.
     pub steps: Cell<usize>,
     pub draining: bool,
-    /// After so many reads the server has ended the connection.
+    /// After so many reads the server ends the connection.
     pub ends_after: Option<usize>,
     pub busy: Cell<usize>,
 }
@@ -169,7 +169,7 @@ impl Phase for Around {
     }
 }
 
-/// Runs a connection whose client sends and takes so.
+/// Runs a connection whose client sends and takes these.
 pub fn run(around: &Around, limits: &Limits, sends: Vec<Step>, takes: Vec<Step>) -> Rc<Seen> {
     let seen = Rc::new(Seen::default());
     let script = Script {

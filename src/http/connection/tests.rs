@@ -2,13 +2,13 @@ use super::script::{Around, Step, run};
 use super::*;
 use proptest::prelude::*;
 
-/// What is written for these pieces, one a read, write by write.
+/// What is written, write by write, when these pieces arrive, one at each read.
 fn writes(pieces: &[&[u8]]) -> Vec<String> {
     writes_among(&Around::default(), pieces)
 }
 
 fn writes_among(around: &Around, pieces: &[&[u8]]) -> Vec<String> {
-    // However slow this machine is, answers wait for those behind them.
+    // However slow this machine is, answers are sent together.
     let limits = Limits { answer_wait: Duration::from_secs(3600), ..Limits::DEFAULT };
     writes_within(&limits, around, pieces)
 }

@@ -1,12 +1,13 @@
-//! What a client may take of the server's time, with limits that a test can wait for. Only what has
-//! to come late is measured, so that a slow machine changes nothing.
+//! How much of the server's time a client may take, with limits that a test can wait for. Only what
+//! has to come late is measured, so that a slow machine makes no difference.
 
 use super::script::{Around, Seen, Step::*, run};
+use super::slow_client::{AT_ONCE, LINGER_BYTES};
 use super::*;
 use std::rc::Rc;
 
 const MS: Duration = Duration::from_millis(1);
-/// No time that a test waits for.
+/// Longer than any test waits.
 const LONG: Duration = Duration::from_secs(60);
 const LIMITS: Limits = Limits {
     head_time: LONG,
@@ -19,8 +20,8 @@ const LIMITS: Limits = Limits {
 const HEAD: &[u8] = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\n";
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/// What is seen by a client that sends `start` and then a byte every five milliseconds, and how
-/// long it was served.
+/// What a client sees that sends `start` and then a byte every five milliseconds, and how long it
+/// is served.
 fn trickle(start: &[u8], limits: &Limits) -> (Rc<Seen>, Duration) {
     let mut sends = vec![Send(start.to_vec())];
     for _ in 0..50 {
@@ -69,7 +70,7 @@ fn silence_within_a_request_is_told_and_between_requests_it_is_not() {
 fn a_request_behind_a_slow_one_has_its_own_time() {
     let limits = Limits { head_time: 1000 * MS, ..LIMITS };
     let head = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell".to_vec();
-    // Longer than a head may take, within what a body may.
+    // Longer than a head may take, but not a body.
     let late = Rest(1100 * MS);
     let sends = vec![Send(head), late, Send(b"oGET /b".to_vec()), Send(GET[6..].to_vec())];
     let text = run(&Around::default(), &limits, sends, Vec::new()).text();
@@ -96,7 +97,7 @@ fn a_client_that_does_not_read_is_left_after_the_write_time() {
         let began = Instant::now();
         let seen = run(&Around::default(), &limits, vec![Send(GET.to_vec())], takes);
         assert!(!seen.text().ends_with("[GET /a ]"), "{}", seen.text());
-        // What leaves in pieces counts as late from the beginning.
+        // What is sent in pieces counts as late from its beginning.
         assert!(began.elapsed() >= limits.write_time - AT_ONCE, "{:?}", began.elapsed());
         assert!(seen.waited.get() <= limits.write_time, "{:?}", seen.waited);
         assert!(!seen.ended.get(), "nobody waits for it any more");
@@ -108,12 +109,12 @@ fn the_write_time_counts_from_the_first_byte_that_did_not_leave_at_once() {
     let limits = Limits { write_time: 2000 * MS, ..LIMITS };
     let large = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(15_000));
     let sends = vec![Send(large.repeat(12).into())];
-    // A third of the time each: alone it is soon enough, the third in a row is too late.
+    // Each takes a third of the time: one alone is in time, the third in a row is too late.
     let slow = [Hang, Late(500 * MS, usize::MAX)];
     let takes = vec![slow.clone(); 20].concat();
     let seen = run(&Around::default(), &limits, sends.clone(), takes);
     assert!(seen.text().matches("[GET ").count() < 12);
-    // Where an answer leaves at once the count is over.
+    // An answer that is sent at once ends the count.
     let takes = vec![[&slow[..], &[Take(usize::MAX)]].concat(); 20].concat();
     let seen = run(&Around::default(), &limits, sends, takes);
     assert_eq!(seen.text().matches("[GET ").count(), 12);
@@ -155,7 +156,7 @@ fn a_server_that_stops_answers_what_has_begun() {
     for sends in [
         vec![Send(GET.to_vec()), Hang],
         vec![Send(GET[..8].to_vec()), Send(rest.clone())],
-        // The server has stopped reading, so that what is under way looks like the end.
+        // The server has stopped reading, so that what is still to come looks like the end.
         vec![Send(GET[..8].to_vec()), SeemOver, SeemOver, Send(rest)],
     ] {
         let text = run(&around, &LIMITS, sends, Vec::new()).text();
