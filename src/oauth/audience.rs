@@ -1,4 +1,5 @@
-//! For which service a token is (RFC 8707): asked for in the beginning, and held to ever after.
+//! Which protected resource a token is for (RFC 8707): requested with the grant, and the same ever
+//! after.
 //!
 //!     POST /oauth/token                                     as a client
 //!     grant_type=refresh_token&refresh_token=5e0c…e1&resource=https%3A%2F%2Fother.example.com
@@ -10,16 +11,16 @@ use super::{Client, ErrorCode, Known, OAuthError, Registry, Rule, User};
 use crate::encode::form::Form;
 use crate::store::Number;
 
-/// A service; `None` where a token is for none in particular.
+/// A resource; `None` if a token is for none in particular.
 pub type Audience<'k> = Option<&'k Resource>;
 
 /// "The requested resource is invalid, missing, unknown, or malformed."
 const KNOWN: Rule = invalid_target(
-    "the resource is one of the configuration",
+    "the resource is in the configuration",
     "the resource is unknown, or there are two different ones",
 );
 
-/// What was granted for one service, or for none, is for no other.
+/// What was granted for one resource, or for none, is good for no other.
 const GRANTED: Rule = Rule {
     checked: "the resource is the one that was granted",
     broken: "the resource is not the one that was granted",
@@ -28,30 +29,30 @@ const GRANTED: Rule = Rule {
 };
 
 const CLIENT_LISTED: Rule = invalid_target(
-    "the resource takes tokens of this client",
-    "the resource takes no tokens of this client",
+    "the resource accepts tokens of this client",
+    "the resource accepts no tokens of this client",
 );
 
-/// What the client itself hears of its user.
+/// For the client that has the user's password.
 pub const USER_LISTED: Rule = invalid_target(
-    "the resource takes tokens of this user",
-    "the resource takes no tokens of this user",
+    "the resource accepts tokens of this user",
+    "the resource accepts no tokens of this user",
 );
 
-/// The same where a person has been asked, or a device.
+/// The same where the user is asked for consent.
 pub const USER_MAY: Rule = Rule { code: ErrorCode::AccessDenied, ..USER_LISTED };
 
 const fn invalid_target(checked: &'static str, broken: &'static str) -> Rule {
     Rule { code: ErrorCode::InvalidTarget, checked, broken, source: "RFC 8707, section 2" }
 }
 
-/// The parameters that an endpoint knows: the last of `all`, `resource`, only where there is a
-/// service to name.
+/// The parameters that an endpoint knows. The last of `all` is `resource`, which counts only if the
+/// configuration has resources.
 pub fn parameters(registry: &Registry, all: &'static [&'static str]) -> &'static [&'static str] {
     &all[..all.len() - usize::from(registry.resources.is_empty())]
 }
 
-/// The service that a request names, where it names one.
+/// The resource that a request names, if it names one.
 pub fn named<'k>(known: &Known<'k>, form: &Form) -> Result<Audience<'k>, OAuthError> {
     let named = known.registry.resources.named_by(form.all("resource"));
     let named = named.map_err(|Unknown| KNOWN.error())?;
@@ -61,7 +62,7 @@ pub fn named<'k>(known: &Known<'k>, form: &Form) -> Result<Audience<'k>, OAuthEr
     Ok(named)
 }
 
-/// What a request that begins a grant is for: the service that it names, or its client's default.
+/// The resource of a request that begins a grant: the one that it names, or its client's default.
 pub fn asked<'k>(
     known: &Known<'k>,
     client: &Client,
@@ -70,18 +71,19 @@ pub fn asked<'k>(
     let named = named(known, form)?;
     let (None, Some(url)) = (named, &client.default_resource) else { return Ok(named) };
     let default = known.registry.resources.named(url).ok_or_else(|| KNOWN.error())?;
-    let what = format_args!("no resource is asked for, so the default is: {}", default.url);
+    let url = &default.url;
+    let what = format_args!("no resource was requested, so the client's default applies: {url}");
     known.did(what, "RFC 8707, section 2.1");
     Ok(Some(default))
 }
 
-/// What a row holds of it.
+/// What a row stores of it.
 pub fn number(audience: Audience) -> Option<Number> {
     audience.map(|resource| resource.number)
 }
 
-/// Refuses a request that names another service than the one that was granted, or one where none
-/// was (RFC 8707, section 2.2).
+/// Refuses a request that names another resource than was granted, or any if none was (RFC 8707,
+/// section 2.2).
 pub fn must_be_granted(
     known: &Known,
     named: Audience,
@@ -93,7 +95,7 @@ pub fn must_be_granted(
     }
 }
 
-/// Refuses a client whose tokens the service does not take.
+/// Refuses a client whose tokens the resource does not accept.
 pub fn must_take_client(
     known: &Known,
     audience: Audience,
@@ -105,7 +107,7 @@ pub fn must_take_client(
     }
 }
 
-/// Refuses, by this rule, a user whose tokens the service does not take.
+/// Refuses, by this rule, a user whose tokens the resource does not accept.
 pub fn must_take_user(
     known: &Known,
     audience: Audience,
@@ -117,8 +119,7 @@ pub fn must_take_user(
     }
 }
 
-/// The service of a row, by the configuration as it is now. `None` where that does not have it any
-/// more.
+/// The resource of a row; `None` if the configuration has it no more.
 pub fn of_row(registry: &Registry, row: Option<Number>) -> Option<Audience<'_>> {
     match row {
         None => Some(None),
@@ -126,7 +127,7 @@ pub fn of_row(registry: &Registry, row: Option<Number>) -> Option<Audience<'_>> 
     }
 }
 
-/// The same, and `None` also where the service takes no tokens of this client or user any more.
+/// The same, and `None` also if the resource no longer accepts this client's or user's tokens.
 pub fn in_force<'k>(
     registry: &'k Registry,
     row: Option<Number>,
@@ -136,26 +137,26 @@ pub fn in_force<'k>(
     of_row(registry, row).filter(|audience| audience.is_none_or(takes))
 }
 
-/// Where a token is to be good.
+/// Where a token is to be used.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Place<'k> {
-    /// Wherever: nobody says.
+    /// The question does not say where.
     #[default]
     Anywhere,
     At(&'k Resource),
-    /// At a service that is not there.
+    /// At a resource that does not exist.
     Nowhere,
 }
 
 impl<'k> Place<'k> {
-    /// The server itself, which has services to be told from where the file has any.
+    /// This server itself, which is a resource of its own if the configuration has any.
     pub fn here(registry: &'k Registry) -> Place<'k> {
         registry.resources.issuer().map_or(Place::Anywhere, Place::At)
     }
 }
 
-/// Whether a token for this service is good at that place. One for none is good at the server
-/// itself and nowhere else. Either way it is a token that the place takes from these.
+/// Whether a token for this audience may be used at `place`, by this client and user. A token for
+/// no resource may be used at this server itself only.
 pub fn is_good_at(
     place: &Resource,
     audience: Audience,

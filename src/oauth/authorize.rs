@@ -1,5 +1,5 @@
-//! The authorization request (RFC 6749, section 4.1.1), checked in full each time it passes by:
-//! when its page is asked for and when the page is sent in.
+//! The authorization request (RFC 6749, section 4.1.1). It is checked in full twice: when the page
+//! is shown and when it is submitted.
 
 use super::audience::Audience;
 use super::redirect_uri::{matches, with_parameters};
@@ -10,7 +10,7 @@ use super::{
 use crate::encode::form::Form;
 use crate::store::{Change, Code, OnlyIf};
 
-/// What an authorization request may say; the page carries it along.
+/// The parameters of an authorization request; the page carries them as hidden fields.
 pub const PARAMETERS: [&str; 9] = [
     "response_type",
     "client_id",
@@ -34,10 +34,10 @@ const MAY_USE: Rule = Rule {
 const SOURCE: &str = "RFC 6749, section 4.1.2.1";
 
 const CLIENT_KNOWN: Rule = invalid("the client is known", "the client is unknown", SOURCE);
-/// For a client that expects its document to be fetched.
+/// For a client that expects the server to fetch its metadata from that URL.
 const URL_LISTED: Rule = invalid(
-    "the client id is a URL that this server's file has",
-    "the client id is a URL that this server's file does not have",
+    "the client_id is a URL in this server's configuration",
+    "the client_id is a URL that is not in this server's configuration",
     SOURCE,
 );
 const REGISTERED: Rule = invalid(
@@ -49,12 +49,12 @@ const REGISTERED: Rule = invalid(
 const FOR_CODE: Rule = Rule {
     code: ErrorCode::UnsupportedResponseType,
     checked: "the response_type is code",
-    broken: "the only response_type is code",
+    broken: "response_type must be code",
     source: "RFC 6749, section 3.1.1",
 };
 const BY_QUERY: Rule = invalid(
     "the response_mode is query",
-    "the only response_mode is query",
+    "response_mode must be query",
     "OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1",
 );
 
@@ -62,7 +62,7 @@ const fn invalid(checked: &'static str, broken: &'static str, source: &'static s
     Rule { code: ErrorCode::InvalidRequest, checked, broken, source }
 }
 
-/// A request that can be granted if its user agrees.
+/// A request that can be granted if the user agrees.
 pub struct AuthorizationRequest<'k, 'r> {
     pub client: &'k Client,
     pub target: RedirectTarget<'r>,
@@ -72,7 +72,7 @@ pub struct AuthorizationRequest<'k, 'r> {
     challenge: Option<&'r str>,
 }
 
-/// The way back to the client.
+/// Where the browser goes with the answer.
 pub struct RedirectTarget<'a> {
     pub redirect_uri: &'a str,
     state: Option<&'a str>,
@@ -80,13 +80,13 @@ pub struct RedirectTarget<'a> {
 
 /// Why a request cannot be granted.
 pub enum Rejection<'a> {
-    /// Nobody can be redirected: a page says it (RFC 6749, section 4.1.2.1).
+    /// There is no redirect URI to trust, so a page tells the user (RFC 6749, section 4.1.2.1).
     Page(OAuthError),
     Redirect(RedirectTarget<'a>, OAuthError),
 }
 
 impl RedirectTarget<'_> {
-    /// The redirect URI with this answer, the request's state and `iss` (RFC 9207, section 2).
+    /// The redirect URI with this answer, the request's `state`, and `iss` (RFC 9207, section 2).
     fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
         let mut parameters = answer.to_vec();
         parameters.extend(self.state.map(|state| ("state", state)));
@@ -104,7 +104,7 @@ impl RedirectTarget<'_> {
     }
 }
 
-/// Checks everything about a request that does not depend on its user.
+/// Checks everything about a request that does not depend on the user.
 pub fn check<'k: 'r, 'r>(
     known: &Known<'k>,
     form: &'r Form,
@@ -123,7 +123,7 @@ pub fn check<'k: 'r, 'r>(
     }
 }
 
-/// The client and the way back to it: as long as these are in doubt, there is nowhere to go.
+/// The client and where to redirect to. As long as either is in doubt, there must be no redirect.
 fn who_and_where<'k: 'r, 'r>(
     known: &Known<'k>,
     form: &'r Form,
@@ -145,16 +145,17 @@ fn who_and_where<'k: 'r, 'r>(
         (None, [only]) => only,
         (None, _) => return Err(OAuthError::missing("redirect_uri", SOURCE)),
     };
-    // A state that is there twice is nobody's.
+    // A `state` that appears twice is not sent back.
     let state = form.get("state").filter(|_| form.repeated() != Some("state"));
     Ok((client, RedirectTarget { redirect_uri, state }))
 }
 
-/// For the operator, who has to put the two side by side. A query may hold anything, and stays out.
+/// For the log, where the operator compares the two. The query may hold anything, so it is left
+/// out.
 #[cold]
 fn not_registered(sent: &str, registered: &[String]) -> String {
     let shown: String = sent.split(['?', '#']).next().unwrap_or("").chars().take(200).collect();
-    format!("redirect_uri {shown} is not registered; there are {}", registered.join(" "))
+    format!("redirect_uri {shown} is not registered; registered are {}", registered.join(" "))
 }
 
 fn check_rest<'k, 'r>(
@@ -175,8 +176,7 @@ fn check_rest<'k, 'r>(
     Ok((challenge, audience, scope::for_client(known, client, form.get("scope"))?))
 }
 
-/// A code for the client, if this user may give what it asks for. `invalid_scope`, with the way
-/// back, where nothing of it is this user's to give.
+/// Issues a code, if the user may grant any of what the client asks for.
 pub fn allow(
     known: &Known,
     request: &AuthorizationRequest,
@@ -203,23 +203,23 @@ pub fn allow(
         expires: now.plus_seconds(lifetime),
     };
     known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)])?;
-    let what = format_args!("a code is given, for {lifetime} seconds and for one use");
+    let what = format_args!("a code is issued, for {lifetime} seconds and one use");
     known.did(what, "RFC 6749, section 4.1.2");
     Ok(Allowed::Code(code))
 }
 
-/// What follows from a person's `allow`.
+/// What comes of the user's `allow`.
 pub enum Allowed {
     Code(FamilyToken),
-    /// Nothing of what the client asked for is this user's to give, or not for that service.
+    /// The user may grant nothing of what the client asked for, or nothing for that resource.
     NothingToGive(OAuthError),
 }
 
-/// What the client is told when the person denies.
+/// What the client is told when the user denies.
 pub const DENIED: Rule = Rule {
     code: ErrorCode::AccessDenied,
     checked: "the person allows it",
-    broken: "the person has denied the request",
+    broken: "the user has denied the request",
     source: "RFC 6749, section 4.1.2.1",
 };
 

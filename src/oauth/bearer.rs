@@ -1,18 +1,19 @@
-//! Bearer tokens (RFC 6750): what one must have. How it arrives is told in `presented.rs`.
+//! Bearer tokens (RFC 6750): what a token must have to be let through. How it arrives in a request
+//! is in `presented.rs`.
 
 use std::borrow::Cow;
 
 use super::audience::{self, Place};
 use super::{ErrorCode, Known, OAuthError, Rule, Scope, Timestamp, TokenInfo};
 
-/// Why a request is not let through.
+/// Why a request is not let through; `reply.rs` makes a `WWW-Authenticate` of it.
 #[derive(Debug, PartialEq)]
 pub enum Challenge {
-    /// No token at all: the challenge then names no error (RFC 6750, section 3.1).
+    /// No token at all. The challenge then has no error code (RFC 6750, section 3.1).
     NoToken,
     Error {
         error: OAuthError,
-        /// For `insufficient_scope`: what would be enough.
+        /// For `insufficient_scope`: a scope that would be enough.
         scope: Option<Scope>,
     },
 }
@@ -26,16 +27,16 @@ impl Challenge {
     }
 }
 
-/// What a token must have besides being good; each list is alternatives, and empty where anything
-/// will do.
+/// What a token must have besides being valid. Each list holds alternatives; an empty one demands
+/// nothing.
 #[derive(Debug, Default)]
 pub struct Requirements<'a> {
     pub scopes: Vec<Scope>,
     pub clients: Vec<Cow<'a, str>>,
     pub users: Vec<Cow<'a, str>>,
-    /// Where it is to be good.
+    /// The resource that it must be for.
     pub place: Place<'a>,
-    /// Something that nothing satisfies was asked for.
+    /// The requirements could not be read, so that no token meets them.
     pub impossible: bool,
 }
 
@@ -54,28 +55,26 @@ const FOR_THIS: Rule = Rule {
     source: "RFC 9700, section 2.3",
 };
 
-/// A refusal of a token that is good, but not for this.
+/// A rule that a valid token may still fail.
 const fn insufficient(checked: &'static str, broken: &'static str) -> Rule {
     Rule { code: ErrorCode::InsufficientScope, checked, broken, source: "RFC 6750, section 3.1" }
 }
 
 const POSSIBLE: Rule = insufficient(
-    "what is required of the token can be read",
+    "the requirement can be read",
     "the requirement is malformed, so no token meets it",
 );
-/// A mistake in a proxy's file must not open the service behind it.
-const PLACE_KNOWN: Rule = insufficient(
-    "the resource that is asked about is known",
-    "the resource that is asked about is unknown",
-);
+/// A mistake in a proxy's configuration must not open the service behind it.
+const PLACE_KNOWN: Rule =
+    insufficient("the resource in question is known", "the resource in question is unknown");
 const HAS_SCOPE: Rule =
-    insufficient("the token has a scope that is required", "the token lacks a scope");
+    insufficient("the token has the scope that is required", "the token lacks a scope");
 const CLIENT_LISTED: Rule =
     insufficient("the token's client is on the list", "the token's client is not on the list");
 const USER_LISTED: Rule =
     insufficient("the token's user is on the list", "the token's user is not on the list");
 
-/// What the token is, if it is good.
+/// Looks up a token; refuses one that is not valid.
 pub fn find<'k>(
     known: &Known<'k>,
     token: &str,
@@ -89,7 +88,7 @@ pub fn find<'k>(
     Ok(info)
 }
 
-/// That the token meets the requirements.
+/// Checks that the token meets the requirements.
 pub fn check(
     known: &Known,
     info: &TokenInfo,
@@ -122,7 +121,7 @@ pub fn check(
     ] {
         if !names.is_empty() {
             let is_listed = names.iter().any(|listed| !name.is_empty() && listed == name);
-            // Where a scope was asked, it is told whatever else is lacking.
+            // Whatever is lacking, the challenge names the scope that was required.
             let scope = requirements.scopes.first().cloned();
             known.must(is_listed, listed).map_err(refused(scope))?;
         }
@@ -130,7 +129,8 @@ pub fn check(
     Ok(())
 }
 
-/// Which scopes are needed, as far as the configuration knows them: others are the request's words.
+/// Names the scopes that were required, if the configuration has them: others are the request's
+/// words, which the log does not repeat.
 #[cold]
 fn lacking(known: &Known, needed: &[Scope]) -> String {
     let all = known.registry.scopes();
@@ -138,6 +138,6 @@ fn lacking(known: &Known, needed: &[Scope]) -> String {
     let named: Vec<&str> = needed.iter().filter(is_known).map(Scope::as_str).collect();
     match named.is_empty() {
         true => "the token lacks a scope, and no client may have it".into(),
-        false => format!("the token lacks a scope; needed is {}", named.join(" or ")),
+        false => format!("the token lacks a scope; it needs {}", named.join(" or ")),
     }
 }

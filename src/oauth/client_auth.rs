@@ -1,4 +1,4 @@
-//! Which client asks (RFC 6749, sections 2.3 and 3.2.1).
+//! Client authentication (RFC 6749, sections 2.3 and 3.2.1).
 //!
 //!     POST /oauth/token
 //!     Authorization: Basic YXBwbGljYXRpb246c2VjcmV0         application:secret
@@ -17,7 +17,7 @@ use super::secret::Right;
 use super::throttle::{Attempt, Subject};
 use super::{Client, ErrorCode, Known, OAuthError, Origin, Outcome, Rule};
 
-/// In the same words whether the id or the secret is wrong: nobody learns which clients there are.
+/// The same words whether the id or the secret is wrong, so that nobody learns which clients exist.
 const ITSELF: Rule = wrong("the client is known, and its secret is right");
 
 pub(super) const fn wrong(checked: &'static str) -> Rule {
@@ -25,7 +25,7 @@ pub(super) const fn wrong(checked: &'static str) -> Rule {
     Rule { code: ErrorCode::InvalidClient, checked, broken, source: "RFC 6749, section 5.2" }
 }
 
-/// An API asks about tokens of others, so it has to show who it is.
+/// An API asks about other clients' tokens, so it has to prove who it is.
 const WITH_A_SECRET: Rule = Rule {
     code: ErrorCode::InvalidClient,
     checked: "the client is one with a secret",
@@ -33,9 +33,8 @@ const WITH_A_SECRET: Rule = Rule {
     source: "RFC 7662, section 2.1",
 };
 
-/// The client that these credentials are of. `invalid_client` where there is none, in the same
-/// words and the same time whether the id or the secret is wrong; `invalid_request` where two
-/// methods are used at once.
+/// The client with these credentials. `invalid_client` if they are wrong, in the same words and the
+/// same time whether it is the id or the secret; `invalid_request` if two methods are used at once.
 pub fn authenticate<'a>(
     known: &Known<'a>,
     credentials: &Credentials,
@@ -50,8 +49,8 @@ pub fn authenticate<'a>(
     let (secrets, count) = presented.secrets();
     let secrets = &secrets[..count];
     match client {
-        // "A client MAY use the client_id request parameter to identify itself" where it has no
-        // secret (RFC 6749, section 3.2.1).
+        // A public client: "a client MAY use the client_id request parameter to identify itself"
+        // (RFC 6749, section 3.2.1).
         Some(client) if client.secret.is_none() && secrets.is_empty() => {
             let source = "RFC 6749, section 3.2.1";
             known.did(format_args!("client {}, by its id: it has no secret", client.id), source);
@@ -82,7 +81,7 @@ pub fn authenticate<'a>(
     }
 }
 
-/// For what only clients with a secret may do.
+/// Refuses public clients, for what only clients with a secret may do.
 pub fn require_secret(known: &Known, client: &Client) -> Result<(), OAuthError> {
     known.must(client.secret.is_some(), WITH_A_SECRET)
 }

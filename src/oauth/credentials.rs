@@ -1,4 +1,4 @@
-//! What a request says of its client: in the `Authorization` field, or in the form
+//! How a request names and authenticates its client: in the `Authorization` field, or in the form
 //! (RFC 6749, section 2.3.1).
 
 use std::borrow::Cow;
@@ -14,8 +14,9 @@ const NAMED: Rule = wrong("the request names its client");
 const BASIC: Rule = wrong("the Authorization header holds valid Basic credentials");
 
 /// "The client MUST NOT use more than one authentication method in each request."
-const SECRET_TWICE: Rule = one_method("client_secret is there beside the Authorization header");
-const OTHER_ID: Rule = one_method("client_id is not the client of the Authorization header");
+const SECRET_TWICE: Rule =
+    one_method("client_secret was sent in addition to the Authorization header");
+const OTHER_ID: Rule = one_method("client_id differs from the client in the Authorization header");
 const HEADER_TWICE: Rule = one_method("there is more than one Authorization header");
 
 const fn one_method(broken: &'static str) -> Rule {
@@ -23,16 +24,16 @@ const fn one_method(broken: &'static str) -> Rule {
     Rule { code: ErrorCode::InvalidRequest, checked, broken, source: "RFC 6749, section 2.3" }
 }
 
-/// What the request says of its client.
+/// Where a request may have its client's credentials.
 pub struct Credentials<'a> {
     pub authorization: Authorization<'a>,
     pub form: &'a Form<'a>,
 }
 
-/// An id and a secret as sent, and form-decoded, which is mostly the same: the RFC has them encoded
-/// inside Basic (RFC 6749, section 2.3.1), but `curl -u` does not encode.
+/// An id and a secret as they were sent, and form-decoded. Usually that is the same. In Basic the
+/// RFC wants them encoded (RFC 6749, section 2.3.1), but `curl -u` does not encode.
 pub(super) struct Presented<'a> {
-    /// How it came, for an explained step.
+    /// The method of authentication, for an explained step.
     pub method: &'static str,
     pub sent: (&'a str, &'a str),
     pub decoded: (Cow<'a, str>, Cow<'a, str>),
@@ -44,7 +45,7 @@ impl<'a> Presented<'a> {
         Presented { method, sent: (id, secret), decoded: (id.into(), secret.into()) }
     }
 
-    /// The secrets of which one has to be right, each once.
+    /// The different secrets of which one must be right, and how many they are.
     pub fn secrets(&self) -> ([&str; 2], usize) {
         let (sent, decoded) = (self.sent.1, &*self.decoded.1);
         let count = match (sent.is_empty(), sent == decoded) {
@@ -57,7 +58,7 @@ impl<'a> Presented<'a> {
 }
 
 impl<'a> Credentials<'a> {
-    /// Reads the credentials; `room` holds what they have to be decoded to.
+    /// Reads the credentials; `room` holds what is decoded.
     pub(super) fn read(&self, room: &'a mut Vec<u8>) -> Result<Presented<'a>, OAuthError> {
         let form: &'a Form = self.form;
         let (id, secret) = (form.get("client_id"), form.get("client_secret"));
@@ -99,7 +100,7 @@ fn basic<'a>(value: &[u8], room: &'a mut Vec<u8>) -> Option<Presented<'a>> {
             let decoded = (decoded_id, decoded_secret);
             Presented { decoded, ..Presented::as_sent(id, secret) }
         }
-        // No form encoding, so it is as `curl -u` sends it.
+        // Not form-encoded: this is how `curl -u` sends it.
         _ => Presented::as_sent(id, secret),
     })
 }

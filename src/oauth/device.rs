@@ -1,5 +1,5 @@
-//! Signing in on another screen (RFC 8628): the device's request, and the person's decision about
-//! it. How the device comes to its token stands in `grants/device_code.rs`.
+//! The device authorization grant (RFC 8628): the device's request, and the user's decision about
+//! it. How the device then gets its token is in `grants/device_code.rs`.
 
 use super::audience::Audience;
 use super::throttle::Subject;
@@ -10,7 +10,7 @@ use super::{
 use crate::encode::form::Form;
 use crate::store::{Change, Decision, Device, Key, OnlyIf};
 
-/// "An invalidly configured client" hears what it would at the token endpoint.
+/// "An invalidly configured client" gets the error that it would at the token endpoint.
 const MAY_USE: Rule = Rule {
     code: ErrorCode::UnauthorizedClient,
     checked: "its grants include device_code",
@@ -18,8 +18,8 @@ const MAY_USE: Rule = Rule {
     source: "RFC 8628, section 3.2",
 };
 
-/// Starts a device's request (RFC 8628, section 3.1): a device code, and what the person
-/// will find.
+/// Starts a device's request (RFC 8628, section 3.1): returns the device code, and the request that
+/// the user will find by the user code.
 pub fn start<'k>(
     known: &Known<'k>,
     client: &'k Client,
@@ -49,40 +49,42 @@ pub fn start<'k>(
         let key = code.key();
         if known.store.apply(room, [Change::PutDevice(key, device.clone())])?.is_some() {
             let seconds = lifetimes.device_code;
-            let what = format_args!("a device code and a user code are given, {seconds} seconds");
+            let what =
+                format_args!("a device code and a user code are issued, for {seconds} seconds");
             known.did(what, "RFC 8628, section 3.2");
             return Ok((code, Found { user_code, client, audience, device, key }));
         }
-        // Otherwise another device shows this very code, and the next one will do.
+        // Either there are too many, or another device shows the same user code: then the next will
+        // do.
         if known.store.devices_of(client.number)? >= PENDING {
             return Err(ROOM.error().unavailable_for(ROOM_AFTER));
         }
     }
 }
 
-/// The most devices of one client that wait at once.
+/// The most devices of one client that may wait at once.
 const PENDING: usize = 10_000;
 
-/// Seconds after which some of so many will have expired.
+/// Seconds until some of these will have expired.
 const ROOM_AFTER: u64 = 60;
 
-/// None is dropped for a new one: a person may be typing its code.
+/// None is dropped to make room: a user may be typing its code.
 const ROOM: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
-    checked: "not too many devices of this client wait",
-    broken: "too many devices of this client wait already, try again later",
+    checked: "not too many devices of this client are waiting",
+    broken: "too many devices of this client are waiting, try again later",
     source: "RFC 9110, section 15.6.4",
 };
 
-/// A code that no device shows, or none that still waits.
+/// No waiting device shows this code.
 const UNKNOWN: Rule = Rule {
     code: ErrorCode::InvalidGrant,
-    checked: "a device that waits shows this user code",
+    checked: "a waiting device shows this user code",
     broken: "the user code is unknown or has expired",
     source: "RFC 8628, section 3.3",
 };
 
-/// A device's request that a person has found by its user code.
+/// A device's request that a user has found by its user code.
 pub struct Found<'k> {
     pub user_code: UserCode,
     pub client: &'k Client,
@@ -91,7 +93,7 @@ pub struct Found<'k> {
     key: Key,
 }
 
-/// The pending request with the code that a person typed. A wrong code counts as a failed attempt:
+/// The pending request with the user code that was typed. A wrong code counts as a failed attempt:
 /// codes are short, so nobody may try many (RFC 8628, section 5.1).
 pub fn find<'k>(
     known: &Known<'k>,
@@ -118,14 +120,14 @@ pub fn find<'k>(
     Ok(found)
 }
 
-/// What follows from a person's `allow`.
+/// What comes of the user's `allow`.
 pub enum Allowed {
     Done,
-    /// Nothing of what the device asked for is this user's to give: it has been denied.
+    /// The user may grant nothing of what the device asked for, so the request is denied.
     NothingToGive,
 }
 
-/// Lets this person allow the request of a device.
+/// The user allows the device's request.
 pub fn allow(known: &Known, found: &Found, user: &User) -> Result<Allowed, OAuthError> {
     let may = audience::must_take_user(known, found.audience, (Some(user), audience::USER_MAY));
     let scope = may.and_then(|()| scope::for_user(known, found.device.scope.clone(), user));
@@ -133,22 +135,22 @@ pub fn allow(known: &Known, found: &Found, user: &User) -> Result<Allowed, OAuth
         Ok(scope) => (Decision::Allowed { user: user.number, scope }, Allowed::Done),
         Err(_) => (Decision::Denied, Allowed::NothingToGive),
     };
-    // Someone else may have been faster.
+    // Someone else may have decided in the meantime.
     known.must(decide(known, found, decision)?, UNKNOWN)?;
     Ok(allowed)
 }
 
-/// Lets a person deny the request of a device, which needs no password: who has the code may.
+/// Denies the device's request, which needs no password: whoever has the code may.
 pub fn deny(known: &Known, found: &Found) -> Result<(), OAuthError> {
     decide(known, found, Decision::Denied).map(drop)
 }
 
-/// False where somebody has decided already.
+/// Stores the decision; false if there was one already.
 fn decide(known: &Known, found: &Found, decision: Decision) -> Result<bool, OAuthError> {
     let change = Change::Decide(found.key, decision);
     let is_first = known.store.apply(OnlyIf::Undecided(found.key), [change])?.is_some();
     if is_first {
-        let what = format_args!("the person's decision is kept, for the device's next poll");
+        let what = format_args!("the user's decision is stored for the device's next poll");
         known.did(what, "RFC 8628, section 3.3");
     }
     Ok(is_first)

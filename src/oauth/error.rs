@@ -1,14 +1,14 @@
-//! What a refused request is told.
+//! Refusals: the error codes, the rules behind them, and the error that is sent.
 
 use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::store::Unavailable;
 
-/// Declares the codes once: the enum, its list and its words cannot disagree.
+/// Declares the codes once, so that the enum, its list and its words cannot disagree.
 macro_rules! error_codes {
     ($($(#[$where:meta])* $code:ident = $word:literal),* $(,)?) => {
-        /// The `error` of an answer: each is defined where its comment says.
+        /// The `error` of an answer. Each comment says where the code is defined.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum ErrorCode {
             $($(#[$where])* $code),*
@@ -64,24 +64,25 @@ error_codes! {
     InvalidRedirectUri = "invalid_redirect_uri",
     /// (RFC 7591, section 3.2.2)
     InvalidClientMetadata = "invalid_client_metadata",
-    /// Our own, like those that follow: no token, which is no error of OAuth's.
+    /// Our own, like those below: a request without a token, for which OAuth has no error code.
     Unauthorized = "unauthorized",
     NotFound = "not_found",
     MethodNotAllowed = "method_not_allowed",
-    /// In the log alone: the browser is what refuses.
+    /// In the log only, since it is the browser that refuses.
     OriginNotAllowed = "origin_not_allowed",
 }
 
-/// A rule of the protocol, as those who break it hear of it: one text for the answer, the log and
-/// the reader of the code.
+/// A rule of the protocol: one text for the answer to whoever breaks it, for the log, and for the
+/// reader of the code.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     pub code: ErrorCode,
-    /// What has to be so, as an explained step says it: `{}` is a place for a name.
+    /// What must be true, as an explained step says it; `{}` is a place for a name.
     pub checked: &'static str,
-    /// ASCII, without `"` and `\`, and never a word of the request (RFC 6749, section 5.2).
+    /// What is said if it is not: ASCII, without `"` and `\`, and no word of the request (RFC 6749,
+    /// section 5.2).
     pub broken: &'static str,
-    /// Where the rule stands, such as `RFC 6749, section 5.2`.
+    /// The section that demands it, such as `RFC 6749, section 5.2`.
     pub source: &'static str,
 }
 
@@ -92,7 +93,7 @@ impl Rule {
         self.refusal(self.checked.into())
     }
 
-    /// The same where the rule has a place for a name.
+    /// The same for a rule with a place for a name.
     #[cold]
     pub fn error_with(&self, name: &str) -> OAuthError {
         self.refusal(self.checked.replace("{}", name).into())
@@ -105,27 +106,27 @@ impl Rule {
     }
 }
 
-/// A refusal. In a box, since it is rare: results stay small, and so do the stacks that pass them
+/// A refusal. Boxed, since it is rare: so results stay small, and the stack frames that pass them
 /// on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OAuthError(Box<Details>);
 
-/// The code for the client's program, the description for its author, and for the server's
-/// operator also where the rule stands.
+/// The code is for the client, the description for its developer, and the source for the operator's
+/// log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Details {
     pub code: ErrorCode,
-    /// ASCII, without `"` and `\`, and never a word of the request (RFC 6749, section 5.2).
+    /// As [`Rule::broken`].
     pub description: Cow<'static, str>,
-    /// Where the rule stands, such as `RFC 6749, section 5.2`.
+    /// As [`Rule::source`].
     pub source: &'static str,
-    /// The rule's, for an explained step; `None` where there is no rule but this refusal.
+    /// The rule's, for an explained step; `None` if the refusal is not of a [`Rule`].
     pub checked: Option<Cow<'static, str>>,
-    /// What the log says in place of the description, where that must not tell all.
+    /// What the log says instead, if the description must not tell everything.
     pub for_log: Option<Cow<'static, str>>,
-    /// Seconds after which another attempt can succeed.
+    /// Seconds until another attempt can succeed.
     pub retry_after: Option<u64>,
-    /// The server itself cannot do it now; whoever asks has done nothing wrong.
+    /// The server cannot do it now; the client has done nothing wrong.
     pub is_unavailable: bool,
 }
 
@@ -157,17 +158,17 @@ impl OAuthError {
         }))
     }
 
-    /// A required parameter is not there, or has no value.
+    /// A required parameter is missing, or has no value.
     pub fn missing(parameter: &'static str, source: &'static str) -> OAuthError {
         let description = format!("the parameter {parameter} is missing");
         OAuthError::new(ErrorCode::InvalidRequest, description, source)
     }
 
-    /// A known parameter is there more than once.
+    /// A known parameter appears more than once.
     pub fn repeated(parameter: &'static str, source: &'static str) -> OAuthError {
         OAuthError::new(
             ErrorCode::InvalidRequest,
-            format!("the parameter {parameter} is there more than once"),
+            format!("the parameter {parameter} appears more than once"),
             source,
         )
     }
@@ -180,19 +181,19 @@ impl OAuthError {
         )
     }
 
-    /// The same to the client, but the log is told more.
+    /// The same for the client, but the log says more.
     pub fn logged_as(mut self, what: impl Into<Cow<'static, str>>) -> OAuthError {
         self.0.for_log = Some(what.into());
         self
     }
 
-    /// The same, with the seconds after which another attempt can succeed.
+    /// The same, with the seconds until another attempt can succeed.
     pub fn retry_after(mut self, seconds: u64) -> OAuthError {
         self.0.retry_after = Some(seconds);
         self
     }
 
-    /// The same, as a state of the server that is over after these seconds.
+    /// The same, for a state of the server that should be over after these seconds.
     pub fn unavailable_for(mut self, seconds: u64) -> OAuthError {
         self.0.is_unavailable = true;
         self.retry_after(seconds)
@@ -209,8 +210,8 @@ impl From<Unavailable> for OAuthError {
     fn from(unavailable: Unavailable) -> OAuthError {
         const NOW: Rule = Rule {
             code: ErrorCode::TemporarilyUnavailable,
-            checked: "what is given out can be looked up and kept",
-            broken: "the server cannot look up or keep what it gives out now, try again later",
+            checked: "the server's token store is available",
+            broken: "the server's token store is not available now, try again later",
             source: "RFC 9110, section 15.6.4",
         };
         NOW.error().unavailable_for(unavailable.retry_after)

@@ -1,21 +1,20 @@
-//! A family: all that comes of one grant.
+//! A family: all tokens that come of one grant.
 //!
 //!     code ──> refresh token 1 ──> refresh token 2 ──> refresh token 3
 //!              access token 1      access token 2      access token 3
-//!     used     used                used                good
+//!     used     used                used                valid
 //!
-//! Each replaces the one before, and all begin with the family's name. If one comes back that was
-//! replaced, somebody has a copy: the client or a thief, and we cannot tell which. So everything
-//! that came of the grant ends, and the person signs in again (RFC 9700, section 4.14.2).
+//! Each refresh token replaces the one before, and they all begin with the family's name. If one
+//! that was replaced is used again, someone has a copy: the client or a thief, and we cannot tell
+//! which. So the whole family is revoked, and the user signs in again (RFC 9700, section 4.14.2).
 
 use super::{Client, ErrorCode, FamilyToken, Known, OAuthError, Rule, Timestamp};
 use crate::store::{Change, Found, OnlyIf};
 
-/// Whether `token`, which is not the one that is good now, belongs to a family of this client that
-/// is still alive. Then it has been used before: the family ends, and this is how many of its
-/// tokens were revoked.
+/// `token` is not the one that is valid now. If this client has a living family of its name, it has
+/// been used before: revokes the family, and returns how many tokens that were.
 ///
-/// Another client's attempt proves nothing about a copy and ends nothing.
+/// Another client's attempt does not prove that there is a copy, and revokes nothing.
 pub fn end_if_used(
     known: &Known,
     token: &FamilyToken,
@@ -31,11 +30,11 @@ pub fn end_if_used(
         return Ok(None);
     }
     let revoked = store.apply(OnlyIf::Always, [Change::TakeFamily(key)])?;
-    known.did(format_args!("its whole family is ended"), "RFC 9700, section 4.14.2");
+    known.did(format_args!("its whole family is revoked"), "RFC 9700, section 4.14.2");
     Ok(revoked)
 }
 
-/// What a used or unknown code or refresh token is refused with.
+/// The refusal of a code or refresh token that was used or is unknown.
 pub fn not_good(
     used: Option<usize>,
     what: &str,

@@ -1,8 +1,8 @@
-//! Access tokens that were given out by hand: `[token NAME]` in the configuration, for a script or a
-//! scheduled job that can ask for none.
+//! Access tokens from the configuration: `[token NAME]`, for a script or a scheduled job that
+//! cannot ask for one.
 //!
-//! They stand in the file as hashes, live until the day that it names, and end when they leave it.
-//! No store knows them: they are good whatever becomes of that.
+//! The file has their hashes. They live until the day that it names, and end when they leave it.
+//! They are not in the store, and are valid even when it is unavailable.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use super::token_info::TokenInfo;
 use super::{Scope, Timestamp, audience};
 use crate::store::{Key, fold::Fold};
 
-/// One of them.
+/// A `[token]` of the configuration.
 #[derive(Clone, Debug)]
 pub struct FixedToken {
-    /// What it is found by.
+    /// The key that it is found by.
     pub key: Key,
     pub client: Arc<str>,
-    /// `None`: the client's own.
+    /// `None` if the client acts for itself.
     pub user: Option<Arc<str>>,
     pub scope: Scope,
-    /// The URL of the service that it is for.
+    /// The URL of the resource that it is for, if it is for one.
     pub resource: Option<Arc<str>>,
-    /// `None`: never.
+    /// `None` if it never expires.
     pub expires: Option<Timestamp>,
 }
 
-/// All of a configuration.
+/// All fixed tokens of a configuration.
 #[derive(Clone, Debug)]
 pub struct FixedTokens {
     list: Vec<FixedToken>,
@@ -39,9 +39,9 @@ impl FixedTokens {
         FixedTokens { places: super::registry::indexed(list.iter().map(|it| it.key)), list }
     }
 
-    /// The one of this key, expired or not.
+    /// The token with this key, expired or not.
     pub fn get(&self, key: &Key) -> Option<&FixedToken> {
-        // Where there are none, which is usual, a look-up costs nothing.
+        // Usually there are none, and then a look-up costs nothing.
         if self.list.is_empty() {
             return None;
         }
@@ -54,7 +54,7 @@ impl FixedTokens {
 }
 
 impl FixedToken {
-    /// What it is now; `None` where it has expired, or its service takes it no more.
+    /// What it is worth now; `None` if it has expired, or its resource no longer accepts it.
     #[cold]
     pub fn info<'k>(&self, registry: &'k Registry, now: Timestamp) -> Option<TokenInfo<'k>> {
         if self.expires.is_some_and(|expires| expires <= now) {

@@ -1,29 +1,29 @@
-//! The grace of a used refresh token, where a client has one.
+//! The grace of used refresh tokens, for clients with a `refresh_token_grace`.
 //!
 //!     refresh token 1 ──> refresh token 2        the answer is lost on its way
 //!                    └──> refresh token 3        and the client asks again, within its grace
 //!
-//! A program that did not get its answer, or two of its sessions that refresh at the same moment,
-//! would look like a thief to the rule that a used refresh token ends its family (RFC 9700,
-//! section 4.14.2). With a grace a used one may come again for so many seconds after its first
-//! use. Each use gives a new refresh token, so several of a family may be good at once: the
-//! newest, and those beside it, all in the family's own row.
+//! A program that lost an answer, or whose two sessions refresh at the same moment, looks like a
+//! thief, since a used refresh token ends its family (RFC 9700, section 4.14.2). With a grace, a
+//! used one may come again for so many seconds after its first use. Each use gives a new refresh
+//! token, so several of a family can be valid at once: the newest and those *beside* it, all in the
+//! family's row.
 
 use super::{Client, Timestamp};
 use crate::store::{Family, Key, RefreshToken};
 
-/// How often a refresh token may be used after its first use.
+/// How many more times a refresh token may be used after its first use.
 const AGAIN: u8 = 10;
-/// The most that a family knows beside its newest refresh token: a bound on its row. Past it the
-/// oldest goes, and counts as used long ago.
+/// The most refresh tokens beside the newest, which limits the size of the row. Then the oldest
+/// goes, and counts as used long ago.
 const BESIDE: usize = 128;
 
-/// The refresh token of this key, if the family knows it: its newest, or one beside.
+/// The refresh token with this key, if it is the family's newest or one beside it.
 pub fn token_of(family: &Family, key: &Key) -> Option<RefreshToken> {
     known(family).find(|token| token.key == *key)
 }
 
-/// Those beside, the longest known first, then the newest.
+/// The refresh tokens beside the newest, the oldest first, and then the newest.
 pub fn known(family: &Family) -> impl Iterator<Item = RefreshToken> {
     let newest = family.refresh_token.map(|key| RefreshToken {
         key,
@@ -35,15 +35,15 @@ pub fn known(family: &Family) -> impl Iterator<Item = RefreshToken> {
     family.beside.iter().cloned().chain(newest)
 }
 
-/// Whether it may be used: a first time, or once more within the client's grace.
+/// Whether it may be used: for the first time, or again within the client's grace.
 pub fn may_be_used(token: &RefreshToken, client: &Client, now: Timestamp) -> bool {
     token.first_used.is_none_or(|first| {
         now < first.plus_seconds(client.refresh_token_grace) && token.uses <= AGAIN
     })
 }
 
-/// Makes `after` know what is left beside its newest of those in `before`, of which `used` was
-/// used now. At most `most` of its tokens are good at once: beyond that the oldest ends.
+/// Moves the refresh tokens that may still be used from `before` to `after`, beside the newest;
+/// `used` has just been used. At most `most` are valid at once: the oldest are ended first.
 pub fn hand_on(after: &mut Family, (before, used): (&Family, &Key), client: &Client, most: usize) {
     let now = after.issued_at;
     let mut beside: Vec<_> = known(before).collect();
@@ -56,11 +56,11 @@ pub fn hand_on(after: &mut Family, (before, used): (&Family, &Key), client: &Cli
     let good = beside.iter().filter(|token| token.is_good(now)).count();
     let surplus = (good + 1).saturating_sub(most);
     beside.iter_mut().filter(|token| token.is_good(now)).take(surplus).for_each(|token| {
-        // Known for a while longer, so that it does not look stolen.
+        // Still in the row for a while, so that it does not look stolen.
         token.expires = now;
     });
     if client.refresh_token_grace > 0 || !beside.is_empty() {
-        // What was given before lives on.
+        // The tokens that were issued before live on.
         after.expires = after.expires.max(before.expires);
     }
     after.beside = beside.into();

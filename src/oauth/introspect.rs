@@ -1,13 +1,13 @@
-//! What a token is, for those who have to know (RFC 7662).
+//! What a client is told about a token (RFC 7662).
 
 use super::{Client, Known, Timestamp, TokenInfo};
 use crate::store::Found;
 
 const SOURCE: &str = "RFC 7662, section 2.2";
 
-/// What `client` is told of a token: everything of a live access token, whoever's it is, since an
-/// API has to check its callers' tokens; of a refresh token only its own client hears. `None` is
-/// "not active", whatever the reason (RFC 7662, section 2.2).
+/// What `client` is told about a token. Every client learns about an access token, since an API has
+/// to check its callers' tokens; only its own client learns about a refresh token. `None` is "not
+/// active", whatever the reason (RFC 7662, section 2.2).
 pub fn introspect<'k>(
     known: &Known<'k>,
     token: &str,

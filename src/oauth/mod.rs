@@ -1,9 +1,15 @@
-//! The protocol: plain values in, `Result` out. No sockets, header fields, clock or files.
+//! The protocol, as functions of plain values: no sockets, header fields, clock or files. They all
+//! speak the same few words:
 //!
-//! Read the nouns first ([`error`], [`scope`], [`secret`], [`token`], [`resource`] and
-//! [`registry`]), then [`store`](crate::store), which keeps what has been given out, then the rules:
-//! [`client_auth`], [`audience`], the [`grants`], and [`authorize`], [`device`], [`introspect`],
-//! [`revoke`] and [`bearer`].
+//! - [`Known`] is what a rule may know; it reaches every rule as an argument.
+//! - A [`Rule`] is one demand of an RFC. `known.must(holds, RULE)?` goes on if it holds and otherwise
+//!   refuses the request with the rule's error; `must_find` does so for what has to be there.
+//! - An [`OAuthError`] is a refusal: the RFC's error code, a description for the client's developer,
+//!   and what only the log may say (`logged_as`).
+//! - `known.did(…)` and `checked` add an *explained step* for whoever asked to be told ([`Steps`]).
+//! - An [`Outcome`] collects what the log and the metrics will say about the request.
+//! - An [`Audience`](audience::Audience) is the protected resource that a token is for (RFC 8707);
+//!   with the demo data there is none, and these rules pass everything.
 
 pub mod audience;
 pub mod authorize;
@@ -49,22 +55,24 @@ pub use user_code::UserCode;
 
 use crate::store::Store;
 
-/// What is known to the server: who there is, what was given out, who has failed too often.
+/// What a rule may know: the configuration, what was issued, who has failed too often.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
+    /// The clients, users and resources of the configuration.
     pub registry: &'a Registry,
     pub store: &'a Store,
+    /// Counts failed attempts.
     pub throttle: &'a Throttle,
     pub in_turn: InTurn<'a>,
-    /// `None` where nobody asked to be told.
+    /// The explained steps so far; `None` unless someone asked for them.
     pub steps: Option<&'a Steps>,
 }
 
-/// Checks a secret slowly, when it is the request's turn, and says whether it was right; `None`
-/// where the turn does not come.
+/// Runs a slow check of a secret when it is the request's turn, and returns its result; `None` if
+/// the turn does not come in time.
 pub type InTurn<'a> = &'a dyn Fn(&mut dyn FnMut() -> bool) -> Option<bool>;
 
-/// The `Authorization` fields of a request, of which there may be one.
+/// The `Authorization` fields of a request: there should be one at most.
 #[derive(Clone, Copy, Debug)]
 pub enum Authorization<'a> {
     None,

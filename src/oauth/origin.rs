@@ -1,26 +1,26 @@
-//! Where a request comes from, and when.
+//! Where a request comes from, and when it came.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Timestamp;
 
-/// What the rules know of a request's way here.
+/// What the rules know about where a request comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
-    /// The client's own, as far as proxies can be believed.
+    /// The client's own address, as far as the proxies on the way are trusted.
     pub address: IpAddr,
-    /// Whether it sends `X-Forwarded-For` without being a proxy that is believed.
+    /// Whether the request has `X-Forwarded-For` but comes from no trusted proxy.
     pub relays: bool,
-    /// For what lives and expires: the clock on the wall, which tokens and logs show.
+    /// The time of day, for what expires and for the log.
     pub now: Timestamp,
-    /// For what is counted: nobody sets this clock back.
+    /// A clock that nobody can set back, for counting attempts.
     pub uptime: Uptime,
 }
 
 impl Origin {
-    /// Whose failures count together. Whoever has one IPv6 address has all of its subnet, so only
-    /// the first 64 bits tell people apart (RFC 4291, section 2.5.4); a mapped one is its IPv4
-    /// address (RFC 4291, section 2.5.5.2).
+    /// The address that failed attempts are counted for. Whoever has one IPv6 address has its whole
+    /// subnet, so only the first 64 bits count (RFC 4291, section 2.5.4); a mapped address counts
+    /// as its IPv4 address (RFC 4291, section 2.5.5.2).
     pub fn network(&self) -> IpAddr {
         match self.address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

@@ -1,5 +1,5 @@
-//! Proof Key for Code Exchange (RFC 7636): who redeems a code must know the secret with which it
-//! was asked for.
+//! Proof Key for Code Exchange (RFC 7636): whoever redeems a code must know the verifier that its
+//! request was made with.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,13 +10,13 @@ use crate::encode::form::Form;
 
 const CHALLENGE_SENT: Rule = Rule {
     code: ErrorCode::InvalidRequest,
-    checked: "there is a code_challenge, unless the client can do without",
+    checked: "there is a code_challenge, if the client needs one",
     broken: "code_challenge is required",
     source: "RFC 7636, section 4.4.1",
 };
 const METHOD_OF_A_CHALLENGE: Rule = Rule {
     checked: "code_challenge_method comes with a code_challenge",
-    broken: "code_challenge_method is there without code_challenge",
+    broken: "code_challenge_method was sent without code_challenge",
     source: "RFC 7636, section 4.3",
     ..CHALLENGE_SENT
 };
@@ -32,7 +32,7 @@ const CHALLENGE_WELL_FORMED: Rule = Rule {
     ..CHALLENGE_SENT
 };
 
-/// The code challenge (RFC 7636, section 4.3): by `S256` or not at all.
+/// The request's code challenge (RFC 7636, section 4.3), which must use `S256`.
 pub fn challenge<'a>(
     known: &Known,
     client: &Client,
@@ -52,14 +52,13 @@ pub fn challenge<'a>(
     }
 }
 
-/// 43 to 128 unreserved characters: the form of a verifier and of a challenge (RFC 7636, sections
-/// 4.1 and 4.2).
+/// Verifier and challenge have 43 to 128 unreserved characters (RFC 7636, sections 4.1 and 4.2).
 fn is_well_formed(text: &str) -> bool {
     (43..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
 }
 
-/// Whether `challenge` was made of `verifier` by the method `S256` (RFC 7636, section 4.6).
+/// Whether `challenge` was made from `verifier` by the method `S256` (RFC 7636, section 4.6).
 pub fn verify(verifier: &str, challenge: &str) -> bool {
     let made = URL_SAFE_NO_PAD.encode(sha256::digest(verifier.as_bytes()));
     is_well_formed(verifier) && same(challenge.as_bytes(), made.as_bytes())

@@ -6,8 +6,8 @@
 use super::bearer::Challenge;
 use super::{Authorization, ErrorCode, Known, OAuthError};
 
-/// The token of a request, from its `Authorization` field and, where that is allowed, from its
-/// query (RFC 6750, sections 2.1 and 2.3).
+/// The token of a request, from its `Authorization` field and, if that is allowed, from its query
+/// (RFC 6750, sections 2.1 and 2.3).
 pub fn token<'a>(
     known: &Known,
     authorization: Authorization<'a>,
@@ -40,7 +40,7 @@ pub fn token<'a>(
     }
 }
 
-/// What follows the scheme `Bearer`: `None` for another scheme, `Some(None)` where it is malformed.
+/// What follows the scheme `Bearer`: `None` for another scheme, `Some(None)` if it is malformed.
 fn bearer(value: &[u8]) -> Option<Option<&str>> {
     let scheme = value.split(|&b| b == b' ' || b == b'\t').next()?;
     if !scheme.eq_ignore_ascii_case(b"bearer") {

@@ -1,9 +1,9 @@
-//! Where a browser may be sent back to (RFC 6749, section 3.1.2).
+//! Redirect URIs: where a browser may be sent back to (RFC 6749, section 3.1.2).
 
 use crate::encode::form::push_encoded;
 
-/// What is wrong with a redirect URI in the configuration, if anything is. `insecure` lets plain
-/// `http` through to any host.
+/// What is wrong with a redirect URI in the configuration, if anything is. `insecure` allows plain
+/// `http` to any host.
 pub fn fault(uri: &str, insecure: bool) -> Option<&'static str> {
     let (scheme, rest) = match uri.split_once(':') {
         Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
@@ -40,9 +40,9 @@ pub fn fault(uri: &str, insecure: bool) -> Option<&'static str> {
     }
 }
 
-/// Whether `sent` is `registered`: character for character, but for the port of a loopback
-/// address, which a native app gets from its system (RFC 9700, section 2.1; RFC 8252,
-/// section 7.3).
+/// Whether `sent` equals `registered`, character for character. Only the port of a loopback address
+/// may differ, since a native app gets it from its system (RFC 9700, section 2.1; RFC 8252, section
+/// 7.3).
 pub fn matches(sent: &str, registered: &str) -> bool {
     sent == registered
         || match (without_loopback_port(sent), without_loopback_port(registered)) {
@@ -51,7 +51,7 @@ pub fn matches(sent: &str, registered: &str) -> bool {
         }
 }
 
-/// `http` to a loopback host, as host and the rest behind the port.
+/// The host and what follows the port, if this is `http` to a loopback host.
 fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let authority = authority(rest);
@@ -62,7 +62,7 @@ fn authority(rest: &str) -> &str {
     &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
 }
 
-/// The host of an authority that is loopback, with a port or without.
+/// The host of an authority with or without a port, if it is loopback.
 fn loopback_host(authority: &str) -> Option<&'static str> {
     ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| {
         authority.strip_prefix(host).is_some_and(|port| match port.strip_prefix(':') {
@@ -81,13 +81,13 @@ fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
-/// `uri` with these parameters added to its query; one that it has already is kept.
+/// `uri` with these parameters added to its query, of which nothing is lost.
 pub fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
     let mut joined = String::from(uri);
     for (name, value) in parameters {
         match joined.find('?') {
             None => joined.push('?'),
-            // An empty query, so nothing to part from.
+            // The query is empty, so no separator is needed.
             Some(mark) if mark + 1 == joined.len() => {}
             Some(_) => joined.push('&'),
         }
@@ -98,8 +98,8 @@ pub fn with_parameters(uri: &str, parameters: &[(&str, &str)]) -> String {
     joined
 }
 
-/// Where a person will be sent, in few words: the host, or the scheme of an app. The port that a
-/// program has taken for the moment tells a person nothing (RFC 8252, section 7.3).
+/// Where the user will be sent, in a few words: the host, or the scheme of an app. The port of a
+/// program on this computer would tell them nothing (RFC 8252, section 7.3).
 pub fn destination(uri: &str) -> &str {
     match uri.split_once("://") {
         Some(("http" | "https", rest)) if loopback_host(authority(rest)).is_some() => {

@@ -1,12 +1,12 @@
-//! Programs that register themselves (RFC 7591), as one client that the file names.
+//! Programs that register themselves (RFC 7591), all as one client of the configuration.
 //!
 //!     program ── redirect URIs, a name ──> /oauth/register
 //!             <── client_id, what it may use ──
 //!
 //! "An authorization server MAY issue the same client identifier to multiple instances of a
-//! registered client" (RFC 7591, section 3.2.1): every program hears the same `client_id`, and
-//! nothing that it says is kept. So nobody can fill a list, and whom people meet on the page stays
-//! what the operator wrote.
+//! registered client" (RFC 7591, section 3.2.1): every program gets the same `client_id`, and
+//! nothing that it says is stored. So nobody can fill up a list, and the name on the page stays what
+//! the operator wrote.
 
 use std::borrow::Cow;
 
@@ -23,15 +23,15 @@ const METADATA: Rule = Rule {
 
 const REDIRECT_URI: Rule = Rule {
     code: ErrorCode::InvalidRedirectUri,
-    checked: "this server's file lists one of the redirect URIs",
-    broken: "redirect_uris has none that this server's file lists",
+    checked: "one of the redirect URIs is in this server's configuration",
+    broken: "none of the redirect_uris is in this server's configuration",
     source: "RFC 7591, section 3.2.2",
 };
 
-/// The longest name that is said back, in characters.
+/// The longest name that the answer repeats, in characters.
 const LONGEST_NAME: usize = 100;
 
-/// What a program hears beside the client's own properties.
+/// What the answer has besides the client's own properties.
 pub struct Registered<'r> {
     pub client: &'r Client,
     redirect_uris: Value<'r>,
@@ -39,7 +39,7 @@ pub struct Registered<'r> {
 }
 
 impl<'r> Registered<'r> {
-    /// Those that were asked for and that the client has, loopback ports aside.
+    /// Those of the requested ones that the client has, whatever the port of a loopback address.
     pub fn redirect_uris(&self) -> impl Iterator<Item = Cow<'r, str>> {
         let asked = self.redirect_uris.items().into_iter().flatten();
         asked.filter_map(Value::string).filter(|uri| is_listed(self.client, uri))
@@ -59,7 +59,7 @@ pub fn register<'r>(
         if !value.is_null() && !is_of_its_kind(&member, value) {
             return Err(METADATA.error());
         }
-        // Of one that stands twice the last counts.
+        // If a member appears twice, the last one counts.
         match &*member {
             "redirect_uris" => redirect_uris = Some(value),
             "client_name" => name = value.string(),
@@ -74,8 +74,8 @@ pub fn register<'r>(
     Ok(registered)
 }
 
-/// Whether a member that the answer has, too, is of the kind that it has there (RFC 7591,
-/// section 2).
+/// Whether a member has the kind that RFC 7591, section 2 gives it. Members that the answer does
+/// not have are not looked at.
 fn is_of_its_kind(member: &str, value: Value) -> bool {
     match member {
         "client_id" | "token_endpoint_auth_method" | "scope" | "client_name" => {
@@ -108,7 +108,7 @@ mod tests {
         client
     }
 
-    /// The redirect URIs and the name, or the error.
+    /// The redirect URIs and the name in the answer to `body`, or its error.
     fn said(body: &str) -> Result<(Vec<String>, Option<String>), ErrorCode> {
         let (world, client) = (World::new(), client());
         let registered =

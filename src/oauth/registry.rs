@@ -1,4 +1,4 @@
-//! Who is known to the server: clients, users and services, as the configuration names them.
+//! The clients, users and resources of the configuration.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,7 +43,7 @@ impl GrantType {
         }
     }
 
-    /// The name in the configuration and in the metrics, without the URN's length.
+    /// The name in the configuration and in the metrics, which is short even for a URN.
     pub fn short_name(self) -> &'static str {
         match self {
             GrantType::DeviceCode => "device_code",
@@ -60,26 +60,27 @@ impl GrantType {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: Arc<str>,
-    /// What people read in place of the id.
+    /// What people read instead of the id.
     pub name: Option<Arc<str>>,
-    /// The store's, once the configuration is in force.
+    /// The store assigns it when the configuration comes into force.
     pub number: Number,
-    /// `None` for a public client, which cannot keep one (RFC 6749, section 2.1).
+    /// `None` for a public client, which cannot keep a secret (RFC 6749, section 2.1).
     pub secret: Option<StoredSecret>,
     pub grants: Vec<GrantType>,
     /// The most that it may ask for.
     pub scopes: Scope,
-    /// What it gets when it asks for nothing (RFC 6749, section 3.3).
+    /// What it gets when it asks for no scope (RFC 6749, section 3.3).
     pub default_scopes: Scope,
     pub redirect_uris: Vec<String>,
     /// Seconds.
     pub access_token_lifetime: u64,
     /// Seconds.
     pub refresh_token_lifetime: u64,
-    /// Seconds for which a used refresh token may come again.
+    /// How many seconds a used refresh token may be used again.
     pub refresh_token_grace: u64,
     pub require_pkce: bool,
-    /// The URL of what its tokens are for where a request names nothing (RFC 8707, section 2.1).
+    /// The URL of the resource that its tokens are for when a request names none (RFC 8707,
+    /// section 2.1).
     pub default_resource: Option<Arc<str>>,
 }
 
@@ -88,13 +89,13 @@ impl Client {
         self.grants.contains(&grant)
     }
 
-    /// What people read: its name, or its id where it has none.
+    /// What people read: its name, or else its id.
     pub fn label(&self) -> &str {
         self.name.as_ref().unwrap_or(&self.id)
     }
 
-    /// Whether an authorization request needs a code challenge: always where no secret protects
-    /// the code (RFC 9700, section 2.1.1).
+    /// Whether an authorization request needs a code challenge: always if no secret protects the
+    /// code (RFC 9700, section 2.1.1).
     pub fn needs_pkce(&self) -> bool {
         self.require_pkce || self.secret.is_none()
     }
@@ -104,12 +105,12 @@ impl Client {
 #[derive(Clone, Debug)]
 pub struct User {
     pub name: Arc<str>,
-    /// The store's, once the configuration is in force.
+    /// The store assigns it when the configuration comes into force.
     pub number: Number,
     pub password: StoredSecret,
-    /// The most that any client gets for this user; `None` for no such limit.
+    /// The most that any client gets for this user; `None` if there is no limit.
     pub scopes: Option<Scope>,
-    /// What applications may read of them.
+    /// What applications may read about the user.
     pub profile: Profile,
 }
 
@@ -120,11 +121,11 @@ pub struct Lifetimes {
     pub refresh_token: u64,
     pub authorization_code: u64,
     pub device_code: u64,
-    /// Between two polls of a device.
+    /// The time between two polls of a device.
     pub device_interval: u64,
 }
 
-/// Everyone who is known, and what holds for all.
+/// All clients, users and resources, and what applies to all of them.
 #[derive(Clone, Debug)]
 pub struct Registry {
     clients: Vec<Client>,
@@ -133,13 +134,13 @@ pub struct Registry {
     user_names: HashMap<Arc<str>, usize, Fold>,
     client_numbers: HashMap<Number, usize, Fold>,
     user_numbers: HashMap<Number, usize, Fold>,
-    /// The services that tokens can be for.
+    /// The resources that tokens can be for.
     pub resources: Resources,
     pub fixed_tokens: FixedTokens,
     pub lifetimes: Lifetimes,
     /// The most live access tokens of one client, and the most refresh tokens.
     pub max_tokens_per_client: usize,
-    /// Compared with where a name is unknown, so that it costs the same as a known one.
+    /// What is compared with if a name is unknown, so that it takes as long as for a known one.
     decoys: [StoredSecret; 2],
 }
 
@@ -181,12 +182,12 @@ impl Registry {
         Some(&self.users[*self.user_names.get(name)?])
     }
 
-    /// The client of this number, if it is in force.
+    /// The client with this number, if the configuration still has it.
     pub fn client_numbered(&self, number: Number) -> Option<&Client> {
         Some(&self.clients[*self.client_numbers.get(&number)?])
     }
 
-    /// The user of this number, if it is in force.
+    /// The user with this number, if the configuration still has it.
     pub fn user_numbered(&self, number: Number) -> Option<&User> {
         Some(&self.users[*self.user_numbers.get(&number)?])
     }
@@ -206,7 +207,7 @@ impl Registry {
         (self.clients.len(), self.users.len())
     }
 
-    /// Every name, with the place for its number.
+    /// Every name, and where its number goes.
     pub fn everyone(&mut self) -> impl Iterator<Item = (Kind, &Arc<str>, &mut Number)> {
         let clients = self.clients.iter_mut().map(|c| (Kind::Client, &c.id, &mut c.number));
         let users = self.users.iter_mut().map(|u| (Kind::User, &u.name, &mut u.number));
@@ -215,21 +216,21 @@ impl Registry {
         clients.chain(users).chain(resources)
     }
 
-    /// Makes everyone known by number, once each has one.
+    /// Builds the indexes by number, once everyone has one.
     pub fn index_numbers(&mut self) {
         self.client_numbers = indexed(self.clients.iter().map(|client| client.number));
         self.user_numbers = indexed(self.users.iter().map(|user| user.number));
         self.resources.index_numbers();
     }
 
-    /// Whether everyone whom a row names is in force.
+    /// Whether the configuration still has everyone whom a row names.
     pub fn knows(&self, client: Number, user: Option<Number>, resource: Option<Number>) -> bool {
         self.client_numbered(client).is_some()
             && user.is_none_or(|user| self.user_numbered(user).is_some())
             && resource.is_none_or(|resource| self.resources.numbered(resource).is_some())
     }
 
-    /// The server itself as a resource: with every scope, unless the file has it among the others.
+    /// This server itself as a resource, with every scope.
     pub fn as_resource(&self, issuer: &str) -> Resource {
         let scopes = Scope::from_tokens(self.scopes());
         let own = || Resource { scopes, is_issuer: true, ..Resource::new(issuer) };
@@ -237,12 +238,12 @@ impl Registry {
         in_file.map_or_else(own, |it| Resource { url: issuer.into(), is_issuer: true, ..it })
     }
 
-    /// A secret that costs as much as the costliest client's.
+    /// A secret that takes as long to check as the slowest of a client's.
     pub fn decoy_secret(&self) -> &StoredSecret {
         &self.decoys[0]
     }
 
-    /// A password that costs as much as the costliest user's.
+    /// A password that takes as long to check as the slowest of a user's.
     pub fn decoy_password(&self) -> &StoredSecret {
         &self.decoys[1]
     }
@@ -266,7 +267,7 @@ impl Registry {
     }
 }
 
-/// The place of each of these.
+/// The position of each of these keys.
 pub fn indexed<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, usize, Fold> {
     let mut places = HashMap::with_hasher(Fold::random());
     places.extend(keys.enumerate().map(|(place, key)| (key, place)));

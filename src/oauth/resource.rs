@@ -1,10 +1,10 @@
-//! The services that tokens are for (RFC 8707, RFC 9728).
+//! Protected resources: the services that tokens are for (RFC 8707, RFC 9728).
 //!
 //!     POST /oauth/token                                     as a client
 //!     grant_type=client_credentials&resource=https%3A%2F%2Fapi.example.com%2Fmcp
 //!
-//! The token is good at that service alone: who is given one cannot go elsewhere with it in its
-//! owner's name. What a grant was for in the beginning, a service or none, it is for ever after.
+//! The token is good for that resource alone, so whoever receives it cannot use it elsewhere in the
+//! user's name. What a grant was for at first, a resource or none, it is for ever after.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use super::registry::indexed;
 use super::{Client, Scope, User};
 use crate::store::{Number, fold::Fold};
 
-/// A protected service, as the configuration names it.
+/// A `[resource]` of the configuration.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    /// As in the file.
+    /// As in the configuration.
     pub url: Arc<str>,
-    /// What all spellings of the URL have in common.
+    /// The same for all spellings of the URL: see [`identity`].
     pub identity: Arc<str>,
-    /// What people read in place of the URL.
+    /// What people read instead of the URL.
     pub name: Option<Arc<str>>,
-    /// The store's, once the configuration is in force.
+    /// The store assigns it when the configuration comes into force.
     pub number: Number,
-    /// What its metadata names.
+    /// What its metadata says.
     pub scopes: Scope,
-    /// Whose tokens it takes; `None` where it takes everyone's.
+    /// Whose tokens it accepts; `None` if it accepts everyone's.
     pub clients: Option<HashSet<String>>,
     pub users: Option<HashSet<String>>,
-    /// Whether it is this server's own.
+    /// Whether it is this server itself.
     pub is_issuer: bool,
 }
 
 impl Resource {
-    /// One that takes everyone's tokens.
+    /// A resource that accepts everyone's tokens.
     pub fn new(url: &str) -> Resource {
         Resource {
             url: url.into(),
@@ -48,7 +48,7 @@ impl Resource {
         }
     }
 
-    /// What people read: its name, or its URL where it has none.
+    /// What people read: its name, or else its URL.
     pub fn label(&self) -> &str {
         self.name.as_ref().unwrap_or(&self.url)
     }
@@ -57,14 +57,14 @@ impl Resource {
         self.clients.as_ref().is_none_or(|listed| listed.contains(&*client.id))
     }
 
-    /// Where users are listed, whoever has a token without one is none of them.
+    /// A token without a user is not accepted if users are listed.
     pub fn lists_user(&self, user: Option<&User>) -> bool {
         let is_listed =
             |listed: &HashSet<String>| user.is_some_and(|it| listed.contains(&*it.name));
         self.users.as_ref().is_none_or(is_listed)
     }
 
-    /// Its scheme, host and port, and its path, which is empty where it is only a slash.
+    /// Its scheme, host and port, and its path, which is empty if it is only a slash.
     pub fn parts(&self) -> (&str, &str) {
         let authority = self.url.find("://").map_or(0, |at| at + 3);
         let end = self.url[authority..].find('/').map_or(self.url.len(), |at| authority + at);
@@ -72,7 +72,7 @@ impl Resource {
         (origin, if path == "/" { "" } else { path })
     }
 
-    /// Whether the value of a `Host` field is its host and port, as those of URLs are compared.
+    /// Whether the value of a `Host` field is its host and port, compared as in URLs.
     pub fn is_at(&self, host: &str) -> bool {
         let (origin, _) = self.parts();
         let scheme = origin.split("://").next().unwrap_or_default();
@@ -80,9 +80,9 @@ impl Resource {
     }
 }
 
-/// What a URL and its other spellings have in common: the case of scheme and host, the scheme's own
-/// port and one slash at the end do not count, and nothing is decoded. `None` where it is no `http`
-/// or `https` URL.
+/// The form in which URLs are compared: the case of scheme and host, the scheme's default port and
+/// one slash at the end do not count, and nothing is decoded. `None` if it is not an `http` or
+/// `https` URL.
 pub fn identity(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -127,24 +127,24 @@ fn has_good_port(authority: &str) -> bool {
     }
 }
 
-/// The services of a configuration and, where there is any, the server itself.
+/// The resources of a configuration and, if there are any, this server itself.
 #[derive(Clone, Debug)]
 pub struct Resources {
     list: Vec<Resource>,
     identities: HashMap<Arc<str>, usize, Fold>,
     numbers: HashMap<Number, usize, Fold>,
-    /// How many of them the file has.
+    /// How many of them the configuration has.
     in_file: usize,
-    /// The place of the server itself.
+    /// The position of this server itself.
     issuer: Option<usize>,
 }
 
-/// That a URL names no service, or that several name different ones.
+/// A URL names no resource, or several URLs name different ones.
 #[derive(Debug, PartialEq)]
 pub struct Unknown;
 
 impl Resources {
-    /// Those of a file, in its order.
+    /// Those of a configuration, in its order.
     pub fn new(list: Vec<Resource>) -> Resources {
         Resources {
             identities: indexed(list.iter().map(|it| Arc::clone(&it.identity))),
@@ -155,8 +155,7 @@ impl Resources {
         }
     }
 
-    /// Takes the server itself in where the file has a service: then it is one like them, unless
-    /// the file says otherwise.
+    /// Adds this server itself if there is any resource, unless it is among them already.
     pub fn add_issuer(&mut self, own: Resource) {
         match self.identities.get(&own.identity) {
             Some(&at) => {
@@ -172,7 +171,7 @@ impl Resources {
         }
     }
 
-    /// Lets the server itself go by another URL, unless a service of the file has it.
+    /// Gives this server itself another URL, unless another resource has it.
     pub fn rename_issuer(&mut self, url: &str) {
         if let (Some(at), Some(identity)) = (self.issuer, identity(url)) {
             self.list[at].url = url.into();
@@ -180,27 +179,27 @@ impl Resources {
         }
     }
 
-    /// The server itself, where it is one of them.
+    /// This server itself, if it is one of them.
     pub fn issuer(&self) -> Option<&Resource> {
         Some(&self.list[self.issuer?])
     }
 
-    /// Those of the file, in its order.
+    /// Those of the configuration, in its order.
     pub fn iter(&self) -> impl Iterator<Item = &Resource> + Clone {
         self.list[..self.in_file].iter()
     }
 
-    /// Each one's identity, with the place for its number.
+    /// The identity of each, and where its number goes.
     pub fn identities(&mut self) -> impl Iterator<Item = (&Arc<str>, &mut Number)> {
         self.list.iter_mut().map(|it| (&it.identity, &mut it.number))
     }
 
-    /// Makes all known by number, once each has one.
+    /// Builds the index by number, once each has one.
     pub fn index_numbers(&mut self) {
         self.numbers = indexed(self.list.iter().map(|it| it.number));
     }
 
-    /// How many the file has.
+    /// How many the configuration has.
     pub fn len(&self) -> usize {
         self.in_file
     }
@@ -209,12 +208,12 @@ impl Resources {
         self.in_file == 0
     }
 
-    /// The service of this URL, however it is spelled.
+    /// The resource with this URL, however it is spelled.
     pub fn named(&self, url: &str) -> Option<&Resource> {
         Some(&self.list[*self.identities.get(identity(url)?.as_str())?])
     }
 
-    /// The one service that all of these URLs name, where there are any.
+    /// The one resource that all of these URLs name, if there are any.
     pub fn named_by<'u>(
         &self,
         urls: impl IntoIterator<Item = &'u str>,
@@ -229,7 +228,7 @@ impl Resources {
         Ok(found)
     }
 
-    /// The service of this number, if it is in force.
+    /// The resource with this number, if the configuration still has it.
     pub fn numbered(&self, number: Number) -> Option<&Resource> {
         Some(&self.list[*self.numbers.get(&number)?])
     }
@@ -336,7 +335,7 @@ mod tests {
         }
     }
 
-    /// Two services, and the server itself as `http://i`.
+    /// Two resources, and the server itself as `http://i`.
     fn resources() -> Resources {
         let list = ["https://a/mcp", "https://b"].map(Resource::new);
         let mut resources = Resources::new(list.to_vec());
@@ -364,7 +363,7 @@ mod tests {
         let mut none = Resources::new(Vec::new());
         none.add_issuer(own());
         assert!(none.named("https://b").is_none() && none.is_empty());
-        // What the file says of it holds.
+        // If the file has it, what the file says counts.
         let mut resources = resources();
         resources.add_issuer(own());
         let found = resources.named("https://b").unwrap();

@@ -1,4 +1,4 @@
-//! Ending a token (RFC 7009).
+//! Token revocation (RFC 7009).
 //!
 //!     POST /oauth/revoke                                    as a client
 //!     token=5e0c…9f
@@ -19,12 +19,12 @@ const OWN: Rule = Rule {
 const ENDABLE: Rule = Rule {
     code: ErrorCode::UnsupportedTokenType,
     checked: "the token is one that this server has given out",
-    broken: "the token stands in the server's configuration and ends when it leaves that",
+    broken: "the token is part of the server's configuration and ends when it is removed there",
     source: "RFC 7009, section 2.2.1",
 };
 
-/// Ends the client's token; one that is not there has ended already, which is what was wanted
-/// (RFC 7009, section 2.2). Another client's lives on.
+/// Revokes a token of this client. A token that does not exist counts as revoked, which is what the
+/// client wants (RFC 7009, section 2.2). Another client's token lives on.
 pub fn revoke(
     known: &Known,
     token: &str,
@@ -41,24 +41,24 @@ pub fn revoke(
         // "Verifies whether the token was issued to the client making the revocation request."
         known.must(row.client == client.number, OWN)?;
         known.store.apply(OnlyIf::Always, [Change::TakeAccessToken(key)])?;
-        known.did(format_args!("the access token is ended"), "RFC 7009, section 2.1");
+        known.did(format_args!("the access token is revoked"), "RFC 7009, section 2.1");
     } else if let Some(token) = FamilyToken::parse(token)
         && let Some(family) = known.store.family(&token.family.key(), now)?
     {
         known.must(family.client == client.number, OWN)?;
         // "If the particular token is a refresh token [...] the authorization server SHOULD also
-        // invalidate all access tokens based on the same authorization grant." So does one that was
-        // used before: whoever has it may have the others.
+        // invalidate all access tokens based on the same authorization grant." A used one does so
+        // too: whoever has it may have the others.
         end_if_used(known, &token, client, now)?;
     } else {
-        let what = format_args!("no such token is alive, so there is nothing to end");
+        let what = format_args!("there is no such token, so there is nothing to revoke");
         known.did(what, "RFC 7009, section 2.2");
     }
     Ok(())
 }
 
-/// Ends whatever token or code this is, whoever's, for the operator who has found it somewhere: an
-/// access token alone, anything else with its family. How many tokens ended.
+/// Revokes any client's token or code, for an operator who has found it somewhere: an access token
+/// alone, anything else with its family. Returns how many tokens that were.
 pub fn end(store: &Store, token: &str) -> Result<usize, Unavailable> {
     let change = match (Token::key_of(token), FamilyToken::parse(token)) {
         (Some(key), _) => Change::TakeAccessToken(key),

@@ -7,17 +7,16 @@ use std::sync::Arc;
 
 use super::{Client, ErrorCode, Known, OAuthError, Rule, User};
 
-/// A set of scope tokens, in the order in which they were named; the usual one, of nothing, costs
-/// nothing.
+/// A set of scope tokens, in the order in which they were named. The empty scope takes no memory.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Scope(Option<Arc<str>>);
 
-/// A character that a scope token cannot have.
+/// The text has a character that no scope token may have.
 #[derive(Debug, PartialEq)]
 pub struct Malformed;
 
 impl Scope {
-    /// Reads `scope-token *( SP scope-token )`; more blanks and repetitions do no harm.
+    /// Reads `scope-token *( SP scope-token )`; extra blanks and repetitions do no harm.
     pub fn parse(text: &str) -> Result<Scope, Malformed> {
         let legal = |b: u8| matches!(b, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         match text.bytes().all(legal) {
@@ -26,7 +25,7 @@ impl Scope {
         }
     }
 
-    /// The tokens that are no repetition of one before.
+    /// The scope of these tokens, without repetitions.
     pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Scope {
         let named = tokens.into_iter().filter(|token| !token.is_empty());
         let mut joined = String::new();
@@ -47,12 +46,12 @@ impl Scope {
         self.0.is_none()
     }
 
-    /// The tokens with one blank between them, as answers show them.
+    /// The tokens separated by one blank, as answers show them.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or("")
     }
 
-    /// Whether every token of `other` is one of these.
+    /// Whether this contains every token of `other`.
     pub fn covers(&self, other: &Scope) -> bool {
         other.tokens().all(|token| self.contains(token))
     }
@@ -61,7 +60,7 @@ impl Scope {
         self.tokens().any(|own| own == token)
     }
 
-    /// The part of this that a client and a user may have.
+    /// The part of this that the client and the user may have.
     pub fn left_to(&self, client: &Client, user: Option<&User>) -> Scope {
         let left = self.within(&client.scopes);
         match user.and_then(|user| user.scopes.as_ref()) {
@@ -70,7 +69,7 @@ impl Scope {
         }
     }
 
-    /// Those of these tokens that `other` has too.
+    /// The tokens that `other` has too.
     pub fn within(&self, other: &Scope) -> Scope {
         if other.covers(self) {
             return self.clone();
@@ -79,10 +78,11 @@ impl Scope {
     }
 }
 
-/// So many are compared one by one; more are looked up, since a stranger may send thousands.
+/// Up to so many items are compared one by one. More are looked up, since a stranger may send
+/// thousands.
 const FEW: usize = 8;
 
-/// The items that are no repetition of one before, at a cost in proportion to their number.
+/// The items without repetitions, at a cost in proportion to their number.
 fn distinct<T: Copy + Eq + Hash>(items: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
     let mut first = Vec::new();
     let mut more = HashSet::new();
@@ -118,16 +118,17 @@ const CLIENT_MAY_ASK: Rule = Rule {
 
 const SOMETHING_TO_GIVE: Rule = Rule {
     code: ErrorCode::InvalidScope,
-    checked: "the user may give something of this scope",
-    broken: "the user may give nothing of this scope",
+    checked: "the user may grant some of this scope",
+    broken: "the user may grant nothing of this scope",
     source: "RFC 6749, section 3.3",
 };
 
-/// Many programs ask for it unasked, to get a refresh token (OpenID Connect Core 1.0, section 11).
+/// Many programs ask for it on their own, to get a refresh token (OpenID Connect Core 1.0, section
+/// 11).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// What a client asks for by `requested`: without `offline_access` where that means nothing to it.
-/// `None` where then nothing is asked for.
+/// What a client asks for by `requested`, without `offline_access` if that is none of its scopes.
+/// `None` if it asks for nothing.
 pub fn asked(client: &Client, requested: Option<&str>) -> Result<Option<Scope>, Malformed> {
     let Some(scope) = requested.map(Scope::parse).transpose()? else { return Ok(None) };
     if !scope.contains(OFFLINE_ACCESS) || client.scopes.contains(OFFLINE_ACCESS) {
@@ -137,8 +138,8 @@ pub fn asked(client: &Client, requested: Option<&str>) -> Result<Option<Scope>, 
     Ok((!left.is_empty()).then_some(left))
 }
 
-/// What a client that asks for `requested` may have: all of it or an error, and its default where
-/// it asks for nothing (RFC 6749, section 3.3).
+/// The scope for a client that asks for `requested`: all of it or an error, and the client's
+/// default if it asks for nothing (RFC 6749, section 3.3).
 pub fn for_client(
     known: &Known,
     client: &Client,
@@ -146,20 +147,19 @@ pub fn for_client(
 ) -> Result<Scope, OAuthError> {
     let asked = asked(client, requested).map_err(|Malformed| WELL_FORMED.error())?;
     let Some(scope) = asked else {
-        let what = format_args!("no scope is asked for, so the client's default counts");
+        let what = format_args!("no scope was requested, so the client's default applies");
         known.did(what, "RFC 6749, section 3.3");
         return Ok(client.default_scopes.clone());
     };
     known.must(client.scopes.covers(&scope), CLIENT_MAY_ASK)?;
-    // The same text is the same allocation, however many tokens carry it.
+    // Tokens with the default scope share one allocation.
     Ok(match scope == client.default_scopes {
         true => client.default_scopes.clone(),
         false => scope,
     })
 }
 
-/// The part of `scope` that this user can give; an error where there was something and nothing is
-/// left.
+/// The part of `scope` that this user may grant; an error if that is nothing of it.
 pub fn for_user(known: &Known, scope: Scope, user: &User) -> Result<Scope, OAuthError> {
     let Some(limit) = &user.scopes else { return Ok(scope) };
     let left = scope.within(limit);

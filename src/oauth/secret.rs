@@ -1,4 +1,4 @@
-//! Secrets and passwords, as they are presented and as they are kept.
+//! Secrets and passwords, as they are presented and as they are stored.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::crypto::{pbkdf2, same, sha256};
 use crate::encode::hex;
 
-/// A secret in the open. It has no `Display`, and its `Debug` says nothing.
+/// A secret in plain text. It has no `Display`, and its `Debug` says nothing.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -33,42 +33,43 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A secret as it was written down: one line end at its end is an editor's, or a terminal's.
+/// A secret without one line end after it, which an editor or a terminal has added.
 pub fn without_line_end(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }
 
-/// What is kept of a secret, to compare what is presented with.
+/// What is stored of a secret, to compare with what is presented.
 #[derive(Clone)]
 pub enum StoredSecret {
     Plain(Secret),
-    /// Right for random secrets of 128 bits or more, which nobody can guess however fast.
+    /// For random secrets of 128 bits or more, which nobody can guess, however fast the hash.
     Sha256([u8; 32]),
-    /// For what people choose: every guess costs as many hashes.
+    /// For what people choose: each guess costs this many hashes.
     Pbkdf2 {
         iterations: u32,
         salt: Vec<u8>,
         key: [u8; 32],
     },
-    /// While its owner changes it: the one now, and the one before.
+    /// While a secret is being changed: the new one, and the previous one.
     Changing(Box<[StoredSecret; 2]>),
 }
 
-/// Which secret was right.
+/// Which secret was presented.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Right {
     Current,
     Previous,
 }
 
-/// PBKDF2's iterations for a new hash: the least that guidance asks for with SHA-256.
+/// PBKDF2's iterations for a new hash: the least that is recommended with SHA-256.
 pub const ITERATIONS: u32 = 600_000;
-/// A file with more iterations would let one guess stop a processor for minutes.
+/// With more iterations one guess would keep a processor busy for minutes.
 const MOST_ITERATIONS: u32 = 100_000_000;
 
 impl StoredSecret {
-    /// Reads `sha256$HEX` or `pbkdf2-sha256$ITERATIONS$SALT$HASH`, both of the latter in base64.
+    /// Reads `sha256$HEX` or `pbkdf2-sha256$ITERATIONS$SALT$HASH`, where salt and hash are in
+    /// base64.
     pub fn parse(text: &str) -> Option<StoredSecret> {
         let mut parts = text.split('$');
         let stored = match (parts.next()?, parts.next()?) {
@@ -88,13 +89,13 @@ impl StoredSecret {
         parts.next().is_none().then_some(stored)
     }
 
-    /// The line for the file of a secret that a person chose.
+    /// The line for the configuration, of a password that a person chose.
     pub fn hash_password(password: &str, salt: &[u8], iterations: u32) -> String {
         let key = pbkdf2::derive(password.as_bytes(), salt, iterations);
         format!("pbkdf2-sha256${iterations}${}${}", BASE64.encode(salt), BASE64.encode(key))
     }
 
-    /// The line for the file of a random secret.
+    /// The line for the configuration, of a random secret.
     pub fn hash_random(secret: &str) -> String {
         format!("sha256${}", &*hex::encode(&sha256::digest(secret.as_bytes())))
     }
@@ -105,7 +106,7 @@ impl StoredSecret {
         self.matching(presented).is_some()
     }
 
-    /// The same, and which it is where there are two.
+    /// The same, and which secret it is if there are two.
     pub fn matching(&self, presented: &str) -> Option<Right> {
         let bytes = presented.as_bytes();
         let is_right = match self {
@@ -122,8 +123,8 @@ impl StoredSecret {
         is_right.then_some(Right::Current)
     }
 
-    /// Whether both were written from the same secret, as far as the forms tell: two hashes of one
-    /// secret are two. The one before does not count.
+    /// Whether both are the same secret, as far as can be told: two hashes of one secret differ. A
+    /// previous secret does not count.
     pub fn is_kept_as(&self, other: &StoredSecret) -> bool {
         match (self, other) {
             (StoredSecret::Changing(both), other) | (other, StoredSecret::Changing(both)) => {
@@ -167,7 +168,7 @@ impl fmt::Debug for StoredSecret {
     }
 }
 
-/// Base64 with its padding or without: both are seen in such lines.
+/// Base64 with or without padding: both are common in such lines.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let padding = "=".repeat((4 - text.trim_end_matches('=').len() % 4) % 4);
     BASE64.decode(format!("{}{padding}", text.trim_end_matches('='))).ok()
@@ -230,7 +231,7 @@ mod tests {
         for (stored, blocks) in [
             (StoredSecret::Plain(Secret::new("secret")), 0),
             (StoredSecret::parse(&StoredSecret::hash_random("secret")).unwrap(), once),
-            // Twice as many blocks as iterations, and the password once, not in each.
+            // Two blocks for each iteration, and the password in the first alone.
             (
                 StoredSecret::parse(&StoredSecret::hash_password("a", b"salt", 1000)).unwrap(),
                 2000 + once,

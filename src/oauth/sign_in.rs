@@ -1,5 +1,5 @@
-//! A person's name and password, at the token endpoint (RFC 6749, section 4.3.2) and on the pages
-//! alike.
+//! Checks a user's name and password, for the password grant (RFC 6749, section 4.3.2) and for the
+//! pages.
 //!
 //!     POST /oauth/token
 //!     grant_type=password&username=pedroetb&password=guess
@@ -10,7 +10,8 @@
 use super::throttle::{Attempt, Subject};
 use super::{ErrorCode, Known, OAuthError, Origin, Outcome, Rule, User};
 
-/// In the same words whether the name or the password is wrong: nobody learns which names exist.
+/// The same words whether the name or the password is wrong, so that nobody learns which names
+/// exist.
 const WRONG: Rule = Rule {
     code: ErrorCode::InvalidGrant,
     checked: "the user is known, and the password is right",
@@ -18,17 +19,17 @@ const WRONG: Rule = Rule {
     source: "RFC 6749, section 5.2",
 };
 
-/// What a person has entered.
+/// What was entered as name and password.
 #[derive(Clone, Copy)]
 pub struct Entered<'a> {
     pub name: &'a str,
     pub password: &'a str,
-    /// Where it is said that this must be checked.
+    /// The section that demands this check.
     pub source: &'static str,
 }
 
-/// The user of this name and password; `invalid_grant` where there is none, in the same time
-/// whether the name or the password is wrong.
+/// The user with this name and password; `invalid_grant` if they are wrong, in the same time
+/// whether it is the name or the password.
 pub fn sign_in<'a>(
     known: &Known<'a>,
     entered: Entered,

@@ -1,14 +1,13 @@
-//! Explained steps: what was checked and done for a request, one after another, for whoever asked
-//! to be told.
+//! Explained steps: what was checked and done for a request, one after another, for the log or the
+//! client that asks for them.
 //!
 //!     client application, by HTTP Basic (RFC 6749, section 2.3.1)
 //!     its grants include password (RFC 6749, section 5.2)
 //!     failed: the user's password is right (RFC 6749, section 5.2)
 //!
-//! A rule that holds leaves its step by [`Known::must`] and its neighbours, what is done by
-//! [`Known::did`]. The rule that fails is the last step: it stands in the refusal already. No step
-//! names a secret, a token or a code, and of what the request says only what the configuration
-//! has, too.
+//! [`Known::must`] and its neighbours add a step for each rule that holds, [`Known::did`] for what
+//! is done. The last step is the rule that failed, taken from the refusal. No step names a secret,
+//! a token or a code, nor anything of the request that is not in the configuration.
 
 use std::cell::RefCell;
 use std::fmt::{Arguments, Display};
@@ -16,7 +15,7 @@ use std::fmt::{Arguments, Display};
 use super::{Known, OAuthError, Rule};
 use crate::encode::form::{Form, push_escaped};
 
-/// The most steps of a request, and the most bytes of one.
+/// The most steps of a request, and the most bytes of a step.
 const STEPS: usize = 40;
 const LENGTH: usize = 200;
 
@@ -37,7 +36,7 @@ impl Steps {
         }
     }
 
-    /// All of them; last, where the request was refused, the rule that failed.
+    /// All steps; if the request was refused, the rule that failed is the last.
     pub fn finish(&self, refusal: Option<&OAuthError>) -> Vec<String> {
         if let Some(error) = refusal {
             self.0.borrow_mut().truncate(STEPS - 1);
@@ -50,7 +49,7 @@ impl Steps {
     }
 }
 
-/// `text` with each byte outside of printable ASCII as `%` and two digits.
+/// `text` with each byte that is not printable ASCII as `%` and two digits.
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -63,7 +62,7 @@ fn printable(text: &str) -> String {
 }
 
 impl Known<'_> {
-    /// Goes on where the rule holds, and refuses where it does not.
+    /// Refuses the request unless the rule holds.
     #[inline(always)]
     pub fn must(&self, holds: bool, rule: Rule) -> Result<(), OAuthError> {
         match holds {
@@ -75,7 +74,7 @@ impl Known<'_> {
         }
     }
 
-    /// The same for a rule that leaves a place for a name, `{}`.
+    /// The same for a rule with `{}` in its text, the place for a name.
     #[inline(always)]
     pub fn must_with(&self, holds: bool, rule: Rule, name: &str) -> Result<(), OAuthError> {
         if !holds {
@@ -87,7 +86,7 @@ impl Known<'_> {
         Ok(())
     }
 
-    /// What the rule asks for, and a refusal where it is not there.
+    /// Refuses the request unless the rule's subject was found.
     #[inline(always)]
     pub fn must_find<T>(&self, found: Option<T>, rule: Rule) -> Result<T, OAuthError> {
         match found {
@@ -99,7 +98,7 @@ impl Known<'_> {
         }
     }
 
-    /// A parameter without which nothing can be done.
+    /// A required parameter.
     #[inline(always)]
     pub fn required<'f>(
         &self,
@@ -108,23 +107,23 @@ impl Known<'_> {
         source: &'static str,
     ) -> Result<&'f str, OAuthError> {
         let value = form.get(name).ok_or_else(|| OAuthError::missing(name, source))?;
-        self.did(format_args!("the parameter {name} is there"), source);
+        self.did(format_args!("the parameter {name} is present"), source);
         Ok(value)
     }
 
-    /// Refuses a form in which a known parameter is there twice.
+    /// Refuses a form that repeats a known parameter.
     #[inline(always)]
     pub fn must_be_once(&self, form: &Form, source: &'static str) -> Result<(), OAuthError> {
         match form.repeated() {
             Some(name) => Err(OAuthError::repeated(name, source)),
             None => {
-                self.did(format_args!("no parameter is there twice"), source);
+                self.did(format_args!("no parameter is repeated"), source);
                 Ok(())
             }
         }
     }
 
-    /// Tells of a rule that holds.
+    /// Adds a step for a rule that holds.
     #[inline(always)]
     pub fn checked(&self, rule: Rule) {
         if let Some(steps) = self.steps {
@@ -132,7 +131,7 @@ impl Known<'_> {
         }
     }
 
-    /// Tells what was done or found.
+    /// Adds a step for what was done or found.
     #[inline(always)]
     pub fn did(&self, what: Arguments, source: &str) {
         if let Some(steps) = self.steps {

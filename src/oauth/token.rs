@@ -1,4 +1,4 @@
-//! Tokens and the time in which they live.
+//! Tokens, and the time that they expire by.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -6,55 +6,55 @@ use std::fmt;
 use crate::encode::hex;
 use crate::store::Key;
 
-/// An access token or a device code: 160 random bits as 40 lowercase hexadecimal digits, so many
-/// that none can be guessed (RFC 6749, section 10.10).
+/// An access token or a device code: 160 random bits as 40 lowercase hexadecimal digits, which
+/// nobody can guess (RFC 6749, section 10.10).
 #[derive(Clone, Copy)]
 pub struct Token([u8; 20]);
 
 impl Token {
-    /// A fresh one from the operating system.
+    /// A new one, from random bytes.
     pub fn random() -> Token {
         Token(random_bytes())
     }
 
-    /// What it is found by.
+    /// The key that it is found by.
     pub fn key(&self) -> Key {
         Key::of(&self.reveal())
     }
 
-    /// What a presented token would be found by; `None` where it cannot be one of ours.
+    /// The key for a token that was presented; `None` if it cannot be one of ours.
     pub fn key_of(presented: &str) -> Option<Key> {
         hex::decode::<20>(presented.as_bytes()).map(|_| Key::of(presented))
     }
 
-    /// The digits, for the answer that gives it out and for nothing else.
+    /// The digits, to be sent to the client and for nothing else.
     pub fn reveal(&self) -> hex::Digits<20> {
         hex::encode(&self.0)
     }
 }
 
-/// The name that an authorization code and all refresh tokens after it begin with: 24 digits, 96
-/// random bits.
+/// The name of a family, with which an authorization code and all refresh tokens after it begin: 96
+/// random bits as 24 digits.
 #[derive(Clone, Copy)]
 pub struct FamilyName([u8; 12]);
 
 impl FamilyName {
-    /// A fresh one from the operating system.
+    /// A new one, from random bytes.
     pub fn random() -> FamilyName {
         FamilyName(random_bytes())
     }
 
-    /// What the family is found by.
+    /// The key that the family is found by.
     pub fn key(&self) -> Key {
         Key::of(&hex::encode(&self.0))
     }
 }
 
-/// An authorization code or a refresh token: the 24 digits of its family, which stay through every
-/// rotation, then 40 that are new each time.
+/// An authorization code or a refresh token: 24 digits that name its family and stay the same
+/// through every rotation, then 40 that are new each time.
 ///
-/// Whoever comes with a living family's name and other digits than those that are good has a used
-/// one. So it is known for what it is without being remembered (RFC 9700, section 4.14.2).
+/// So a token that names a living family, but is not the one that is valid now, has been used
+/// before. Used tokens are recognized without being stored (RFC 9700, section 4.14.2).
 #[derive(Clone, Copy)]
 pub struct FamilyToken {
     pub family: FamilyName,
@@ -62,23 +62,23 @@ pub struct FamilyToken {
 }
 
 impl FamilyToken {
-    /// A fresh one of this family.
+    /// A new one of this family.
     pub fn of(family: FamilyName) -> FamilyToken {
         FamilyToken { family, secret: random_bytes() }
     }
 
-    /// Reads 64 lowercase hexadecimal digits; nothing else can be one of ours.
+    /// Reads 64 lowercase hexadecimal digits: nothing else can be one of ours.
     pub fn parse(presented: &str) -> Option<FamilyToken> {
         let (family, secret) = presented.as_bytes().split_at_checked(24)?;
         Some(FamilyToken { family: FamilyName(hex::decode(family)?), secret: hex::decode(secret)? })
     }
 
-    /// What tells it from the others of its family.
+    /// The key that tells it from the others of its family.
     pub fn key(&self) -> Key {
         Key::of(&hex::encode(&self.secret))
     }
 
-    /// The digits, for the answer that gives it out and for nothing else.
+    /// The digits, to be sent to the client and for nothing else.
     pub fn reveal(&self) -> hex::Digits<32> {
         let mut bytes = [0; 32];
         bytes[..12].copy_from_slice(&self.family.0);
@@ -87,19 +87,19 @@ impl FamilyToken {
     }
 }
 
-/// Whether the operating system gives random bytes. Asked once at the start: a server that cannot
-/// make tokens should not begin.
+/// Whether the operating system gives random bytes. Checked at the start: a server that cannot make
+/// tokens should not start.
 pub fn has_randomness() -> bool {
     getrandom::fill(&mut [0; 20]).is_ok()
 }
 
-/// How many bytes are asked for at once: enough for 12 tokens. Asking for each would be one more
-/// system call, a tenth of what a token request costs.
+/// How many bytes are fetched at once, enough for 12 tokens. A system call for each would add a
+/// tenth to the cost of a token request.
 const ASKED: usize = 240;
 
 thread_local! {
-    /// Bytes that the operating system has given and nobody has had yet: a thread's own, since a
-    /// place for all would be one more lock that every request takes.
+    /// Random bytes that have not been used yet. Each thread has its own, since sharing them would
+    /// take one more lock for every request.
     static LEFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -108,13 +108,14 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     const { assert!(N <= ASKED) };
     LEFT.with_borrow_mut(|left| {
         if left.len() < N {
-            // Kept only once they are filled: after a failure, zeros must not pass for random.
+            // Kept only after they have been filled: if that fails, zeros must not pass for random
+            // bytes.
             let mut fresh = vec![0; ASKED];
             getrandom::fill(&mut fresh).expect("the operating system has randomness");
             *left = fresh;
         }
         let given = left.last_chunk_mut().expect("there are enough");
-        // What has been given out stays nowhere else.
+        // Overwritten here, so that a token's bytes stay nowhere else.
         let bytes = std::mem::replace(given, [0; N]);
         left.truncate(left.len() - N);
         bytes
@@ -133,7 +134,7 @@ impl fmt::Debug for FamilyToken {
     }
 }
 
-/// An instant, in milliseconds since the beginning of 1970.
+/// A point in time, in milliseconds since the beginning of 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub u64);
 
@@ -142,7 +143,7 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
-    /// Whole seconds since the beginning of 1970, as answers show instants.
+    /// In whole seconds since the beginning of 1970, as answers show it.
     pub fn seconds(self) -> u64 {
         self.0 / 1000
     }

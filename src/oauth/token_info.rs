@@ -1,35 +1,35 @@
-//! What a live token is: for the bearer check and for introspection.
+//! What the server knows about a live token, for the bearer check and for introspection.
 
 use super::audience::{self, Audience};
 use super::grace::token_of;
 use super::{Client, FamilyToken, Known, Outcome, Registry, Scope, Timestamp, Token, User};
 use crate::store::{AccessToken, Family, Found, Key, RefreshToken};
 
-/// A live token, whose client, user and service are in force.
+/// A live token. Its client, user and resource are in the configuration.
 #[derive(Clone, Debug)]
 pub struct TokenInfo<'k> {
     pub is_refresh_token: bool,
     pub client: &'k Client,
-    /// `None` where the client acts for itself.
+    /// `None` if the client acts for itself.
     pub user: Option<&'k User>,
-    /// The service that it is for; it is one that takes this client's and this user's tokens.
+    /// The resource that it is for, which accepts this client's and this user's tokens.
     pub audience: Audience<'k>,
     pub(super) granted: Scope,
-    /// `None` of one that was given out by hand.
+    /// `None` for a token from the configuration.
     pub issued_at: Option<Timestamp>,
-    /// `None`: never.
+    /// `None` if it never expires.
     pub expires: Option<Timestamp>,
 }
 
 impl<'k> TokenInfo<'k> {
-    /// The access token that was presented, if it is alive.
+    /// The access token that was presented, if it is valid.
     pub fn of_access_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
         let Some(key) = Token::key_of(presented) else { return Ok(None) };
         TokenInfo::of_key(known, key, now)
     }
 
-    /// Not inlined: its stack would lie above the hash's, and each connection at rest would hold a
-    /// page more.
+    /// Not inlined, so that the stack of the hash is not on top of it: that would cost every
+    /// connection at rest a page.
     #[inline(never)]
     fn of_key(known: &Known<'k>, key: Key, now: Timestamp) -> Found<Self> {
         if let Some(fixed) = known.registry.fixed_tokens.get(&key) {
@@ -39,7 +39,7 @@ impl<'k> TokenInfo<'k> {
         Ok(row.and_then(|row| TokenInfo::of_row(known.registry, row)))
     }
 
-    /// That of a row, whenever it expires.
+    /// The token of a row, whether it has expired or not.
     pub fn of_row(registry: &'k Registry, row: AccessToken) -> Option<Self> {
         let client = registry.client_numbered(row.client)?;
         let user = match row.user {
@@ -57,7 +57,8 @@ impl<'k> TokenInfo<'k> {
         })
     }
 
-    /// The refresh token that was presented, if it is good: a used one in its grace is not.
+    /// The refresh token that was presented, if it is valid. A used one is not, even within its
+    /// grace.
     pub fn of_refresh_token(known: &Known<'k>, presented: &str, now: Timestamp) -> Found<Self> {
         let Some(token) = FamilyToken::parse(presented) else { return Ok(None) };
         let row = known.store.family(&token.family.key(), now)?;
@@ -68,7 +69,7 @@ impl<'k> TokenInfo<'k> {
         Ok(good)
     }
 
-    /// That of a family's refresh token, whenever it expires.
+    /// A refresh token of a family, whether it has expired or not.
     pub fn of_family(registry: &'k Registry, row: &Family, token: &RefreshToken) -> Option<Self> {
         let client = registry.client_numbered(row.client)?;
         let user = Some(registry.user_numbered(row.user)?);
@@ -83,26 +84,26 @@ impl<'k> TokenInfo<'k> {
         })
     }
 
-    /// What it may be used for now: of what was granted, the part that its client and its user may
-    /// still have. What returns to the configuration returns to the token.
+    /// What it may be used for now: the part of what was granted that its client and its user may
+    /// still have. A scope that returns to the configuration returns to the token.
     pub fn scope(&self) -> Scope {
         self.granted.left_to(self.client, self.user)
     }
 
-    /// Tells whose it is and what for, as an explained step.
+    /// Adds an explained step that says whose token it is and what for.
     pub fn explain(&self, known: &Known) {
         if known.steps.is_none() {
             return;
         }
         let (client, scope) = (&self.client.id, self.scope());
         let user = self.user.map_or("", |user| &user.name);
-        let user = if user.is_empty() { "no user" } else { user };
+        let user = if user.is_empty() { "itself" } else { user };
         let scope = if scope.is_empty() { "no scope" } else { scope.as_str() };
-        let what = format_args!("it stands for client {client}, {user}, {scope}");
+        let what = format_args!("it was issued to client {client}, for {user}, with {scope}");
         known.did(what, "RFC 6749, section 1.4");
     }
 
-    /// Says whose token a request is about.
+    /// Notes for the log whose token it is.
     pub fn tell(&self, outcome: &mut Outcome<'k>) {
         outcome.client = Some(self.client);
         outcome.user = self.user;

@@ -1,14 +1,14 @@
-//! What a person types to find a device's request (RFC 8628, section 6.1).
+//! The code that a user types to find a device's request (RFC 8628, section 6.1).
 
 use std::fmt;
 
 use super::token::random_bytes;
 
-/// Twenty consonants: no words can form, and none looks like another (RFC 8628, section 6.1).
+/// Twenty consonants: they form no words, and none looks like another (RFC 8628, section 6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 
-/// What a person types: eight letters, some 34 bits, which is enough because wrong ones are
-/// counted (RFC 8628, section 5.1).
+/// Eight letters, some 34 bits. That is enough because wrong ones are counted (RFC 8628, section
+/// 5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserCode([u8; 8]);
 
@@ -17,7 +17,7 @@ impl UserCode {
         let mut letters = [0; 8];
         let mut filled = 0;
         while filled < letters.len() {
-            // Bytes from 240 on would make some letters likelier than others.
+            // Bytes of 240 or more would make some letters likelier than others.
             for byte in random_bytes::<16>().into_iter().filter(|&byte| byte < 240) {
                 if filled < letters.len() {
                     letters[filled] = ALPHABET[usize::from(byte % 20)];
@@ -28,7 +28,7 @@ impl UserCode {
         UserCode(letters)
     }
 
-    /// Reads what a person typed: case, blanks and hyphens do not matter (RFC 8628, section 6.1).
+    /// Reads what the user typed; case, blanks and hyphens do not matter (RFC 8628, section 6.1).
     pub fn parse(text: &str) -> Option<UserCode> {
         let mut letters = text
             .chars()
@@ -41,7 +41,7 @@ impl UserCode {
         letters.next().is_none().then_some(UserCode(code))
     }
 
-    /// The form in which it is shown, `WDJB-MJHT`.
+    /// The form that is shown, `WDJB-MJHT`.
     pub fn reveal(&self) -> String {
         let letters = self.0.map(char::from);
         let (first, second) = letters.split_at(4);

@@ -1,4 +1,4 @@
-//! What an application learns of the person who signs in to it.
+//! What an application learns about the user who has signed in to it.
 //!
 //!     GET /oauth/userinfo
 //!     Authorization: Bearer 72ab415822b56cf0f9f93f07fe978d9aae859325
@@ -14,30 +14,30 @@ use std::sync::Arc;
 use super::bearer::Challenge;
 use super::{ErrorCode, Known, Rule, Scope, TokenInfo, User};
 
-/// What the configuration says of a person besides name and password.
+/// What the configuration says about a user besides name and password.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
     pub name: Option<Arc<str>>,
     pub email: Option<Arc<str>>,
-    /// Empty where there are none.
+    /// Empty if there are none.
     pub groups: Vec<String>,
 }
 
-/// The scopes that open a part of a profile, and what a person calls that part
-/// (OpenID Connect Core 1.0, section 5.4; `groups` is everybody's custom).
+/// The scopes that open a part of a profile, and how the page names that part (OpenID Connect Core
+/// 1.0, section 5.4; `groups` is a common extension).
 const WORDS: [(&str, &str); 3] =
     [("profile", "your name"), ("email", "your e-mail address"), ("groups", "your groups")];
 
-/// What there is to tell of the token's user.
+/// What the token opens of its user's profile.
 pub struct UserInfo<'k> {
-    /// Who it is; the id stays the same as long as the user does.
+    /// The user's id, which never changes.
     pub id: &'k str,
     pub name: Option<&'k str>,
     pub email: Option<&'k str>,
     pub groups: &'k [String],
 }
 
-/// Of the request for something about a person.
+/// A token of a client that acts for itself has no user.
 const HAS_USER: Rule = Rule {
     code: ErrorCode::InsufficientScope,
     checked: "the token has a user",
@@ -45,14 +45,14 @@ const HAS_USER: Rule = Rule {
     source: "OpenID Connect Core 1.0, section 5.3",
 };
 
-/// What this token opens; `insufficient_scope` where it has no user.
+/// What this token opens; `insufficient_scope` if it has no user.
 pub fn userinfo<'k>(known: &Known, info: &TokenInfo<'k>) -> Result<UserInfo<'k>, Challenge> {
     let lacks_user = |error| Challenge::Error { error, scope: None };
     let user = known.must_find(info.user, HAS_USER).map_err(lacks_user)?;
     Ok(opened(user, &info.scope()))
 }
 
-/// The part of what is known of the user that these scopes open.
+/// The part of the user's profile that these scopes open.
 fn opened<'k>(user: &'k User, scope: &Scope) -> UserInfo<'k> {
     let Profile { name, email, groups } = &user.profile;
     UserInfo {
@@ -63,7 +63,7 @@ fn opened<'k>(user: &'k User, scope: &Scope) -> UserInfo<'k> {
     }
 }
 
-/// What a client with this scope will read, in a person's words.
+/// What a client with this scope will read, in words for the page.
 pub fn in_words(scope: &Scope) -> impl Iterator<Item = &'static str> {
     WORDS.into_iter().filter(|(token, _)| scope.contains(token)).map(|(_, words)| words)
 }

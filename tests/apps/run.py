@@ -165,7 +165,7 @@ def jupyterhub(processes):
     _, page = sign_in(f"{hub}/oauth_login", "eve")
     assert page.status_code == 403 and "not currently authorized" in page.text, page.text
     browser, page = sign_in(f"{hub}/oauth_login", "ann", "deny")
-    assert page.status_code == 400 and "the person has denied the request" in page.text
+    assert page.status_code == 400 and "the user has denied the request" in page.text
     assert browser.get(f"{hub}/admin", allow_redirects=False).status_code == 302
 
 

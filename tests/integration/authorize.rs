@@ -20,7 +20,7 @@ pub fn post(server: &Server, request: &str, more: &str) -> Answer {
     )
 }
 
-/// A code for `app`, asked for with these parameters.
+/// A code for `app`, requested with these parameters.
 fn code(server: &Server, request: &str) -> String {
     let answer = post(server, &format!("client_id=app&{request}"), ANN);
     assert_eq!(answer.status, 303, "{answer:?}");
@@ -97,7 +97,7 @@ fn allow_gives_a_code_and_the_code_a_token() {
         without_tokens(&token.body),
         r#"{"token_type":"bearer","access_token":"TOKEN","expires_in":3600,"refresh_token":"TOKEN","scope":"write"}"#
     );
-    // Used again, it ends what it gave.
+    // Used again, it revokes what it gave.
     assert!(server.is_live(&token.member("access_token")));
     let again = redeem(&server, &code, &format!("&{CB}&code_verifier={VERIFIER}"));
     assert_eq!(again.error(), (400, "invalid_grant".into()));
@@ -267,20 +267,20 @@ fn a_page_that_another_site_sends_in_is_the_first_page_again() {
             let page = server.post("/oauth/authorize", fields, &form(more));
             assert_eq!((page.status, page.field("Location")), (403, None), "{more}");
             for part in [
-                "Another website has sent this",
+                "Another website sent this form",
                 "name=\"state\" value=\"s\"",
                 "name=\"username\" value=\"\"",
             ] {
                 assert!(page.body.contains(part), "{part} {page:?}");
             }
         }
-        // As many wrong passwords as anybody likes: they are not tried, so they do not count.
+        // Any number of wrong passwords: they are not tried, so they do not count.
         for _ in 0..21 {
             let wrong = form("&username=ann&password=wrong&decision=allow");
             assert_eq!(server.post("/oauth/authorize", fields, &wrong).status, 403);
         }
     }
-    // Who comes from another site by a link is where this begins.
+    // A link on another site is the usual beginning.
     let target = format!("/oauth/authorize?{}", form(""));
     let link = ["Sec-Fetch-Site: cross-site", "Origin: https://app.example.com"];
     assert_eq!(server.get(&target, &link).status, 200);
@@ -304,12 +304,12 @@ fn the_log_names_the_rule_that_was_broken() {
     server.post("/oauth/device", &["Sec-Fetch-Site: cross-site"], "user_code=x");
     server.bearer("0000000000000000000000000000000000000000");
     for reason in [
-        "client_id is there more than once (RFC 6749, section 3.1)",
-        "state is there more than once (RFC 6749, section 3.1)",
+        "client_id appears more than once (RFC 6749, section 3.1)",
+        "state appears more than once (RFC 6749, section 3.1)",
         "response_type is missing (RFC 6749, section 3.1.1)",
         "(OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1)",
-        "scope is there more than once (RFC 8628, section 3.1)",
-        "user_code is there more than once (RFC 6749, section 10.14)",
+        "scope appears more than once (RFC 8628, section 3.1)",
+        "user_code appears more than once (RFC 6749, section 10.14)",
         "the form was sent from another site (RFC 6749, section 10.12)",
         "(RFC 6750, section 3.1)",
     ] {

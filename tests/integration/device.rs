@@ -85,7 +85,7 @@ fn what_a_person_gets_wrong_is_shown_again() {
     assert_eq!(decide(&server, &code, ANN).status, 200);
 }
 
-/// The first step with this in its field, and nothing else to enter or to decide.
+/// Asserts the first step, with this in its field and nothing else to enter or decide.
 #[track_caller]
 fn assert_first_step(page: &Answer, status: u16, code: &str) {
     assert_eq!(page.status, status, "{page:?}");
@@ -95,7 +95,7 @@ fn assert_first_step(page: &Answer, status: u16, code: &str) {
     }
 }
 
-/// The second step with this code, for `app` and its scope `read`.
+/// Asserts the second step with this code, for `app` and its scope `read`.
 #[track_caller]
 fn assert_second_step(page: &Answer, status: u16, code: &str) {
     assert_eq!(page.status, status, "{page:?}");
@@ -161,7 +161,7 @@ fn a_post_without_a_code_is_an_attempt_and_a_look_at_the_page_is_none() {
     let seconds: u64 = refused.field("Retry-After").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds));
     assert!(refused.body.contains(&format!("Please wait {seconds} seconds")));
-    // Nor is the right one looked at then; what was typed stays, for it may be right.
+    // Then the right one is not looked at either; what was typed stays, since it may be right.
     let code = started.member("user_code");
     assert_first_step(&decide(&server, &code, ANN), 429, &code);
     assert_eq!(server.get(&format!("/oauth/device?user_code={code}"), &[]).status, 429);
@@ -197,12 +197,13 @@ fn another_site_can_neither_try_codes_nor_use_up_its_visitors_attempts() {
         for fields in ELSEWHERE {
             let form = server.post("/oauth/device", fields, "user_code=BBBB-BBBB&decision=deny");
             assert_eq!(
-                (form.status, form.body.contains("Another website has sent this")),
+                (form.status, form.body.contains("Another website sent this form")),
                 (403, true)
             );
         }
     }
-    // A right code is not looked up, either: not shown whose it is, allowed or denied.
+    // A right code is not looked up either: the page does not show whose it is, and nothing is
+    // allowed or denied.
     let target = format!("/oauth/device?user_code={code}");
     assert_first_step(&server.get(&target, ELSEWHERE[0]), 200, &code);
     for (fields, decision) in ELSEWHERE.into_iter().zip([ANN, "decision=deny", ""]) {
@@ -212,7 +213,8 @@ fn another_site_can_neither_try_codes_nor_use_up_its_visitors_attempts() {
     assert_eq!(poll(&server, &started).error(), (400, "authorization_pending".into()));
     let escaped = server.get("/oauth/device?user_code=%22%3E%3Cb%3E", ELSEWHERE[0]);
     assert_first_step(&escaped, 200, "&quot;&gt;&lt;b&gt;");
-    // One press goes on, and so does whoever comes from here, or does not say from where.
+    // One press goes on, and so does a request from our own page, or one that does not say from
+    // where.
     for origin in [
         "Sec-Fetch-Site: same-origin",
         "Sec-Fetch-Site: same-site",
@@ -232,7 +234,7 @@ fn a_user_with_nothing_to_give_denies() {
     let server = Server::clients();
     let started = start(&server, "scope=write");
     let page = decide(&server, &started.member("user_code"), &ANN.replace("ann", "bob"));
-    assert!(page.body.contains("is yours to give"), "{page:?}");
+    assert!(page.body.contains("asks for nothing that you may grant"), "{page:?}");
     assert_eq!(poll(&server, &started).error(), (400, "access_denied".into()));
 }
 

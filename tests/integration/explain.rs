@@ -1,11 +1,11 @@
-//! Contract section 8: what the server says of its own steps, in answers and in the log.
+//! Contract section 8: the server's explained steps, in answers and in the log.
 
 use crate::support::*;
 
 const EXPLAIN: &str = "Explain: yes";
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-/// What asks for a code with the challenge of this verifier.
+/// A request for a code with the challenge of this verifier.
 const FOR_A_CODE: &str = "response_type=code&client_id=publicApplication&scope=read&state=xyz\
     &redirect_uri=http%3A%2F%2F127.0.0.1%2Ftour%2Fcallback\
     &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
@@ -43,17 +43,17 @@ fn a_password_grant_is_explained_in_its_order() {
         steps(&answer),
         [
             "the body is a form (RFC 6749, appendix B)",
-            "no parameter is there twice (RFC 6749, section 3.2)",
+            "no parameter is repeated (RFC 6749, section 3.2)",
             "client application, by HTTP Basic (RFC 6749, section 2.3.1)",
-            "the parameter grant_type is there (RFC 6749, section 5.2)",
-            "the grant_type is one that this server knows (RFC 6749, section 5.2)",
+            "the parameter grant_type is present (RFC 6749, section 5.2)",
+            "this server supports the grant_type (RFC 6749, section 5.2)",
             "its grants include password (RFC 6749, section 5.2)",
-            "the parameter username is there (RFC 6749, section 4.3.2)",
-            "the parameter password is there (RFC 6749, section 4.3.2)",
+            "the parameter username is present (RFC 6749, section 4.3.2)",
+            "the parameter password is present (RFC 6749, section 4.3.2)",
             "user pedroetb, by password (RFC 6749, section 4.3.2)",
-            "no scope is asked for, so the client's default counts (RFC 6749, section 3.3)",
-            "an access token is given, 3600 seconds, no scope (RFC 6749, section 5.1)",
-            "a refresh token is given, 1209600 seconds (RFC 6749, section 5.1)",
+            "no scope was requested, so the client's default applies (RFC 6749, section 3.3)",
+            "an access token is issued: 3600 seconds, no scope (RFC 6749, section 5.1)",
+            "a refresh token is issued: 1209600 seconds (RFC 6749, section 5.1)",
         ]
     );
 }
@@ -67,12 +67,12 @@ fn the_rule_that_fails_is_the_last_step() {
         steps(&wrong)[5..],
         [
             "its grants include authorization_code (RFC 6749, section 5.2)",
-            "the parameter code is there (RFC 6749, section 4.1.3)",
+            "the parameter code is present (RFC 6749, section 4.1.3)",
             "the code is alive, not used before, and was issued to this client \
              (RFC 6749, section 4.1.2)",
             "its user is still in the configuration (RFC 6749, section 4.1.2)",
             "redirect_uri is the one in the authorization request (RFC 6749, section 4.1.3)",
-            "the code is spent, since its own client failed (RFC 9700, section 4.2.4)",
+            "the code is spent, since its own client made a mistake (RFC 9700, section 4.2.4)",
             "failed: the challenge is S256 of the verifier (RFC 7636, section 4.6)",
         ]
     );
@@ -88,7 +88,7 @@ fn reuse_is_told_with_what_it_ends() {
     assert_eq!(
         told[told.len() - 2..],
         [
-            "its whole family is ended (RFC 9700, section 4.14.2)",
+            "its whole family is revoked (RFC 9700, section 4.14.2)",
             "refused: code reused: 2 tokens revoked (RFC 6749, section 4.1.2)",
         ]
     );
@@ -115,8 +115,8 @@ fn a_redirect_is_told_to_a_script_as_what_it_is() {
         steps[steps.len() - 3..],
         [
             "user pedroetb, by password (RFC 6749, section 3.1)",
-            "a code is given, for 60 seconds and for one use (RFC 6749, section 4.1.2)",
-            "the browser goes back to the client, with its state and our iss (RFC 9207, section 2)",
+            "a code is issued, for 60 seconds and one use (RFC 6749, section 4.1.2)",
+            "the browser is sent back to the client, with its state and our iss (RFC 9207, section 2)",
         ]
     );
 }
@@ -188,7 +188,7 @@ fn the_log_tells_the_steps_below_the_line_of_their_request() {
     assert_eq!(lines[6], "    its grants include client_credentials (RFC 6749, section 5.2)");
     assert_eq!(
         lines[8],
-        "    an access token is given, 3600 seconds, admin (RFC 6749, section 5.1)"
+        "    an access token is issued: 3600 seconds, admin (RFC 6749, section 5.1)"
     );
     assert!(lines[9].contains(" POST /oauth/token 400 "), "{log}");
     let failed = "    failed: the client may ask for this scope (RFC 6749, section 3.3)";

@@ -1,4 +1,4 @@
-//! Running it for real: hashed secrets, the log, reload, health, metrics.
+//! Operating it: hashed secrets, the log, reload, health, metrics.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,7 +120,7 @@ fn each_refusal_names_its_error_its_client_and_what_would_be_right() {
         ),
         (
             &|| drop(server.get("/oauth/token", &[])),
-            "405 error=method_not_allowed reason=\"this path knows POST (RFC 9110, section 15.5.6)\"",
+            "405 error=method_not_allowed reason=\"this path supports POST (RFC 9110, section 15.5.6)\"",
         ),
         (
             &|| drop(server.get("/", &[&bearer, other])),
@@ -135,7 +135,7 @@ fn each_refusal_names_its_error_its_client_and_what_would_be_right() {
         (
             &|| drop(server.get("/oauth/authenticate?scope=write", &[&bearer])),
             "403 client=app user=ann error=insufficient_scope reason=\"the token lacks a scope; \
-             needed is write (RFC 6750, section 3.1)\"",
+             it needs write (RFC 6750, section 3.1)\"",
         ),
         (
             &|| {
@@ -143,7 +143,7 @@ fn each_refusal_names_its_error_its_client_and_what_would_be_right() {
                 drop(server.get(&format!("/oauth/authorize?client_id=app&redirect_uri={uri}"), &[]))
             },
             "400 client=app error=invalid_request reason=\"redirect_uri \
-             https://evil.example.com/cb is not registered; there are https://app.example.com/cb \
+             https://evil.example.com/cb is not registered; registered are https://app.example.com/cb \
              (RFC 6749, section 4.1.2.1)\"",
         ),
     ] {
@@ -165,7 +165,7 @@ fn a_page_of_the_servers_own_is_no_other_origin() {
     assert!(line.ends_with(" client=app user=ann"), "{line}");
 }
 
-/// What is said at the start, and last.
+/// What is said at the start and at the end.
 fn notices(mut server: Server) -> Vec<String> {
     server.signal("INT");
     assert_eq!(server.end().code(), Some(0));
@@ -267,7 +267,7 @@ fn the_hash_is_the_one_of_pythons_hashlib() {
     let program = "import sys,base64,hashlib\n_,n,s,h=sys.argv[1].split('$')\n\
                    k=hashlib.pbkdf2_hmac('sha256',b'correct horse',base64.b64decode(s),int(n))\n\
                    print(base64.b64encode(k).decode()==h)";
-    // Where there is no Python there is nothing to compare with; the crate is compared elsewhere.
+    // Without Python there is nothing to compare with here; another test compares with the crate.
     if let Ok(output) = Command::new("python3").args(["-c", program, hash]).output() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "True\n");
     }
@@ -315,7 +315,8 @@ fn a_client_that_goes_while_its_request_is_in_hand_keeps_no_token() {
     let key = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(b"password", b"salt", 50_000);
     let hash = format!("password_hash = pbkdf2-sha256$50000$c2FsdA==${}\n", BASE64.encode(key));
     let client = "[client app]\nsecret = secret\ngrants = password\n";
-    // On a busy machine the reload may come before the request: then it is refused, and tried again.
+    // On a busy machine the reload may come before the request, which is then refused and tried
+    // again.
     for _ in 0..20 {
         let server = Server::configured(&format!("[user ann]\n{hash}{client}"));
         let mut slow = server.connect();

@@ -44,7 +44,7 @@ fn a_program_hears_the_client_that_all_of_them_are() {
     assert_eq!(register(&server, body).whole(), whole);
     let json = server.request("POST", "/oauth/register", &["Content-Type: application/json"], body);
     assert_eq!(json.whole(), whole);
-    // With it the page is there, and shows the client's own name.
+    // With it the page appears, and shows the client's own name.
     let page = server.get(
         &format!(
             "/oauth/authorize?response_type=code&client_id=programs&redirect_uri={}&{CHALLENGE}",
@@ -78,8 +78,8 @@ fn what_is_no_registration_is_refused() {
     }
     assert_eq!(
         register(&server, "{}").body,
-        "{\"error\":\"invalid_redirect_uri\",\"error_description\":\"redirect_uris has none that \
-         this server's file lists\"}"
+        "{\"error\":\"invalid_redirect_uri\",\"error_description\":\"none of the redirect_uris \
+         is in this server's configuration\"}"
     );
     let deep = "{\"a\":".repeat(10_000);
     assert_eq!(register(&server, &deep).error().1, "invalid_client_metadata");
@@ -91,7 +91,7 @@ fn what_is_no_registration_is_refused() {
 #[test]
 fn without_a_registration_client_there_is_nothing() {
     let server = Server::clients();
-    // Here no person comes by mistake.
+    // No person opens this by mistake.
     let nothing = server.get("/nothing", &[]).whole().replace("Vary: Accept\n", "");
     assert_eq!(register(&server, "{}").whole(), nothing);
     assert_eq!(server.get("/oauth/register", &[]).whole(), nothing);
@@ -164,7 +164,7 @@ fn an_unknown_url_is_named_as_one_without_the_url() {
     let target = format!("/oauth/authorize?response_type=code&client_id={unknown}&{CHALLENGE}");
     let page = server.get(&target, &[]);
     assert_eq!(page.status, 400);
-    let what = "the client id is a URL that this server's file does not have";
+    let what = "the client_id is a URL that is not in this server's configuration";
     assert!(page.body.contains(&what.replace('\'', "&#39;")), "{}", page.body);
     let line = server.log_line(|line| line.contains(" 400 "));
     assert!(line.contains(what), "{line}");

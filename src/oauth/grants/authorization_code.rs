@@ -12,8 +12,8 @@
 //!     {"token_type":"bearer","access_token":"72ab…25","expires_in":3600,
 //!      "refresh_token":"5e0c…9f","scope":"read"}
 //!
-//! The code stands for everything that was agreed on, and what is sent with it has to fit. Whatever
-//! its own client does wrong spends it; another client's attempt does not.
+//! The code stands for everything that was agreed on, and what is sent with it has to match. Any
+//! mistake of its own client spends it; another client's attempt does not.
 
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
@@ -25,10 +25,10 @@ use crate::store::{Change, Code, OnlyIf};
 const SOURCE: &str = "RFC 6749, section 4.1.3";
 
 const GOOD: Rule = good("the code is alive, not used before, and was issued to this client");
-const RESOURCE_KNOWN: Rule = good("its resource still takes tokens of this user");
+const RESOURCE_KNOWN: Rule = good("its resource still accepts tokens of this user");
 const USER_KNOWN: Rule = good("its user is still in the configuration");
 
-/// In the same words whatever of it is wrong.
+/// The same words whatever is wrong with it.
 const fn good(checked: &'static str) -> Rule {
     let broken = "the code is unknown, expired or already used";
     Rule { code: ErrorCode::InvalidGrant, checked, broken, source: "RFC 6749, section 4.1.2" }
@@ -62,7 +62,7 @@ const VERIFIER_FITS: Rule = Rule {
     source: "RFC 7636, section 4.6",
 };
 
-/// Otherwise an attacker could have taken the challenge out of the request.
+/// An attacker may have taken the challenge out of the authorization request.
 const NO_DOWNGRADE: Rule = Rule {
     code: ErrorCode::InvalidGrant,
     checked: "the code has no challenge, so there is no verifier",
@@ -70,13 +70,13 @@ const NO_DOWNGRADE: Rule = Rule {
     source: "RFC 9700, section 4.8.2",
 };
 
-/// One exchange.
+/// Exchanges a code for tokens.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     outcome: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
     let presented = request.required("code", SOURCE)?;
-    // A service that nobody knows spends no code.
+    // Checked first: a request for an unknown resource does not spend the code.
     let named = audience::named(&request.known, request.form)?;
     let code = FamilyToken::parse(presented).ok_or_else(|| GOOD.error())?;
     let (store, key) = (request.known.store, code.family.key());
@@ -87,18 +87,18 @@ pub fn grant<'k>(
         .filter(|issued| issued.client == request.client.number && issued.key == code.key())
         .ok_or_else(|| not_good(request, &code))?;
     request.known.checked(GOOD);
-    // Whoever was taken out of the configuration meanwhile gives nothing any more.
+    // A user who has left the configuration grants nothing any more.
     let user = request.known.registry.user_numbered(issued.user);
     outcome.user = user;
     let once = OnlyIf::CodeIs(key, issued.key);
     let is_good = request.must(user.is_some(), USER_KNOWN).and_then(|()| agrees(request, &issued));
     if let Err(error) = is_good.and_then(|()| is_for(request, named, &issued)) {
         store.apply(once, [Change::TakeCode(key)])?;
-        let what = format_args!("the code is spent, since its own client failed");
+        let what = format_args!("the code is spent, since its own client made a mistake");
         request.did(what, "RFC 9700, section 4.2.4");
         return Err(error);
     }
-    // The family lives on under its name, so that the code is known when it comes again.
+    // The family keeps the name that the code begins with, so that a second use is recognized.
     let granted = Granted {
         family: Some(code.family),
         user: Some(issued.user),
@@ -106,7 +106,8 @@ pub fn grant<'k>(
         scope: issued.scope,
     };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
-    // Used more than once, "MUST deny" (RFC 6749, section 4.1.2): of two at once, one is second.
+    // Used more than once, "MUST deny" (RFC 6749, section 4.1.2): of two requests at once, the store
+    // lets one through.
     let redeemed = store.apply(once, [Change::TakeCode(key)].into_iter().chain(fresh))?;
     redeemed.ok_or_else(|| not_good(request, &code))?;
     request.did(format_args!("the code is spent: it works once"), "RFC 6749, section 4.1.2");
@@ -114,7 +115,7 @@ pub fn grant<'k>(
     Ok(response)
 }
 
-/// Whether the request agrees with what was agreed on when the code was issued.
+/// Whether `redirect_uri` and `code_verifier` match what the code was issued for.
 fn agrees(request: &TokenRequest, issued: &Code) -> Result<(), OAuthError> {
     // "If the redirect_uri parameter was included in the authorization request, [...] their values
     // are identical."
@@ -131,8 +132,8 @@ fn agrees(request: &TokenRequest, issued: &Code) -> Result<(), OAuthError> {
     }
 }
 
-/// Whether the code is for the service that the request names, which takes tokens of these still
-/// (RFC 8707, section 2.2).
+/// Whether the code is for the resource that the request names, and that resource still takes this
+/// client's and user's tokens (RFC 8707, section 2.2).
 fn is_for(request: &TokenRequest, named: Audience, issued: &Code) -> Result<(), OAuthError> {
     let known = &request.known;
     let Some(audience) = audience::of_row(known.registry, issued.resource) else {

@@ -20,13 +20,14 @@ pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     _: &mut Outcome<'k>,
 ) -> Result<TokenResponse, OAuthError> {
-    // "MUST only be used by confidential clients": the configuration gives this grant to no other,
-    // and a confidential client has shown its secret by now (RFC 6749, sections 4.4 and 4.4.2).
+    // "MUST only be used by confidential clients": the configuration allows it to no other, and
+    // such a client has shown its secret by now (RFC 6749, sections 4.4 and 4.4.2).
     let audience = audience::asked(&request.known, request.client, request.form)?;
     audience::must_take_client(&request.known, audience, request.client)?;
     audience::must_take_user(&request.known, audience, (None, audience::USER_LISTED))?;
     let scope = scope::for_client(&request.known, request.client, request.form.get("scope"))?;
-    // "A refresh token SHOULD NOT be included": the client can ask again (RFC 6749, section 4.4.3).
+    // "A refresh token SHOULD NOT be included": the client can simply ask again (RFC 6749, section
+    // 4.4.3).
     let resource = audience::number(audience);
     let granted = Granted { family: None, user: None, resource, scope: scope.clone() };
     let (changes, response) = request.fresh(&granted, scope).split();

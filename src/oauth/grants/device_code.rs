@@ -9,7 +9,7 @@
 //!     POST /oauth/token                                     as a client
 //!     grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=9a12…7c
 //!
-//!     {"error":"authorization_pending","error_description":"the person has not decided yet"}
+//!     {"error":"authorization_pending","error_description":"the user has not decided yet"}
 
 use super::issue::Granted;
 use super::{TokenRequest, TokenResponse};
@@ -21,9 +21,9 @@ const SOURCE: &str = "RFC 8628, section 3.5";
 const KNOWN: Rule = good("the device code is known and was not used before");
 const ISSUED_TO_CLIENT: Rule = good("the device code was issued to this client");
 const RESOURCE_KNOWN: Rule = good("its resource is still in the configuration");
-const USER_KNOWN: Rule = good("the person is still in the configuration");
+const USER_KNOWN: Rule = good("its user is still in the configuration");
 
-/// In the same words whatever of it is wrong.
+/// The same words whatever is wrong with it.
 const fn good(checked: &'static str) -> Rule {
     let broken = "the device code is unknown or already used";
     Rule { code: ErrorCode::InvalidGrant, checked, broken, source: SOURCE }
@@ -38,8 +38,8 @@ const ALIVE: Rule = Rule {
 
 const NOT_DENIED: Rule = Rule {
     code: ErrorCode::AccessDenied,
-    checked: "the person has not denied the request",
-    broken: "the person has denied the request",
+    checked: "the user has not denied the request",
+    broken: "the user has denied the request",
     source: SOURCE,
 };
 
@@ -52,15 +52,15 @@ const AT_INTERVAL: Rule = Rule {
 
 const DECIDED: Rule = Rule {
     code: ErrorCode::AuthorizationPending,
-    checked: "the person has decided",
-    broken: "the person has not decided yet",
+    checked: "the user has decided",
+    broken: "the user has not decided yet",
     source: SOURCE,
 };
 
 /// "The interval MUST be increased by 5 seconds."
 const SLOWER: u64 = 5;
 
-/// One poll: most of them hear that the person has not decided yet.
+/// One poll. Most are told that the user has not decided yet.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     outcome: &mut Outcome<'k>,
@@ -70,10 +70,10 @@ pub fn grant<'k>(
     let key = Token::key_of(presented).ok_or_else(|| KNOWN.error())?;
     let (store, now) = (request.known.store, request.origin.now);
     let device = request.must_find(store.device(&key, now)?, KNOWN)?;
-    // Issued to another client, a device code is as good as none.
+    // Another client's device code is as good as none.
     request.must(device.client == request.client.number, ISSUED_TO_CLIENT)?;
     request.must(now < device.expires, ALIVE)?;
-    // Its service stays the one of the beginning (RFC 8707, section 2.2).
+    // The resource is the one of the device's first request (RFC 8707, section 2.2).
     let known = &request.known;
     let audience = audience::of_row(known.registry, device.resource);
     let audience = audience.ok_or_else(|| RESOURCE_KNOWN.error())?;
@@ -84,15 +84,15 @@ pub fn grant<'k>(
         Some(Decision::Denied) => return Err(NOT_DENIED.error()),
         Some(Decision::Allowed { user, scope }) => (*user, scope.clone()),
     };
-    request.did(format_args!("the person has allowed it"), SOURCE);
-    // Whoever was taken out of the configuration meanwhile gives nothing any more.
+    request.did(format_args!("the user has allowed it"), SOURCE);
+    // A user who has left the configuration grants nothing any more.
     let person = request.must_find(known.registry.user_numbered(user), USER_KNOWN)?;
     outcome.user = Some(person);
     audience::must_take_user(known, audience, (Some(person), audience::USER_MAY))?;
     let (family, resource) = (request.family_name(), device.resource);
     let granted = Granted { family, user: Some(user), resource, scope };
     let (fresh, response) = request.fresh(&granted, granted.scope.clone()).split();
-    // Two polls at once: one gets the tokens.
+    // Of two polls at once, one gets the tokens.
     let taken =
         store.apply(OnlyIf::Allowed(key), [Change::TakeDevice(key)].into_iter().chain(fresh))?;
     taken.ok_or_else(|| KNOWN.error())?;
@@ -101,7 +101,7 @@ pub fn grant<'k>(
     Ok(response)
 }
 
-/// What a device hears whose person has not decided yet; the next poll is measured from this one.
+/// The answer to a poll while the user has not decided; the interval counts from this poll on.
 fn wait(request: &TokenRequest, (key, device): (crate::store::Key, &Device)) -> OAuthError {
     let now = request.origin.now;
     let (error, interval) = match too_early(device, now) {
@@ -115,7 +115,7 @@ fn wait(request: &TokenRequest, (key, device): (crate::store::Key, &Device)) -> 
     request.known.store.apply(OnlyIf::Undecided(key), poll).map_or_else(OAuthError::from, |_| error)
 }
 
-/// "The client SHOULD wait between polling requests": at least the interval.
+/// "The client SHOULD wait between polling requests", for the interval at least.
 fn too_early(device: &Device, now: Timestamp) -> bool {
     device.polled.is_some_and(|polled| now < polled.plus_seconds(device.interval))
 }

@@ -1,4 +1,4 @@
-//! Fresh tokens, for every grant alike: rows for the store and an answer for the client.
+//! New tokens, for all grants alike: rows for the store and an answer for the client.
 
 use super::{TokenRequest, TokenResponse};
 use crate::oauth::{FamilyName, FamilyToken, GrantType, Scope, Timestamp, Token};
@@ -6,25 +6,26 @@ use crate::store::{AccessToken, Change, Family, Key, Number};
 
 /// What was granted.
 pub struct Granted {
-    /// The name of all that comes of it; `None` where only an access token does.
+    /// Names all tokens that will come of this grant; `None` if there will only be one access
+    /// token.
     pub family: Option<FamilyName>,
-    /// The resource owner; `None` where the client acts for itself.
+    /// The resource owner; `None` if the client acts for itself.
     pub user: Option<Number>,
-    /// The service that it is for, where it is for one.
+    /// The protected resource that it is for, if it is for one in particular (RFC 8707).
     pub resource: Option<Number>,
     pub scope: Scope,
 }
 
-/// Tokens that nobody has yet: good once the store has made these changes.
+/// Tokens that nobody has yet: valid once the store has made these changes.
 pub struct Fresh {
-    /// With its key.
+    /// The row of the family, and the key that it is stored under.
     pub family: Option<(Key, Family)>,
     access_token: Change,
     pub response: TokenResponse,
 }
 
 impl Fresh {
-    /// The changes that make the tokens good, and the response that gives them out.
+    /// The changes that make the tokens valid, and the response that tells the client.
     pub fn split(self) -> (impl Iterator<Item = Change>, TokenResponse) {
         let family = self.family.map(|(key, row)| Change::PutFamily(key, row));
         (family.into_iter().chain([self.access_token]), self.response)
@@ -32,7 +33,7 @@ impl Fresh {
 }
 
 impl TokenRequest<'_, '_> {
-    /// Tells that the store has made the tokens of this response good.
+    /// Adds to the explained steps that the store has these tokens.
     pub fn given(&self, response: &TokenResponse) {
         const SOURCE: &str = "RFC 6749, section 5.1";
         if self.known.steps.is_none() {
@@ -40,20 +41,20 @@ impl TokenRequest<'_, '_> {
         }
         let seconds = response.expires_in;
         let scope = if response.scope.is_empty() { "no scope" } else { response.scope.as_str() };
-        self.did(format_args!("an access token is given, {seconds} seconds, {scope}"), SOURCE);
+        self.did(format_args!("an access token is issued: {seconds} seconds, {scope}"), SOURCE);
         if response.refresh_token.is_some() {
             let seconds = self.client.refresh_token_lifetime;
-            self.did(format_args!("a refresh token is given, {seconds} seconds"), SOURCE);
+            self.did(format_args!("a refresh token is issued: {seconds} seconds"), SOURCE);
         }
     }
 
-    /// A family's name where this client may refresh, since only then can anything follow.
+    /// A name for a family, if this client may refresh: otherwise nothing can follow.
     pub fn family_name(&self) -> Option<FamilyName> {
         self.client.may(GrantType::RefreshToken).then(FamilyName::random)
     }
 
-    /// An access token for `scope`, and for a family the refresh token that is good from now on,
-    /// where the client may use one.
+    /// An access token for `scope` and, where there is a family and the client may refresh, the
+    /// family's next refresh token.
     pub fn fresh(&self, granted: &Granted, scope: Scope) -> Fresh {
         let (client, now) = (self.client, self.origin.now);
         let access_token = Token::random();
@@ -84,7 +85,7 @@ impl TokenRequest<'_, '_> {
         }
     }
 
-    /// A family as it is from now on; its newest access token `expires` then.
+    /// The family's row from now on; its newest access token expires at `expires`.
     fn family(
         &self,
         (user, granted): (Number, &Granted),
@@ -101,7 +102,7 @@ impl TokenRequest<'_, '_> {
             issued_at: now,
             refresh_token: refresh_token.map(|token| token.key()),
             refresh_token_expires,
-            // Without a refresh token it is there to know a used code.
+            // Without a refresh token the family is only kept to recognize a used code.
             expires: match refresh_token {
                 Some(_) => expires.max(refresh_token_expires),
                 None => expires,

@@ -1,8 +1,8 @@
-//! The token endpoint's grants: one file for each `grant_type`, with the request and the answer at
-//! its top and every rule of its section in it.
+//! The grants of the token endpoint: one file for each `grant_type`, with the request and the
+//! answer at its top and every rule of its section in it.
 //!
-//! Each reads first and decides, and then makes one step of the store, which happens once or not
-//! at all.
+//! Each first reads and decides, then changes the store in one step, which happens as a whole or
+//! not at all.
 
 mod authorization_code;
 mod client_credentials;
@@ -17,7 +17,7 @@ use super::{Client, ErrorCode, GrantType, Known, OAuthError, Origin, Outcome, Ru
 use super::{FamilyToken, Scope, Token};
 use crate::encode::form::Form;
 
-/// What the token endpoint knows by name.
+/// The parameters that the token endpoint knows.
 pub const PARAMETERS: [&str; 12] = [
     "grant_type",
     "client_id",
@@ -33,7 +33,7 @@ pub const PARAMETERS: [&str; 12] = [
     "resource",
 ];
 
-/// A token request whose client is known.
+/// A token request whose client has been authenticated.
 pub struct TokenRequest<'k, 'r> {
     pub known: Known<'k>,
     pub client: &'k Client,
@@ -45,31 +45,31 @@ pub struct TokenRequest<'k, 'r> {
 #[derive(Debug)]
 pub struct TokenResponse {
     pub access_token: Token,
-    /// Seconds.
+    /// In seconds.
     pub expires_in: u64,
     pub refresh_token: Option<FamilyToken>,
     pub scope: Scope,
 }
 
 impl<'r> TokenRequest<'_, 'r> {
-    /// A parameter that this grant cannot do without.
+    /// A parameter that this grant requires.
     fn required(&self, name: &'static str, source: &'static str) -> Result<&'r str, OAuthError> {
         self.known.required(self.form, name, source)
     }
 
-    /// Goes on where the rule holds.
+    /// Refuses the request unless `holds`.
     #[inline(always)]
     fn must(&self, holds: bool, rule: Rule) -> Result<(), OAuthError> {
         self.known.must(holds, rule)
     }
 
-    /// What the rule asks for.
+    /// What was `found`; refuses the request if nothing was.
     #[inline(always)]
     fn must_find<T>(&self, found: Option<T>, rule: Rule) -> Result<T, OAuthError> {
         self.known.must_find(found, rule)
     }
 
-    /// Tells what was done.
+    /// Adds to the explained steps what was done.
     #[inline(always)]
     fn did(&self, what: Arguments, source: &str) {
         self.known.did(what, source);
@@ -92,8 +92,8 @@ fn of_type(grant_type: GrantType) -> Grant {
 
 const KNOWN_TYPE: Rule = Rule {
     code: ErrorCode::UnsupportedGrantType,
-    checked: "the grant_type is one that this server knows",
-    broken: "this server does not know the grant_type",
+    checked: "this server supports the grant_type",
+    broken: "this server does not support the grant_type",
     source: "RFC 6749, section 5.2",
 };
 
@@ -105,7 +105,7 @@ const MAY_USE: Rule = Rule {
     source: "RFC 6749, section 5.2",
 };
 
-/// Gives a token, by the grant that the request names.
+/// Issues a token by the grant that the request names.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     outcome: &mut Outcome<'k>,

@@ -9,8 +9,8 @@
 //!     {"token_type":"bearer","access_token":"72ab…25","expires_in":3600,
 //!      "refresh_token":"5e0c…9f","scope":"read"}
 //!
-//! A refresh token is replaced at every use. What comes of one that comes back is told in
-//! `oauth/family.rs`.
+//! A refresh token is replaced at every use. `oauth/family.rs` says what happens when a used one
+//! comes again.
 
 use super::issue::{Fresh, Granted};
 use super::{TokenRequest, TokenResponse};
@@ -25,12 +25,12 @@ const SOURCE: &str = "RFC 6749, section 6";
 
 const KNOWN: Rule = good("the refresh token's family is alive");
 const ISSUED_TO_CLIENT: Rule = good("the refresh token was issued to this client");
-const NOT_USED: Rule = good("it was not used before, or has its grace");
+const NOT_USED: Rule = good("it has not been used before, or is within its grace");
 const ALIVE: Rule = good("it has not expired");
-const RESOURCE_KNOWN: Rule = good("its resource still takes these tokens");
+const RESOURCE_KNOWN: Rule = good("its resource still accepts these tokens");
 const USER_KNOWN: Rule = good("its user is still in the configuration");
 
-/// In the same words whatever of it is wrong.
+/// The same words whatever is wrong with it.
 const fn good(checked: &'static str) -> Rule {
     let broken = "the refresh token is unknown, expired or revoked";
     Rule { code: ErrorCode::InvalidGrant, checked, broken, source: SOURCE }
@@ -50,8 +50,8 @@ const SOMETHING_LEFT: Rule = Rule {
     source: "RFC 6749, section 3.3",
 };
 
-/// A rotation. Whoever comes second finds a newer refresh token in the family and looks again: that
-/// is a second use.
+/// Rotates the refresh token. Of two requests with the same one, the second to reach the store
+/// loses; it checks again, and then finds a token that has been used.
 pub fn grant<'k>(
     request: &TokenRequest<'k, '_>,
     outcome: &mut Outcome<'k>,
@@ -66,7 +66,7 @@ pub fn grant<'k>(
     }
 }
 
-/// Checks first, then the one step that can happen only once; `None` where it came too late.
+/// The checks, then the one step that can happen only once; `None` if another request was faster.
 fn rotation<'k>(
     request: &TokenRequest<'k, '_>,
     token: &FamilyToken,
@@ -74,61 +74,61 @@ fn rotation<'k>(
     outcome: &mut Outcome<'k>,
 ) -> Result<Option<TokenResponse>, OAuthError> {
     let (family, newest) = family_of(request, token)?;
-    // Whoever was taken out of the configuration meanwhile gives nothing any more.
+    // A user who has left the configuration grants nothing any more.
     let user = request.known.registry.user_numbered(family.user);
     let user = request.must_find(user, USER_KNOWN)?;
     outcome.user = Some(user);
-    // Its service takes its tokens still, and stays the one of the beginning.
+    // The resource is the one of the original grant, and must still take these tokens.
     let (registry, whose) = (request.known.registry, (request.client, Some(user)));
     let audience = audience::in_force(registry, family.resource, whose);
     audience.ok_or_else(|| RESOURCE_KNOWN.error())?;
     audience::must_be_granted(&request.known, named, family.resource)?;
-    // "MUST NOT include any scope not originally granted by the resource owner", nor any that
-    // client or user may not have any more.
+    // "MUST NOT include any scope not originally granted by the resource owner", nor one that the
+    // client or the user has lost since.
     let left = family.scope.left_to(request.client, Some(user));
     request.must(!left.is_empty() || family.scope.is_empty(), SOMETHING_LEFT)?;
     let asked = scope::asked(request.client, request.form.get("scope"));
     let scope = request.must_find(narrowed(left, asked), WITHIN_GRANT)?;
 
-    // "The authorization server MAY issue a new refresh token", with the scope of the old one.
+    // "The authorization server MAY issue a new refresh token", which has the scope of the old one.
     let (changes, response) = replaced(request, token, (&family, scope)).split();
     let key = token.family.key();
-    // The old access token ends, but where the old refresh token may come again.
+    // The old access token ends, unless the old refresh token has a grace and may come again.
     let ended =
         (request.client.refresh_token_grace == 0).then_some(Change::TakeAccessTokensOf(key));
     let once = OnlyIf::RefreshTokenIs(key, newest);
     if request.known.store.apply(once, ended.into_iter().chain(changes))?.is_none() {
         return Ok(None);
     }
-    request.did(format_args!("the refresh token that came is used now, a new one follows"), SOURCE);
+    request.did(format_args!("this refresh token is now used, and a new one replaces it"), SOURCE);
     request.given(&response);
     Ok(Some(response))
 }
 
-/// The family of a refresh token that this client may use now, and its newest refresh token.
+/// The family of a refresh token that this client may use now, and the key of the family's newest.
 fn family_of(request: &TokenRequest, token: &FamilyToken) -> Result<(Family, Key), OAuthError> {
     let now = request.origin.now;
     let family = request.known.store.family(&token.family.key(), now)?;
     let family = family.ok_or_else(|| not_good(request, token))?;
     request.known.checked(KNOWN);
-    // "The refresh token is bound to the client to which it was issued": another client's attempt
-    // does nothing.
+    // "The refresh token is bound to the client to which it was issued". Another client's attempt
+    // changes nothing.
     if family.client != request.client.number {
         let error = ISSUED_TO_CLIENT.error();
         return Err(error.logged_as("the refresh token is another client's"));
     }
     request.known.checked(ISSUED_TO_CLIENT);
-    // "Validate the refresh token": it is the newest, or has its grace.
-    let known = grace::token_of(&family, &token.key())
-        .filter(|known| grace::may_be_used(known, request.client, now))
+    // "Validate the refresh token": it is the newest, or still within its grace.
+    let usable = grace::token_of(&family, &token.key())
+        .filter(|found| grace::may_be_used(found, request.client, now))
         .ok_or_else(|| not_good(request, token))?;
     request.known.checked(NOT_USED);
-    request.must(now < known.expires, ALIVE)?;
+    request.must(now < usable.expires, ALIVE)?;
     let newest = family.refresh_token.ok_or_else(|| KNOWN.error())?;
     Ok((family, newest))
 }
 
-/// What follows on `token`: an access token for `scope`, and the next of the family.
+/// What replaces `token`: an access token for `scope`, and the next refresh token of the family.
 fn replaced(
     request: &TokenRequest,
     token: &FamilyToken,
@@ -148,8 +148,7 @@ fn replaced(
     fresh
 }
 
-/// The scope of the access token: the part that the client asks for, or the whole; `None` where it
-/// asks for more.
+/// The scope of the new access token: what the client asks for, or all; `None` if it asks for more.
 fn narrowed(left: Scope, asked: Result<Option<Scope>, Malformed>) -> Option<Scope> {
     match asked {
         Ok(None) => Some(left),
@@ -158,6 +157,7 @@ fn narrowed(left: Scope, asked: Result<Option<Scope>, Malformed>) -> Option<Scop
     }
 }
 
+/// Refuses a token that is not usable; one that was used before ends its family.
 #[cold]
 fn not_good(request: &TokenRequest, token: &FamilyToken) -> OAuthError {
     match end_if_used(&request.known, token, request.client, request.origin.now) {

@@ -23,14 +23,14 @@ impl World {
         World::with(|_| ())
     }
 
-    /// With clients that are changed so.
+    /// A world with these changes to its clients.
     pub fn with(change: impl Fn(&mut Client)) -> World {
         let mut clients = vec![samples::client("a"), samples::client("b")];
         clients.iter_mut().for_each(change);
         World::of_clients(clients, Store::new())
     }
 
-    /// With this store.
+    /// A world with this store.
     pub fn of(store: Store) -> World {
         World::of_clients(vec![samples::client("a"), samples::client("b")], store)
     }
@@ -41,7 +41,7 @@ impl World {
         World { registry, store, throttle: Throttle::new() }
     }
 
-    /// Puts a configuration of these into force.
+    /// Puts a configuration with these clients and users into force.
     pub fn reload(&mut self, clients: &[&str], users: &[&str]) {
         let clients = clients.iter().map(|id| samples::client(id)).collect();
         let users = users.iter().map(|name| samples::user(name)).collect();
@@ -50,14 +50,14 @@ impl World {
         self.store.enrol(&mut self.registry);
     }
 
-    /// Puts a configuration with these services into force.
+    /// Puts a configuration with these resources into force.
     pub fn serve(&mut self, urls: &[&str]) {
         self.registry.resources =
             Resources::new(urls.iter().map(|url| Resource::new(url)).collect());
         self.store.enrol(&mut self.registry);
     }
 
-    /// Gives `id` these scopes in place of its own.
+    /// Gives the client `id` these scopes instead of its own.
     pub fn narrow(&mut self, id: &str, scopes: &str) {
         let mut clients = vec![samples::client("a"), samples::client("b")];
         let client = clients.iter_mut().find(|client| &*client.id == id).unwrap();
@@ -84,13 +84,13 @@ impl World {
         grant(&request, &mut Outcome::default())
     }
 
-    /// Tokens for `user` through `a`, for everything.
+    /// Issues tokens for `user` to the client `a`, with all scopes.
     pub fn issue(&self, now: Timestamp) -> TokenResponse {
         let form = "grant_type=password&username=user&password=password&scope=read+write";
         self.grant("a", form, now).unwrap()
     }
 
-    /// A code for `user` through `a`.
+    /// Issues a code for `user` to the client `a`.
     pub fn code(&self, challenge: Option<&str>) -> String {
         let code = FamilyToken::of(FamilyName::random());
         let row = Code {
@@ -108,7 +108,7 @@ impl World {
         code.reveal().to_string()
     }
 
-    /// A device of this client that waits.
+    /// Starts a device of this client.
     pub fn device(&self, id: &str) -> (Token, UserCode) {
         let client = self.registry.client(id).unwrap();
         let form = Form::parse("", &[]).unwrap();

@@ -1,24 +1,24 @@
-//! Counting by key, however many keys strangers make up.
+//! Counters by key, in a fixed amount of memory however many keys strangers make up.
 
 use crate::oauth::Uptime;
 
-/// How long things count together, in milliseconds.
+/// How long a counter counts, in milliseconds.
 pub const WINDOW: u64 = 60_000;
-/// Counters stand in groups in which a new one takes the place of the least interesting.
+/// Counters form groups of this size, in which a new one replaces the least interesting.
 const GROUP: usize = 8;
 
-/// A fixed number of counters. Each counts for a minute that begins with its first.
+/// A fixed number of counters. Each counts for a minute from its first event.
 pub struct Counters(Vec<[Counter; GROUP]>);
 
 #[derive(Clone, Copy)]
 struct Counter {
     key: u64,
     count: u32,
-    /// When it counts nothing any more.
+    /// When its minute is over.
     until: Uptime,
 }
 
-/// What a counter says: how many, and for how many milliseconds more.
+/// What a counter says: how many, and how many milliseconds of its minute are left.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Count {
     pub count: u32,
@@ -26,7 +26,7 @@ pub struct Count {
 }
 
 impl Counters {
-    /// Room for `counters` keys at once, at 24 bytes each.
+    /// For `counters` keys at once, at 24 bytes each.
     pub fn new(counters: usize) -> Counters {
         let unused = Counter { key: 0, count: 0, until: Uptime(0) };
         Counters(vec![[unused; GROUP]; counters / GROUP])
@@ -41,20 +41,20 @@ impl Counters {
         })
     }
 
-    /// Counts one more for this key; how many that makes.
+    /// Counts one more for this key, and returns the new count.
     pub fn add(&mut self, key: u64, now: Uptime) -> u32 {
         let counter = self.counter(key, now);
         counter.count += 1;
         counter.count
     }
 
-    /// Lets this key's minute begin again, with what it has counted.
+    /// Begins this key's minute again, and keeps its count.
     pub fn renew(&mut self, key: u64, now: Uptime) {
         self.counter(key, now).until = Uptime(now.0 + WINDOW);
     }
 
-    /// The counter of this key. Where there is none, that takes the place of the one in its group
-    /// that has counted least: made-up keys push out each other, and none that counts for much.
+    /// The counter of this key. A new one replaces the counter in its group that has counted least,
+    /// so that made-up keys push out one another, and none that has counted much.
     fn counter(&mut self, key: u64, now: Uptime) -> &mut Counter {
         let group = self.group(key);
         let group = &mut self.0[group];
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     const NOW: Uptime = Uptime(5_000);
-    /// A key of each number, in a group of its own while there are groups.
+    /// A key for each number, in a group of its own as long as there are groups.
     const fn key(number: u64) -> u64 {
         number << 32 | 1
     }

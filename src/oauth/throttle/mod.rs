@@ -1,5 +1,5 @@
-//! Counting failed attempts, so that nobody can try secrets for long: a client's (RFC 6749,
-//! section 2.3.1), a user's (RFC 6749, section 4.3.2) or a user code (RFC 8628, section 5.1).
+//! Counts failed attempts, so that nobody can go on guessing a client's secret (RFC 6749, section
+//! 2.3.1), a user's password (RFC 6749, section 4.3.2) or a user code (RFC 8628, section 5.1).
 //!
 //!     POST /oauth/token                                     with a wrong password, the 11th time
 //!
@@ -8,11 +8,11 @@
 //!     {"error":"temporarily_unavailable",
 //!      "error_description":"too many failed attempts, try again later"}
 //!
-//! Each pair of a name and an address has its own counter: an attacker locks out nobody but
-//! himself. What an address fails at as a whole has another, so that it gets nowhere by naming
-//! ever more names. All counters are a fixed number, and a made-up name costs nothing but the
-//! place of the least interesting one. What remains: whoever fails from more addresses at once
-//! than there are counters ([`COUNTERS`]) makes it forget some of his first failures.
+//! Each pair of a name and an address has its own counter, so an attacker locks out only himself.
+//! Another counts everything that an address fails at, so that trying ever more names is no way
+//! around. The number of counters is fixed: a made-up name only replaces the least interesting one.
+//! What remains is that whoever fails from more addresses than there are counters ([`COUNTERS`])
+//! pushes out some of the first.
 
 mod counters;
 mod relays;
@@ -28,17 +28,17 @@ use super::{Client, ErrorCode, InTurn, OAuthError, Origin, Rule};
 use counters::{Count, Counters, WINDOW};
 use relays::Relays;
 
-/// So many failures with one name are too many. Two windows can meet in a minute, so this is half
-/// of the 20 that a minute may have.
+/// Failures with one name. Parts of two windows fit into one minute, so this is half of the 20 that
+/// a minute may have.
 const FAILURES: u32 = 10;
-/// One address may fail so often in all: many people can be behind it.
+/// Failures of one address in all: many people can share it.
 const ADDRESS_FAILURES: u32 = 1_000;
-/// So many devices may start at one public client from one address in a minute: anyone can name
-/// such a client, and each start takes one of its places.
+/// Devices that one address may start at one public client in a minute: anyone can name such a
+/// client, and each device takes one of its places.
 const DEVICE_STARTS: u32 = 60;
-/// Counters of each kind: 1.5 MiB.
+/// Counters of each kind, which take 1.5 MiB.
 const COUNTERS: usize = 65_536;
-/// Seconds after which a slow hash is likelier to find a place to wait.
+/// After so many seconds a slow hash is likelier to find a place in the queue.
 const BUSY: u64 = 10;
 
 const CLIENT_FAILED: Rule = too_many("RFC 6749, section 2.3.1");
@@ -66,12 +66,12 @@ const fn too_many(source: &'static str) -> Rule {
     Rule { code: ErrorCode::TemporarilyUnavailable, checked, broken, source }
 }
 
-/// Whose secret an attempt is about.
+/// Whose secret is being tried.
 #[derive(Clone, Copy, Hash)]
 pub enum Subject<'a> {
     Client(&'a str),
     User(&'a str),
-    /// User codes have no name: an attempt may hit any of them.
+    /// User codes have no name: a guess may hit any of them.
     UserCode,
 }
 
@@ -85,15 +85,15 @@ impl Subject<'_> {
     }
 }
 
-/// What is presented, and what it is compared with.
+/// A secret that was presented, and what it is compared with.
 #[derive(Clone, Copy)]
 pub struct Attempt<'a> {
     pub subject: Subject<'a>,
-    /// One of them has to be right.
+    /// One of these must be right.
     pub presented: &'a [&'a str],
-    /// `None` where there is no such name or it has no secret.
+    /// `None` if there is no such name, or it has no secret.
     pub kept: Option<&'a StoredSecret>,
-    /// Compared with in its place: never right, but it takes as long.
+    /// What is compared with instead: never right, but it takes as long.
     pub decoy: &'a StoredSecret,
 }
 
@@ -111,11 +111,11 @@ impl Attempt<'_> {
 
 pub struct Throttle {
     counts: Mutex<Counts>,
-    /// With keys of its own, so that nobody can choose names that fall into one group.
+    /// Randomly seeded, so that nobody can choose names that share a group.
     hasher: RandomState,
     refused: AtomicU64,
-    /// When the last failure stops counting. While nobody fails, nothing has to be looked up,
-    /// which spares an attempt two turns at the lock and 500 instructions.
+    /// When the last failure stops counting. While nobody fails, nothing has to be looked up, which
+    /// saves every attempt two locks and 500 instructions.
     quiet_from: AtomicU64,
 }
 
@@ -144,8 +144,9 @@ impl Throttle {
         }
     }
 
-    /// Which secret is presented, if it is a right one. An error where there were too many failures before this
-    /// attempt, or meanwhile: neither a right guess nor a wrong one among many at once may count.
+    /// Which secret was presented, if it is right. An error if there were too many failures before
+    /// this attempt, or while it waited: of many guesses at once, those after the limit are not
+    /// looked at.
     pub fn attempt(
         &self,
         attempt: &Attempt,
@@ -158,7 +159,7 @@ impl Throttle {
             true => {
                 let (mut checked, mut right) = (Ok(()), None);
                 let had_its_turn = in_turn(&mut || {
-                    // Those before it in the queue may have failed meanwhile.
+                    // Those before it in the queue may have failed in the meantime.
                     checked = self.check(attempt.subject, origin);
                     right = checked.is_ok().then(|| attempt.right()).flatten();
                     right.is_some()
@@ -175,7 +176,7 @@ impl Throttle {
         Ok(right)
     }
 
-    /// An error where this address has had too many failures with this subject, or in all.
+    /// An error if this address has failed too often with this subject, or in all.
     pub fn check(&self, subject: Subject, origin: Origin) -> Result<(), OAuthError> {
         if self.quiet_from.load(Ordering::SeqCst) <= origin.uptime.0 {
             return Ok(());
@@ -183,7 +184,8 @@ impl Throttle {
         self.check_counts(&self.lock(), subject, origin)
     }
 
-    /// Counts a failure. An error, as of [`Throttle::check`], where too many came before it.
+    /// Counts a failure. An error, like that of [`Throttle::check`], if there were too many before
+    /// it.
     pub fn failed(&self, subject: Subject, origin: Origin) -> Result<(), OAuthError> {
         let now = origin.uptime;
         let name = self.key((subject, origin.network()));
@@ -200,8 +202,8 @@ impl Throttle {
         Ok(())
     }
 
-    /// Counts a start of a device: an error where too many of this client have started from this
-    /// address. A client with a secret answers for its own.
+    /// Counts the start of a device. An error if too many of this client were started from this
+    /// address; a client with a secret has no such limit.
     pub fn device_start(&self, client: &Client, origin: Origin) -> Result<(), OAuthError> {
         if client.secret.is_some() {
             return Ok(());
@@ -216,13 +218,13 @@ impl Throttle {
         Ok(())
     }
 
-    /// An address from which so many fail that it looks like a proxy that should be trusted; each
-    /// once.
+    /// An address that so many fail from that it looks like a proxy which should be trusted. Each
+    /// is returned once.
     pub fn untrusted_proxy(&self) -> Option<IpAddr> {
         self.lock().relays.take()
     }
 
-    /// Attempts that were refused unseen.
+    /// How many attempts were refused without a check.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
@@ -245,7 +247,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// The refusal of an attempt that nobody has looked at; `seconds` later another may succeed.
+    /// Refuses an attempt without a check; in `seconds` another may succeed.
     fn refusal(&self, rule: Rule, seconds: u64) -> OAuthError {
         self.refused.fetch_add(1, Ordering::Relaxed);
         rule.error().retry_after(seconds.max(1))

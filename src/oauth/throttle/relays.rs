@@ -1,19 +1,19 @@
-//! Addresses that look like proxies which nobody has named in `trusted_proxies`: all who come
-//! through one count as one attacker, and its operator should hear of it.
+//! Addresses that look like proxies which are missing in `trusted_proxies`. Everyone behind such a
+//! proxy counts as one attacker, so the operator should know.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-/// More names than this fail from no one's own address.
+/// More names than this do not fail from one person's address.
 const NAMES: usize = 100;
-/// As many addresses are watched, and told of at most once each.
+/// How many addresses are watched at once. Each is reported once at most.
 const ADDRESSES: usize = 64;
 
-/// Who has failed through which address, while that is not told.
+/// Who has failed through which address.
 #[derive(Default)]
 pub struct Relays {
     watched: Vec<Relay>,
-    /// Those that are found and have not been told yet.
+    /// Those that are due to be reported.
     due: Vec<IpAddr>,
 }
 
@@ -24,7 +24,7 @@ struct Relay {
 }
 
 impl Relays {
-    /// Notes that `name`, by its key, has failed through this address.
+    /// Notes that the name with this key has failed through this address.
     pub fn note(&mut self, address: IpAddr, name: u64) {
         let Some(relay) = self.relay(address) else { return };
         if relay.is_found {
@@ -38,13 +38,13 @@ impl Relays {
         }
     }
 
-    /// An address to tell of, each once.
+    /// An address to report, each once.
     pub fn take(&mut self) -> Option<IpAddr> {
         self.due.pop()
     }
 
-    /// What is known of this address. A new one takes the place of the one with the fewest names;
-    /// there is none where all have been found.
+    /// What is known about this address. A new one replaces the one with the fewest names; `None`
+    /// if all have been reported.
     fn relay(&mut self, address: IpAddr) -> Option<&mut Relay> {
         if let Some(at) = self.watched.iter().position(|relay| relay.address == address) {
             return Some(&mut self.watched[at]);

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 const USER: Subject = Subject::User("user");
 
-/// A request from 10.0.0.`last`, so many seconds after the start.
+/// A request from 10.0.0.`last`, this many seconds after the start.
 fn origin(last: u8, seconds: u64) -> Origin {
     Origin {
         address: [10, 0, 0, last].into(),
@@ -20,7 +20,7 @@ fn from(address: &str) -> Origin {
     Origin { address: address.parse().unwrap(), ..origin(0, 0) }
 }
 
-/// An attempt at a secret that is `right`: whether it was, or the seconds to wait.
+/// Tries a secret that is `right`: whether it was accepted, or the seconds to wait.
 fn attempt(
     throttle: &Throttle,
     subject: Subject,
@@ -47,11 +47,11 @@ fn after_too_many_failures_even_the_right_one_is_refused() {
     assert_eq!(attempt(&throttle, USER, "right", origin(1, 0)), Err(60));
     assert_eq!(attempt(&throttle, USER, "wrong", origin(1, 1)), Err(59));
     assert_eq!(throttle.refused(), 2);
-    // Others are not: another address, user, or a client of the same name.
+    // Others are not refused: another address, another user, a client of the same name.
     assert_eq!(attempt(&throttle, USER, "right", origin(2, 0)), Ok(true));
     assert_eq!(attempt(&throttle, Subject::User("other"), "right", origin(1, 0)), Ok(true));
     assert_eq!(attempt(&throttle, Subject::Client("user"), "right", origin(1, 0)), Ok(true));
-    // It heals.
+    // The next minute begins anew.
     assert_eq!(attempt(&throttle, USER, "right", origin(1, 60)), Ok(true));
 }
 
@@ -127,7 +127,7 @@ fn of_many_guesses_at_once_only_the_first_are_answered() {
     let throttle = Throttle::new();
     let kept = StoredSecret::parse(&StoredSecret::hash_password("right", b"salt", 1)).unwrap();
     let done = Cell::new(0);
-    // All come before any fails: each finds, in its turn, that the others have failed.
+    // All arrive before any has failed: each finds, in its turn, that the others have.
     for guess in ["wrong", "right"] {
         let others_fail = |check: &mut dyn FnMut() -> bool| {
             fail(&throttle, USER, FAILURES - done.get(), origin(1, 0));
@@ -172,7 +172,7 @@ fn only_slow_secrets_wait_for_their_turn_and_decoys_as_well() {
         );
         assert_eq!(turns.get(), expected);
     }
-    // Nothing to compare takes no turn.
+    // With nothing to compare, no turn is taken.
     let attempt = Attempt { subject: USER, presented: &[], kept: Some(&slow), decoy: &slow };
     assert_eq!(throttle.attempt(&attempt, origin(1, 0), &count), Ok(None));
     assert_eq!(turns.get(), 2);
@@ -220,7 +220,7 @@ fn a_public_client_starts_sixty_devices_a_minute_from_one_address() {
     assert_eq!(start(origin(1, 1)), Err(Some(59)));
     assert_eq!(start(origin(2, 1)), Ok(()));
     assert_eq!(start(origin(1, 60)), Ok(()));
-    // Another client is not concerned, and one with a secret has its own bound.
+    // Another client is not affected, and one with a secret has no such limit.
     let other = Client { secret: None, ..registry::samples::client("other") };
     assert_eq!(throttle.device_start(&other, origin(1, 1)), Ok(()));
     for _ in 0..=DEVICE_STARTS {
