@@ -1,7 +1,7 @@
-//! `/oauth/authenticate`: whether a request's token is good, for the forward-auth of a proxy.
+//! `/oauth/authenticate`: tells a proxy whether a request's token is good (forward-auth).
 //!
-//! Any method, since the proxy asks with its client's. The answer is 200, 401 or 403 and never
-//! anything else: those are what proxies understand.
+//! Any method will do, since the proxy uses the one of its client. The answer is always 200, 401 or
+//! 403: proxies understand nothing else.
 
 use super::{Call, reply};
 use crate::encode::form::{self, push_escaped};
@@ -16,7 +16,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let requirements = requirements(call.request.head.query.unwrap_or(""), resources);
     let checked = presented::token(&call.known, call.authorization(), None)
         .and_then(|token| bearer::find(&call.known, token, call.origin.now))
-        // Whose it is stands in the log's line of a refusal, too.
+        // Before the checks, so that the log's line of a refusal names the client, too.
         .inspect(|info| info.tell(outcome))
         .and_then(|info| bearer::check(&call.known, &info, &requirements).map(|()| info));
     match checked {
@@ -33,8 +33,8 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     }
 }
 
-/// What `?scope=a+b&client=x&user=y&resource=z` asks for. Each may repeat: one of them is enough, but
-/// a token is for one resource, so that there can be no two.
+/// What `?scope=a+b&client=x&user=y&resource=z` demands. Each may repeat, and then one value is
+/// enough; but a token is for one resource, so two different ones fit no token.
 fn requirements<'a>(query: &'a str, resources: &'a Resources) -> Requirements<'a> {
     let mut requirements = Requirements::default();
     let mut named = Vec::new();
@@ -59,7 +59,7 @@ fn requirements<'a>(query: &'a str, resources: &'a Resources) -> Requirements<'a
     requirements
 }
 
-/// `value` as a field value that every proxy passes on unchanged.
+/// `value` as a header value that every proxy passes on unchanged.
 fn escaped(value: &str, keep_blanks: bool) -> String {
     let mut escaped = String::with_capacity(value.len());
     for byte in value.bytes() {

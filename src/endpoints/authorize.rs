@@ -23,8 +23,9 @@
 //!     Location: https://app.example.com/cb?code=5e0c…e1&state=af0ifjsldkj
 //!         &iss=https%3A%2F%2Fauth.example.com
 //!
-//! No cookie and no session: the page carries the request along, and everything is checked again
-//! when it is sent in, with the password. So there is nothing that a forged request could ride on.
+//! No cookie and no session: the page carries the request's parameters as hidden fields, and
+//! everything is checked again when it is submitted, together with the password. So a forged
+//! request finds nothing to ride on (RFC 6749, section 10.12).
 
 use super::cross_site::is_cross_site;
 use super::pages::{self, Problem};
@@ -35,7 +36,7 @@ use crate::oauth::authorize::{self, Allowed, AuthorizationRequest, RedirectTarge
 use crate::oauth::sign_in::{Entered, sign_in};
 use crate::oauth::{OAuthError, Outcome, audience};
 
-/// What the page adds to the request that it carries along.
+/// What the page's form adds to the parameters of the request.
 const ADDED: [&str; 3] = ["username", "password", "decision"];
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
@@ -60,8 +61,8 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     }
 }
 
-/// The parameters of the request and, where the page is sent in, what the page has added. What
-/// another site adds is not even read.
+/// The parameters of the request, and of a submitted page what its form adds. In a form that
+/// another site submits, what was added is not even read.
 pub fn read<'a>(
     call: &Call<'a>,
     is_post: bool,
@@ -114,7 +115,8 @@ fn allow<'a>(
     }
 }
 
-/// Tells the client that its request is refused (RFC 6749, section 4.1.2.1).
+/// Tells the client, by way of the browser, that its request is refused (RFC 6749, section
+/// 4.1.2.1).
 pub fn send_back(
     call: &Call,
     target: &RedirectTarget,
@@ -127,12 +129,12 @@ pub fn send_back(
 }
 
 fn redirect(call: &Call, location: &str) -> Response {
-    let what = format_args!("the browser goes back to the client, with its state and our iss");
+    let what = format_args!("the browser is sent back to the client, with its state and our iss");
     call.known.did(what, "RFC 9207, section 2");
     reply::redirect(location)
 }
 
-/// What a person has entered on a page; `source` says where that is asked for.
+/// The name and password that were entered on a page; `source` is the section that asks for them.
 pub fn entered<'a>(form: &'a Form, source: &'static str) -> Entered<'a> {
     let field = |name| form.get(name).unwrap_or("");
     Entered { name: field("username"), password: field("password"), source }

@@ -1,4 +1,4 @@
-//! What an endpoint is given: the request, and how its parts are read.
+//! What an endpoint is called with: the request, and ways to read its parts.
 
 use super::Settings;
 use crate::encode::form::Form;
@@ -20,12 +20,12 @@ pub struct Call<'a> {
     pub known: Known<'a>,
     pub request: &'a Request<'a>,
     pub origin: Origin,
-    /// Whether the server lets requests in hand finish, and takes no more connections.
+    /// Whether the server is stopping: it finishes the requests in progress and accepts no more.
     pub is_stopping: bool,
 }
 
 impl<'a> Call<'a> {
-    /// The form in the body, of which these parameters are known.
+    /// The form in the body; parameters that are not among the `known` ones are ignored.
     pub fn form(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
         const FORM: &[u8] = b"application/x-www-form-urlencoded";
         let content_type = self.request.head.fields.first("content-type").unwrap_or(b"");
@@ -39,14 +39,14 @@ impl<'a> Call<'a> {
             .ok_or_else(OAuthError::malformed_form)
     }
 
-    /// The form in the query, of which these parameters are known.
+    /// The same, for the form in the query.
     pub fn query(&self, known: &[&'static str]) -> Result<Form<'a>, OAuthError> {
         let text = self.request.head.query.unwrap_or("");
         Form::parse(text, known).map_err(|_| OAuthError::malformed_form())
     }
 
-    /// The form in the body for programs, whose mistakes are errors: nothing may be there twice.
-    /// `source` says where that stands.
+    /// The form in the body of a request that programs send: a parameter that appears twice is an
+    /// error. `source` is the section that says so.
     pub fn strict_form(
         &self,
         known: &[&'static str],
@@ -57,7 +57,7 @@ impl<'a> Call<'a> {
         Ok(form)
     }
 
-    /// The client that asks.
+    /// The client that sent the request, authenticated.
     pub fn client(&self, form: &Form, outcome: &mut Outcome<'a>) -> Result<&'a Client, OAuthError> {
         let credentials = Credentials { authorization: self.authorization(), form };
         client_auth::authenticate(&self.known, &credentials, self.origin, outcome)

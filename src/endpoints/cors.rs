@@ -1,15 +1,16 @@
-//! Which pages elsewhere may call from a browser: the CORS protocol of the Fetch standard.
+//! Which other websites' scripts may call the server from a browser: the CORS protocol of the Fetch
+//! standard.
 //!
-//! Never the two pages: nothing on another page has any business there. Never with credentials:
-//! there are no cookies.
+//! Never the two pages: no other website has any business there. Never with credentials: there are
+//! no cookies.
 
 use super::Call;
 use super::route::{self, Readers, Route};
 use crate::http::{Response, Status};
 use crate::oauth::{ErrorCode, OAuthError, Outcome};
 
-/// The answer to an OPTIONS request that is a preflight: a question of the browser's own, before
-/// the real request.
+/// The answer to a preflight, an OPTIONS request in which the browser asks before it sends the real
+/// one.
 #[cold]
 pub fn preflight(call: &Call, route: Option<&Route>) -> Option<Response> {
     let head = &call.request.head;
@@ -35,8 +36,8 @@ pub fn preflight(call: &Call, route: Option<&Route>) -> Option<Response> {
     Some(response)
 }
 
-/// Adds the fields by which a browser lets the caller read the answer; a caller that may not is
-/// told to the log, since the browser tells it nothing.
+/// Adds the fields that let the caller read the answer. A caller that may not is noted for the log,
+/// since the browser tells it nothing.
 pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response, outcome: &mut Outcome) {
     let readers = route::readers(call.request.head.path, route);
     if readers == Readers::AllowedOrigins && !call.settings.allowed_origins.is_empty() {
@@ -61,8 +62,8 @@ fn tell_of_elsewhere(call: &Call, outcome: &mut Outcome) {
     }
 }
 
-/// Whether a page of another origin asks. Our own pages name their origin, too, which is where the
-/// request went.
+/// Whether the request comes from another origin. Our own pages send `Origin` too, with the origin
+/// that they send the request to.
 fn is_from_elsewhere(call: &Call) -> bool {
     let fields = &call.request.head.fields;
     let Some(origin) = fields.first("origin") else { return false };

@@ -1,4 +1,4 @@
-//! What a page elsewhere makes its visitors' browsers send here.
+//! Requests that another website makes its visitors' browsers send here.
 //!
 //!     a website          the visitor's browser                            here
 //!       | <img src="https://auth.example.com/oauth/device?user_code=…">     |
@@ -7,15 +7,15 @@
 //!       |                         | Sec-Fetch-Site: cross-site              |
 //!       |                         |---------------------------------------->|
 //!
-//! Such a request says nothing about the person in front of the browser. If it could try a code or
-//! a password, any website could use up the attempts of its visitors' addresses, or have a device
-//! allowed; so it is shown a first page and does nothing (RFC 6749, section 10.12).
+//! The user knows nothing of such a request. If it could try a code or a password, any website
+//! could use up the attempts of its visitors' addresses, or get a device allowed. So it is answered
+//! with the first page and does nothing (RFC 6749, section 10.12).
 
 use super::Call;
 
-/// Whether the browser says so itself (Fetch Metadata, section 2.3) or, at a POST, names another
-/// origin (RFC 6454, section 7.3). `null` says nothing: our own pages, too, are sent in with it,
-/// for they tell no referrer.
+/// Whether the browser says so (Fetch Metadata, section 2.3) or a POST names another origin (RFC
+/// 6454, section 7.3). `null` means nothing: our own forms send it too, since the pages have no
+/// referrer.
 pub fn is_cross_site(call: &Call) -> bool {
     let head = &call.request.head;
     if head.fields.all("sec-fetch-site").any(|site| site == b"cross-site") {
@@ -27,8 +27,8 @@ pub fn is_cross_site(call: &Call) -> bool {
         && head.fields.all("origin").any(|origin| origin != b"null" && !here.has(origin))
 }
 
-/// By which names a browser may know the server: the issuer's and the one that it has just asked,
-/// which differ behind a proxy and on one's own machine.
+/// The names by which a browser may know the server: the issuer's, and the one that it has sent the
+/// request to. They differ behind a proxy, and on one's own machine.
 struct Here<'a> {
     issuer: &'a str,
     host: &'a str,
@@ -36,7 +36,7 @@ struct Here<'a> {
 
 impl Here<'_> {
     /// Whether `origin` has the issuer's scheme and authority, or is `http` or `https` at the
-    /// request's `Host`. Case and the scheme's own port do not count (RFC 6454, section 5).
+    /// request's `Host`. Case and the scheme's default port do not count (RFC 6454, section 5).
     fn has(&self, origin: &[u8]) -> bool {
         let Some((port, authority)) = str::from_utf8(origin).ok().and_then(parts) else {
             return false;
@@ -47,7 +47,7 @@ impl Here<'_> {
     }
 }
 
-/// The port that stands for the scheme of a URL, and its authority, without that port.
+/// The default port of the URL's scheme, and its authority without that port.
 fn parts(url: &str) -> Option<(&'static str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let port = match scheme {

@@ -1,4 +1,4 @@
-//! The settings in force: every request reads them, a reload replaces them.
+//! The settings in force, which every request reads and a reload replaces.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Settings;
 
-/// A place for settings that costs their readers no write to memory that others write too. A
-/// shared count of references does: its cache line goes from processor to processor, which cost
-/// each request 0.3 of the 4.7 microseconds that were its own. So each connection's thread keeps
-/// a reference, and looks whether it is still the right one.
+/// The settings, for readers that do not write to shared memory. An `Arc` cloned by each request
+/// would: the cache line of its count moved from processor to processor, which cost 0.3 of a
+/// request's 4.7 microseconds. So each connection's thread keeps its own `Arc`, and checks that it
+/// is still the current one.
 pub struct Current {
     settings: Mutex<Arc<Settings>>,
-    /// The number of these settings. No two have the same.
+    /// The number of these settings: no two have the same.
     number: AtomicU64,
 }
 
@@ -28,19 +28,19 @@ impl Current {
         Current { settings: Mutex::new(Arc::new(settings)), number }
     }
 
-    /// The settings, for who needs them once.
+    /// The settings, for a single use.
     pub fn get(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other settings in place. Requests in hand go on with the old ones, and a connection at
+    /// Replaces the settings. Requests in progress go on with the old ones, and a connection at
     /// rest keeps them until its next request.
     pub fn replace(&self, settings: Settings) {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.number.store(NUMBERS.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
     }
 
-    /// Does a request's `work` with the settings.
+    /// Calls a request's `work` with the settings.
     pub fn with<R>(&self, work: impl FnOnce(&Settings) -> R) -> R {
         KEPT.with_borrow_mut(|kept| {
             let number = self.number.load(Ordering::SeqCst);

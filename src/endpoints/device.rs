@@ -20,7 +20,7 @@
 //!     POST /oauth/device
 //!     user_code=WDJB-MJHT&username=ann&password=password&decision=allow
 //!
-//! Two steps, since nobody can allow what they have not seen: the code may have come from somebody
+//! Two steps, since nobody should allow what they have not seen: the code may come from an attacker
 //! who wants to be let in (RFC 8628, section 5.4).
 
 use super::Call;
@@ -39,8 +39,8 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     let is_post = call.request.head.method == "POST";
     match read(call, is_post) {
         Err(error) => pages::dead_end(error, outcome),
-        // A link that another site has brought waits for the person to press the button: an image
-        // with its address would bring it just the same, once for every attempt there is.
+        // After a link from another site the user has to press the button: an image on that site
+        // could send the same request, and use up the visitor's attempts.
         Ok(form) if is_cross_site(call) => {
             let problem = is_post.then(Problem::cross_site);
             pages::enter_code(form.get("user_code"), problem, outcome)
@@ -52,7 +52,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     }
 }
 
-/// What the page adds to its address; of that, only a code is looked at.
+/// The form that was submitted or, for a GET, the user code in the query.
 fn read<'a>(call: &Call<'a>, is_post: bool) -> Result<Form<'a>, OAuthError> {
     let form = match is_post {
         true => call.form(&PARAMETERS),
@@ -63,7 +63,7 @@ fn read<'a>(call: &Call<'a>, is_post: bool) -> Result<Form<'a>, OAuthError> {
     Ok(form)
 }
 
-/// The second step where a device shows this code, and else the first again.
+/// The second step if a device shows this code, and otherwise the first step again.
 fn look_up<'a>(call: &Call<'a>, form: &Form, typed: &str, outcome: &mut Outcome<'a>) -> Response {
     match device::find(&call.known, typed, call.origin, outcome) {
         Ok(found) => decide(call, form, &found, outcome),

@@ -15,7 +15,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     }
 }
 
-/// The device code, and what the person will find by the user code.
+/// The device code, and the request that the user will find by the user code.
 pub type Started<'a> = Result<(Token, Found<'a>), OAuthError>;
 
 pub fn start<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Started<'a> {

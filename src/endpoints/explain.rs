@@ -1,5 +1,5 @@
-//! Explained steps, for those who ask: below a request's line in the log (`log = explain`) and,
-//! with the demo data, in the answer's own fields.
+//! Explained steps, for whoever asks: below a request's line in the log (`log = explain`) and, with
+//! the demo data, in header fields of the answer.
 //!
 //!     POST /oauth/token
 //!     Explain: yes
@@ -8,14 +8,14 @@
 //!     Explain: client application, by HTTP Basic (RFC 6749, section 2.3.1)
 //!     Explain: its grants include password (RFC 6749, section 5.2)
 //!
-//! A page of another origin can neither send this field nor read those.
+//! A script of another origin can neither send this field nor read those.
 
 use super::Settings;
 use crate::http::{Head, Response, Status};
 use crate::oauth::{Outcome, Steps};
 use crate::watch::log::LogFormat;
 
-/// The place for a request's steps, if anybody wants to hear them.
+/// Collects a request's steps, if anyone wants them.
 pub fn steps(settings: &Settings, head: &Head) -> Option<Steps> {
     (settings.log_format == LogFormat::Explain || is_asked(settings, head)).then(Steps::default)
 }
@@ -24,7 +24,7 @@ fn is_asked(settings: &Settings, head: &Head) -> bool {
     settings.is_demo && head.fields.first("explain") == Some(b"yes")
 }
 
-/// Ends the steps of a request, and adds them to the answer where it asks for that.
+/// Finishes the steps of a request, and adds them to the answer if the request asks for that.
 #[cold]
 #[inline(never)]
 pub fn tell(
@@ -35,7 +35,7 @@ pub fn tell(
 ) -> Vec<String> {
     let steps = steps.finish(outcome.refusal.as_ref());
     if is_asked(settings, head) {
-        // A script may not read a redirect, so it is told of one.
+        // A script cannot read a redirect, so it gets this instead.
         if response.status == Status::SeeOther {
             response.status = Status::Ok;
             response.add("Explain-Status", "303");

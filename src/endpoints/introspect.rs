@@ -26,8 +26,8 @@ fn asked<'a>(
     Ok(introspect::introspect(&call.known, token, client, call.origin.now)?)
 }
 
-/// RFC 7662, section 2.2. A refresh token has no `token_type`: an API that asks must not take it
-/// for an access token.
+/// RFC 7662, section 2.2. A refresh token has no `token_type`, so that no API takes it for an
+/// access token.
 fn active(call: &Call, info: &TokenInfo) -> String {
     let scope = info.scope();
     let mut object = Object::new().boolean("active", true);
@@ -42,7 +42,7 @@ fn active(call: &Call, info: &TokenInfo) -> String {
         true => object.string("token_use", "refresh_token"),
         false => object.string("token_type", "bearer"),
     };
-    // A token that was given out by hand may have neither.
+    // A token from the configuration may have neither.
     for (member, time) in [("exp", info.expires), ("iat", info.issued_at)] {
         if let Some(time) = time {
             object = object.number(member, time.seconds());

@@ -1,5 +1,5 @@
-//! A page in place of JSON for a person who has come to where there is none: the 401 of `/`, a 404
-//! and a 405.
+//! A page instead of JSON, for a person who has opened an address without a page in a browser: the
+//! 401 of `/`, a 404 or a 405.
 //!
 //!     GET / HTTP/1.1
 //!     Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8
@@ -9,13 +9,13 @@
 //!     Vary: Accept
 //!     Content-Type: text/html; charset=utf-8
 //!
-//! Programs get the JSON that they are used to, and so does whoever does not say what they like.
+//! Programs get JSON as usual, and so does everyone who does not prefer HTML.
 
 use super::route::Route;
 use super::{Call, pages};
 use crate::http::{Response, Status};
 
-/// Endpoints for programs alone. What is below `/.well-known/` is another one.
+/// Endpoints for programs alone, like everything below `/.well-known/`.
 const PROGRAMS: [&str; 6] = [
     "/oauth/authenticate",
     "/oauth/token",
@@ -25,13 +25,13 @@ const PROGRAMS: [&str; 6] = [
     "/oauth/register",
 ];
 
-/// Whether a person may have come to an answer of this status by mistake.
+/// Whether a person may have got an answer with this status by mistake.
 pub fn may_be(status: Status) -> bool {
     matches!(status, Status::Unauthorized | Status::NotFound | Status::MethodNotAllowed)
 }
 
-/// Gives an answer that a person may have come to the form that they like better. With either, caches
-/// have to know that there are two.
+/// Makes the answer a page, if it may be for a person and the request prefers HTML. Either way
+/// caches must know that there are two forms.
 #[cold]
 #[inline(never)]
 pub fn apply(call: &Call, route: Option<&Route>, response: &mut Response) {
@@ -62,13 +62,13 @@ fn may_be_a_person(call: &Call, route: Option<&Route>, status: Status) -> bool {
     }
 }
 
-/// Also with the issuer's path in front, and where such an endpoint is not open.
+/// With the issuer's path before it, too, and even if the endpoint is switched off.
 fn is_programs(path: &str) -> bool {
     PROGRAMS.iter().any(|own| path.ends_with(own))
 }
 
-/// Whether `text/html` has a higher quality than `application/json`, each by the most specific range
-/// that has it (RFC 9110, section 12.5.1).
+/// Whether `text/html` has a higher quality than `application/json`, each by the most specific
+/// range that matches it (RFC 9110, section 12.5.1).
 fn prefers_html(accept: &[&str]) -> bool {
     let quality = |kind, subtype| {
         let ranges = accept.iter().flat_map(|line| line.split(','));
@@ -78,8 +78,8 @@ fn prefers_html(accept: &[&str]) -> bool {
     quality("text", "html") > quality("application", "json")
 }
 
-/// How specific a range is that has this type, and its quality in thousandths; `None` where it does
-/// not have it or cannot be read.
+/// How specific a range is, and its quality in thousandths; `None` if it does not match this type
+/// or cannot be read.
 fn fits(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
     let mut parts = range.split(';').map(str::trim);
     let (own_kind, own_subtype) = parts.next()?.split_once('/')?;
@@ -91,7 +91,7 @@ fn fits(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
     };
     match parts.next() {
         None => Some((specific, 1000)),
-        // Any other parameter asks for a special kind of it, which ours is not.
+        // Any other parameter asks for a variant that we do not have.
         Some(parameter) => {
             let (name, value) = parameter.split_once('=')?;
             let is_quality = name.trim().eq_ignore_ascii_case("q");
@@ -100,7 +100,7 @@ fn fits(range: &str, kind: &str, subtype: &str) -> Option<(u8, u16)> {
     }
 }
 
-/// `0`, `1`, and up to three digits behind a dot (RFC 9110, section 12.4.2).
+/// `0` or `1`, and up to three digits after a dot (RFC 9110, section 12.4.2).
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, digits) = text.split_once('.').unwrap_or((text, ""));
     if digits.len() > 3 || !digits.bytes().all(|b| b.is_ascii_digit()) {

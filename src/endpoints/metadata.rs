@@ -1,6 +1,6 @@
-//! The documents by which a client finds everything else.
+//! The metadata documents, by which a client finds everything else.
 
-use super::{Call, Settings, reply, route};
+use super::{Call, Settings, paths, reply};
 use crate::encode::json::Object;
 use crate::http::Response;
 use crate::oauth::Outcome;
@@ -11,11 +11,11 @@ pub fn server(call: &Call, _: &mut Outcome) -> Response {
     reply::document(&call.settings.server_metadata)
 }
 
-/// `GET /.well-known/oauth-protected-resource`, and with the path of a resource behind (RFC 9728).
-/// Behind a proxy it stands at the services' own hosts, so that `Host` says which is meant.
+/// `GET /.well-known/oauth-protected-resource`, and with a resource's path after it (RFC 9728). A
+/// proxy passes such requests on from the resources' own hosts, so `Host` says which is meant.
 pub fn resource(call: &Call, _: &mut Outcome) -> Response {
     let (settings, head) = (call.settings, &call.request.head);
-    let path = route::resource_path(head.path, &settings.issuer_path).unwrap_or("");
+    let path = paths::resource_path(head.path, &settings.issuer_path).unwrap_or("");
     let host = head.fields.first("host").and_then(|host| str::from_utf8(host).ok());
     match described(settings, path, host.unwrap_or("")) {
         None => reply::document(&settings.resource_metadata),
@@ -26,8 +26,9 @@ pub fn resource(call: &Call, _: &mut Outcome) -> Response {
     }
 }
 
-/// The resource with this path and host. Else the server itself, `None`; but where its path is
-/// another, the first with this path: somebody has asked for it by a name that the file lacks.
+/// The resource with this path and host. Otherwise `None`, this server itself, unless its path is
+/// another: then the first resource with this path, which someone has asked for by another host
+/// name.
 fn described<'a>(settings: &'a Settings, path: &str, host: &str) -> Option<&'a Resource> {
     let own = Resource::new(&settings.issuer);
     let is_own = path.is_empty() || path == settings.issuer_path && own.is_at(host);

@@ -1,4 +1,4 @@
-//! `/metrics`, on an address of its own: what it says is for operators alone.
+//! `/metrics`, on an address of its own, since it is for operators alone.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,7 +1,9 @@
-//! The endpoints, one file each: a request in, a call to the rules, a response out.
+//! The endpoints, one file each: take the parameters out of the request, call the rules in `oauth`,
+//! make a response of the result.
 //!
-//! `route.rs` is the table of paths; this file is what stands around every request: who asks,
-//! CORS, the log and the metrics.
+//! `route.rs` is the table of paths. This file is what every request passes through:
+//! [`App::answer`] gathers what the rules may know, finds the route, and adds CORS, the log's line
+//! and the metrics.
 
 mod authenticate;
 mod authorize;
@@ -17,6 +19,7 @@ mod lost;
 mod metadata;
 pub mod metrics;
 mod pages;
+mod paths;
 mod ready;
 mod record;
 mod register;
@@ -41,7 +44,7 @@ use crate::crypto::gate::{Gate, Visitor};
 use crate::http::{self, Head, Request, Response, Service};
 use crate::oauth::{Known, Origin, Outcome, Throttle, Uptime};
 use crate::store::Store;
-use crate::watch::log::{Level, Line, Log};
+use crate::watch::log::{Level, Log};
 use crate::watch::metrics::{Metrics, Vitals};
 
 use call::Call;
@@ -49,11 +52,12 @@ use current::Current;
 use route::{ROUTES, Route};
 pub use settings::Settings;
 
-/// The server's state: what it was told and what it has given out.
+/// The server's state: its configuration, and all that it has issued and counted.
 pub struct App {
     pub settings: Current,
     store: Store,
     throttle: Throttle,
+    /// Lets only a few slow password hashes be computed at once.
     gate: Gate,
     pub log: Arc<Log>,
     metrics: Metrics,
@@ -62,11 +66,11 @@ pub struct App {
     is_stopping: AtomicBool,
 }
 
-/// How long a request may wait for its turn at a slow hash, from its last byte on.
+/// How long after its last byte a request may wait for its turn at a slow password hash.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl App {
-    /// `slow_hashes` is how many password hashes may run at once.
+    /// `slow_hashes` is how many password hashes may be computed at once.
     pub fn new(mut settings: Settings, store: Store, log: Arc<Log>, slow_hashes: usize) -> App {
         store.enrol(Arc::make_mut(&mut settings.registry));
         log.speaks(settings.log_format);
@@ -84,7 +88,7 @@ impl App {
         }
     }
 
-    /// Puts other settings into force. Requests in hand go on with those that they began with.
+    /// Puts new settings into force. Requests in progress go on with the old ones.
     pub fn replace_settings(&self, mut settings: Settings) {
         self.store.enrol(Arc::make_mut(&mut settings.registry));
         self.log.speaks(settings.log_format);
@@ -104,7 +108,7 @@ impl App {
     }
 }
 
-/// The answer of the route, if there is one and it knows the method.
+/// The route's answer, if there is a route and it knows the method.
 fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>) -> Response {
     let head = &call.request.head;
     if head.path == "*" {
@@ -129,18 +133,21 @@ fn routed<'a>(call: &Call<'a>, route: Option<&Route>, outcome: &mut Outcome<'a>)
 
 impl Service for App {
     fn wants_body(&self, head: &Head) -> bool {
-        let found = route::find(head.path, &self.settings.get());
+        let found = paths::find(head.path, &self.settings.get());
         found.is_none_or(|at| ROUTES[at].wants_body())
     }
 
     fn answer(&self, request: &Request) -> Response {
         self.store.begin();
         self.settings.with(|settings| {
+            // Settings depend on the request only on the bench for tests.
             let own = testing::settings_of(settings, request);
             let settings = own.as_deref().unwrap_or(settings);
             let origin = self.origin(request, settings);
+            // Slow password hashes wait for their turn at the gate.
             let in_turn =
                 |check: &mut dyn FnMut() -> bool| self.gate.pass(&visitor(request, &origin), check);
+            // What is checked and done, if the log or the client asks for that.
             let steps = explain::steps(settings, request.head);
             let call = Call {
                 settings,
@@ -155,13 +162,14 @@ impl Service for App {
                 origin,
                 is_stopping: self.is_stopping.load(Relaxed),
             };
-            let found = route::find(request.head.path, settings);
+            let found = paths::find(request.head.path, settings);
             let route = found.map(|at| &ROUTES[at]);
             let mut outcome = Outcome::default();
             let mut response = match &settings.testing {
                 None => routed(&call, route, &mut outcome),
                 Some(testing) => testing::routed(testing, &call, route, &mut outcome),
             };
+            // A person in a browser gets a page instead of JSON.
             if lost::may_be(response.status) {
                 lost::apply(&call, route, &mut response);
             }
@@ -175,23 +183,7 @@ impl Service for App {
     }
 
     fn refused(&self, connection: IpAddr, refusal: http::Refusal) {
-        self.metrics.answered(None, refusal.status(), Duration::ZERO);
-        let line = Line {
-            time: clock::now(),
-            address: connection,
-            method: "-",
-            path: "-",
-            status: refusal.status(),
-            duration: Duration::ZERO,
-            client: None,
-            secret: None,
-            user: None,
-            error: Some(refusal.words().0),
-            reason: Some(&refusal.reason()),
-            fault: None,
-            steps: &[],
-        };
-        self.log.request(self.settings.get().log_format, &line);
+        self.record_refusal(connection, refusal);
     }
 
     fn notice(&self, what: &str) {
@@ -199,7 +191,7 @@ impl Service for App {
     }
 }
 
-/// Who waits for a turn at a slow hash.
+/// Who is waiting for a turn at a slow hash.
 fn visitor<'a>(request: &'a Request, origin: &Origin) -> Visitor<'a> {
     Visitor {
         address: origin.network(),

@@ -1,5 +1,5 @@
-//! `/readyz`: whether the server can do its work now. Whoever balances load asks here; `/healthz`
-//! only says that the process runs.
+//! `/readyz`: whether the server can do its work now, for load balancers. `/healthz` only says that
+//! the process is running.
 
 use super::route::ROUTES;
 use super::{Call, reply};
@@ -12,7 +12,7 @@ const STOPPING: Rule = Rule {
     broken: "the server is stopping",
     source: "RFC 9110, section 15.6.4",
 };
-/// Seconds in which another one is likely to be there.
+/// Seconds until another server is likely to have taken over.
 const RETRY_AFTER: u64 = 1;
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
@@ -25,7 +25,7 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     }
 }
 
-/// Whether it is a probe that went well: every few seconds, and nobody reads of it.
+/// Whether this was a successful probe, which the text log leaves out: they come every few seconds.
 pub fn is_good(route: Option<usize>, status: Status) -> bool {
     let is_probe = route.is_some_and(|at| ["/healthz", "/readyz"].contains(&ROUTES[at].path));
     is_probe && status == Status::Ok

@@ -1,12 +1,16 @@
-//! What operators see of each answer: a line in the log, and the counters.
+//! What operators see of each answer: a line in the log, and the metrics.
+
+use std::net::IpAddr;
+use std::time::Duration;
 
 use super::{App, Call, ready};
-use crate::http::Status;
+use crate::clock;
+use crate::http::{Refusal, Status};
 use crate::oauth::Outcome;
 use crate::watch::log::{Level, Line, LogFormat};
 
 impl App {
-    /// Tells the operator of a proxy whose people all count as one.
+    /// Tells the operator about a proxy whose users all count as one.
     #[cold]
     fn tell_of_untrusted_proxy(&self) {
         if let Some(address) = self.throttle.untrusted_proxy() {
@@ -19,8 +23,8 @@ impl App {
         }
     }
 
-    /// Counts and logs an answer. Not inlined: its stack would lie below every endpoint's, and with
-    /// it each connection at rest would hold a page more.
+    /// Counts and logs an answer. Not inlined, so that its stack is not part of the endpoints':
+    /// that would cost every connection at rest a page.
     #[inline(never)]
     pub(super) fn record(
         &self,
@@ -58,5 +62,26 @@ impl App {
             steps,
         };
         self.log.request(format, &line);
+    }
+
+    /// The same for what never became a request.
+    pub(super) fn record_refusal(&self, connection: IpAddr, refusal: Refusal) {
+        self.metrics.answered(None, refusal.status(), Duration::ZERO);
+        let line = Line {
+            time: clock::now(),
+            address: connection,
+            method: "-",
+            path: "-",
+            status: refusal.status(),
+            duration: Duration::ZERO,
+            client: None,
+            secret: None,
+            user: None,
+            error: Some(refusal.words().0),
+            reason: Some(&refusal.reason()),
+            fault: None,
+            steps: &[],
+        };
+        self.log.request(self.settings.get().log_format, &line);
     }
 }

@@ -1,4 +1,5 @@
-//! `POST /oauth/register` (RFC 7591): there only where the file has a `registration_client`.
+//! `POST /oauth/register` (RFC 7591), which exists only if the configuration has a
+//! `registration_client`.
 //!
 //!     POST /oauth/register
 //!     {"client_name":"Notes","redirect_uris":["http://127.0.0.1:49152/callback"]}

@@ -1,4 +1,4 @@
-//! The one place that writes statuses, cache fields and challenges.
+//! The one place where statuses, cache headers and challenges are decided.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use crate::oauth::bearer::{Challenge, Requirements};
 use crate::oauth::{ErrorCode, OAuthError, Outcome, Scope};
 
 const JSON: &str = "Content-Type: application/json\r\n";
-/// For what no cache may keep (RFC 6749, section 5.1).
+/// For answers that no cache may store (RFC 6749, section 5.1).
 const PRIVATE_JSON: &str =
     "Cache-Control: no-store\r\nPragma: no-cache\r\nContent-Type: application/json\r\n";
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 const PRIVATE_TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n";
-/// Public documents, which caches may keep for a while.
+/// For public documents, which caches may store for a while.
 const DOCUMENT: &str = "Cache-Control: max-age=300\r\nContent-Type: application/json\r\n";
 
 pub fn text(body: &'static str) -> Response {
@@ -43,15 +43,15 @@ pub fn not_found(outcome: &mut Outcome) -> Response {
     plain_error(Status::NotFound, error, outcome)
 }
 
-/// In words, too, which methods there are.
+/// Says in words, too, which methods are allowed.
 #[cold]
 pub fn method_not_allowed(methods: &str, outcome: &mut Outcome) -> Response {
-    let what = format!("this path knows {methods}");
+    let what = format!("this path supports {methods}");
     let error = OAuthError::new(ErrorCode::MethodNotAllowed, what, "RFC 9110, section 15.5.6");
     plain_error(Status::MethodNotAllowed, error, outcome).field("Allow", methods)
 }
 
-/// The methods that the server as a whole knows (RFC 9110, section 9.3.7).
+/// `OPTIONS *`: the methods of the server as a whole (RFC 9110, section 9.3.7).
 #[cold]
 pub fn options(methods: &str) -> Response {
     Response::new(Status::NoContent).field("Allow", methods)
@@ -67,7 +67,7 @@ fn error_body(error: &str, description: &str) -> String {
     Object::new().string("error", error).string("error_description", description).finish()
 }
 
-/// The answer to a refused request, with the time after which another can succeed.
+/// Completes the answer to a refused request, and notes why it is refused.
 pub fn refused(mut response: Response, error: OAuthError, outcome: &mut Outcome) -> Response {
     if let Some(seconds) = error.retry_after {
         response.add("Retry-After", &seconds.to_string());
@@ -76,7 +76,7 @@ pub fn refused(mut response: Response, error: OAuthError, outcome: &mut Outcome)
     response
 }
 
-/// An error of the token endpoint and its neighbours (RFC 6749, section 5.2).
+/// An error of the token endpoint and those like it (RFC 6749, section 5.2).
 #[cold]
 pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
     let status = match error.code {
@@ -87,7 +87,7 @@ pub fn oauth_error(error: OAuthError, outcome: &mut Outcome) -> Response {
     self::error(status, error, outcome)
 }
 
-/// The same, by this status.
+/// The same, with this status.
 pub fn error(status: Status, error: OAuthError, outcome: &mut Outcome) -> Response {
     let body = error_body(error.code.as_str(), &error.description);
     let mut response = Response::with_fields(status, PRIVATE_JSON).body(body);
@@ -97,8 +97,8 @@ pub fn error(status: Status, error: OAuthError, outcome: &mut Outcome) -> Respon
     refused(response, error, outcome)
 }
 
-/// Whether it is the client's doing (RFC 6585, section 4) or the server's (RFC 9110,
-/// section 15.6.4).
+/// 429 if the client has tried too often (RFC 6585, section 4), 503 if the server cannot do it now
+/// (RFC 9110, section 15.6.4).
 pub fn unavailable(error: &OAuthError) -> Status {
     match error.is_unavailable {
         true => Status::ServiceUnavailable,
@@ -106,7 +106,8 @@ pub fn unavailable(error: &OAuthError) -> Status {
     }
 }
 
-/// A refusal of a bearer token (RFC 6750, section 3.1).
+/// The answer to a request whose bearer token is missing or not good enough (RFC 6750, section
+/// 3.1).
 #[cold]
 pub fn challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Response {
     let status = match challenge.code() {
@@ -117,7 +118,8 @@ pub fn challenge(call: &Call, challenge: Challenge, outcome: &mut Outcome) -> Re
     challenge_with((status, &call.settings.resource_metadata_uri), challenge, None, outcome)
 }
 
-/// The same for a proxy, which understands 401 and 403 and nothing else, about what it asked for.
+/// The same for a proxy, which understands 401 and 403 and nothing else. The metadata it names are
+/// those of the resource that the proxy asked about.
 #[cold]
 pub fn proxy_challenge(
     call: &Call,
@@ -128,14 +130,14 @@ pub fn proxy_challenge(
     let metadata = call.settings.metadata_uri(asked.place);
     let (status, scope) = match challenge.code() {
         Some(ErrorCode::InsufficientScope) => (Status::Forbidden, None),
-        // So that clients ask for no more than is needed.
+        // Tells the client which scope to ask for, so that it asks for no more.
         _ => (Status::Unauthorized, asked.scopes.first()),
     };
     challenge_with((status, &metadata), challenge, scope, outcome)
 }
 
-/// The challenge that tells the client what is missing, where the service is described, and which
-/// `scope` would do (RFC 6750, section 3; RFC 9728, section 5.1).
+/// The challenge: where the resource's metadata are, what was wrong, and which `scope` would do
+/// (RFC 6750, section 3; RFC 9728, section 5.1).
 fn challenge_with(
     (status, metadata): (Status, &str),
     challenge: Challenge,
@@ -145,7 +147,7 @@ fn challenge_with(
     let mut field = format!("Bearer realm=\"oauth2d\", resource_metadata=\"{metadata}\"");
     let (error, lacking) = match challenge {
         Challenge::NoToken => (None, None),
-        // That the token cannot be looked up says nothing about it.
+        // The token could not be looked up, so nothing is known about it.
         Challenge::Error { error, .. } if error.is_unavailable => {
             return oauth_error(error, outcome);
         }
@@ -172,7 +174,7 @@ fn challenge_with(
     }
 }
 
-/// What a proxy hands on to the service behind it.
+/// What a proxy passes on to the service behind it.
 pub fn authenticated(fields: &[(&str, String)]) -> Response {
     let mut response = Response::with_fields(Status::Ok, "Cache-Control: no-store\r\n");
     for (name, value) in fields {
@@ -181,7 +183,7 @@ pub fn authenticated(fields: &[(&str, String)]) -> Response {
     response
 }
 
-/// What a scraper reads, in Prometheus' text format.
+/// The metrics, in Prometheus' text format.
 pub fn metrics(text: String) -> Response {
     const FIELDS: &str = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
     Response::with_fields(Status::Ok, FIELDS).body(text)
@@ -192,16 +194,16 @@ const PAGE: &str = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\n\
     X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
     Content-Type: text/html; charset=utf-8\r\n";
 
-/// A page for a person, with what keeps it from being framed, cached or extended by others: nobody
-/// can lay it under a button of their own (RFC 9700, section 4.16). `sources` are the directives of
-/// the policy for what it may load.
+/// A page for a person, which nobody else may frame, cache or add to: another site could lay the
+/// frame under a button of its own (RFC 9700, section 4.16). `sources` are the policy's directives
+/// for what the page may load.
 pub fn page(status: Status, html: impl Into<Cow<'static, str>>, sources: &str) -> Response {
     let policy = format!("default-src 'none'; {sources}; base-uri 'none'; frame-ancestors 'none'");
     Response::with_fields(status, PAGE).field("Content-Security-Policy", &policy).body(html)
 }
 
-/// Sends a browser on with a GET, whatever its own method was: a 307 would hand its password on
-/// (RFC 9700, section 4.12).
+/// Sends the browser on by GET, whatever the method of its request: with a 307 it would send the
+/// password on to the client (RFC 9700, section 4.12).
 pub fn redirect(location: &str) -> Response {
     const FIELDS: &str =
         "Cache-Control: no-store\r\nPragma: no-cache\r\nReferrer-Policy: no-referrer\r\n";

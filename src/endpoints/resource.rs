@@ -1,4 +1,4 @@
-//! `GET /`: a resource behind a bearer token (RFC 6750), and the whole point of the demo.
+//! `GET /`: a protected resource, for whoever has a bearer token (RFC 6750).
 
 use super::{Call, reply};
 use crate::http::Response;
@@ -13,7 +13,8 @@ pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     }
 }
 
-/// The token of a request for something of this server's own. Whose it is stands in the log.
+/// The token of a request for one of this server's own resources, `/` and `/oauth/userinfo`; the
+/// log will say whose it is.
 pub fn token<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Result<TokenInfo<'a>, Challenge> {
     let malformed = |error| Challenge::Error { error, scope: None };
     let form = match call.settings.bearer_in_query {

@@ -8,7 +8,7 @@ const PARAMETERS: [&str; 4] = ["token", "token_type_hint", "client_id", "client_
 
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match asked(call, outcome) {
-        // A body, since some clients insist on one.
+        // It has a body because some clients insist on one.
         Ok(()) => reply::private_json("{}".into()),
         Err(error) => reply::oauth_error(error, outcome),
     }

@@ -1,4 +1,4 @@
-//! The configuration in the form in which requests need it.
+//! The configuration, in the form that requests need.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::oauth::audience::Place;
 use crate::oauth::{GrantType, Registry};
 use crate::watch::log::LogFormat;
 
-/// Where a proxy names whom it asks for; later ones add themselves behind.
+/// Where a proxy names the address it acts for; each further proxy adds to the end.
 const FORWARDED: &str = "x-forwarded-for";
 
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub struct Settings {
     pub registry: Arc<Registry>,
     /// The metadata's `issuer`, byte for byte.
     pub issuer: String,
-    /// Its path without a slash at the end: empty in the usual case.
+    /// The issuer's path without a slash at its end; usually empty.
     pub issuer_path: String,
     pub verification_uri: String,
     pub resource_metadata_uri: String,
@@ -33,13 +33,13 @@ pub struct Settings {
     pub resource_metadata: String,
     pub bearer_in_query: bool,
     pub allowed_origins: Vec<String>,
-    /// As whom programs register themselves, where they may.
+    /// The client that programs register themselves as, if they may.
     pub registration_client: Option<String>,
     pub log_format: LogFormat,
-    /// Whether it serves the demo data: what teaches is there alone.
+    /// Whether it serves the demo data, with the tour and the `Explain` fields.
     pub is_demo: bool,
     trusted_proxies: Vec<Network>,
-    /// The bench for other people's tests, where it is open.
+    /// The bench for other people's tests, if it is switched on.
     pub testing: Option<Arc<Testing>>,
 }
 
@@ -67,7 +67,7 @@ impl Settings {
         settings
     }
 
-    /// Sets the issuer, and all that is made of it.
+    /// Sets the issuer, and all that is derived from it.
     pub fn set_issuer(&mut self, issuer: String) {
         let base = issuer.trim_end_matches('/');
         let authority = base.find("://").map_or(0, |at| at + 3);
@@ -82,8 +82,8 @@ impl Settings {
         self.issuer = issuer;
     }
 
-    /// Where the metadata of what is to be used there stands (RFC 9728, section 3.1); where nobody
-    /// knows what that is, the server's own.
+    /// Where to find the metadata of that resource (RFC 9728, section 3.1), or the server's own if
+    /// the resource is unknown.
     pub fn metadata_uri(&self, place: Place) -> Cow<'_, str> {
         match place {
             Place::At(resource) if !resource.is_issuer => {
@@ -94,9 +94,9 @@ impl Settings {
         }
     }
 
-    /// Who sent the request: the connection's other end or, where that is a trusted proxy, the
-    /// last address in `X-Forwarded-For` that is not one. What stands before that could be made
-    /// up.
+    /// The address that sent the request: the connection's other end or, if that is a trusted
+    /// proxy, the last address in `X-Forwarded-For` that is not one. Anything before that may be
+    /// made up.
     #[inline(never)]
     pub fn client_address(&self, request: &Request) -> IpAddr {
         let mut address = request.connection;
@@ -117,13 +117,13 @@ impl Settings {
         address
     }
 
-    /// Whether the request comes from what may be a proxy that nobody has named.
+    /// Whether the request may come from a proxy that is missing in `trusted_proxies`.
     pub fn is_untrusted_proxy(&self, request: &Request) -> bool {
         request.head.fields.first(FORWARDED).is_some() && !self.trusts(request.connection)
     }
 
-    /// Whether what a connection from there says of others is believed. A Unix socket's mode says
-    /// who may connect.
+    /// Whether this address is a trusted proxy. Over a Unix socket everyone is: its mode says who
+    /// may connect.
     pub fn trusts(&self, address: IpAddr) -> bool {
         address == UNIX || self.trusted_proxies.iter().any(|network| network.contains(address))
     }
@@ -153,7 +153,8 @@ impl Settings {
             .strings("introspection_endpoint_auth_methods_supported", &with_none[..2])
             .strings("scopes_supported", self.registry.scopes())
             .boolean("authorization_response_iss_parameter_supported", true);
-        // Clients prefer it to registration, which is for all of them.
+        // Not beside registration, to which clients would prefer it: registration is open to all of
+        // them.
         if self.registration_client.is_none() && self.registry.has_metadata_document() {
             object = object.boolean("client_id_metadata_document_supported", true);
         }

@@ -1,4 +1,4 @@
-//! What the server does beside answering, so that it can go on for years.
+//! What the server does besides answering, so that it can run for years.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use crate::store::{Counts, Notice, Store};
 use crate::watch::log::Level;
 use crate::watch::metrics::{LiveTokens, Vitals};
 
-/// Between two slices of housekeeping, so that requests go on.
+/// The pause between two slices of housekeeping, in which requests go on.
 const PAUSE: Duration = Duration::from_micros(100);
 
 impl App {
-    /// What has to be done each second: frees what has expired, and sees to the state file.
+    /// What is done each second: frees what has expired, and takes care of the state file.
     pub fn sweep(&self) {
         while self.store.sweep(clock::now()) {
             thread::sleep(PAUSE);
@@ -29,7 +29,7 @@ impl App {
         }
     }
 
-    /// Remembers that the configuration could not be read anew.
+    /// Notes for the metrics that a reload has failed.
     pub fn reload_failed(&self) {
         self.vitals().reload_failed = true;
     }
@@ -56,28 +56,29 @@ impl App {
         settings.registry.clients().iter().flat_map(of).collect()
     }
 
-    /// How many tokens are held, the expired ones that no sweep has seen among them.
+    /// How many tokens are stored, including expired ones that no sweep has freed yet.
     pub fn live_tokens(&self) -> usize {
         let Counts { access_tokens, refresh_tokens, .. } = self.store.counts();
         access_tokens + refresh_tokens
     }
 
-    /// From now on `/readyz` says so.
+    /// From now on `/readyz` answers 503.
     pub fn begins_to_stop(&self) {
         self.is_stopping.store(true, Relaxed);
     }
 
-    /// What an operator's tools look at: who there is, and what was given out.
+    /// What `--tokens` and `--end` need: the configuration, and what was issued.
     pub fn state(&self) -> (Arc<Settings>, &Store, Timestamp) {
         (self.settings.get(), &self.store, clock::now())
     }
 
-    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
+    /// Writes to the state file what is still in memory alone, at a stop. An error is a line for
+    /// the operator.
     pub fn finish(&self) -> Result<(), String> {
         self.store.finish()
     }
 
-    /// Frees what belongs to clients and users that the settings in force do not name.
+    /// Frees the tokens of clients and users that the configuration no longer has.
     pub fn free_unknown(&self) {
         self.store.free_unknown(&self.settings.get().registry, || thread::sleep(PAUSE));
     }

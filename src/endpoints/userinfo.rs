@@ -1,5 +1,5 @@
-//! `/oauth/userinfo`: who the token's user is, for applications that sign people in
-//! (OpenID Connect Core 1.0, section 5.3, in shape).
+//! `/oauth/userinfo`: who the token's user is, for applications that sign people in (modelled on
+//! OpenID Connect Core 1.0, section 5.3).
 
 use super::{Call, reply, resource};
 use crate::encode::json::Object;
@@ -8,7 +8,7 @@ use crate::oauth::Outcome;
 use crate::oauth::bearer::Challenge;
 use crate::oauth::userinfo::{self, UserInfo};
 
-/// The body of a POST is not looked at: the token is where `/` looks for it.
+/// A POST's body is not looked at: the token must be where `/` expects it.
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match who(call, outcome) {
         Ok(user) => reply::private_json(body(&user)),

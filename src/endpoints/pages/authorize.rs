@@ -7,7 +7,8 @@ use crate::oauth::Outcome;
 use crate::oauth::authorize::{AuthorizationRequest, PARAMETERS};
 use crate::oauth::redirect_uri::destination;
 
-/// Sign-in and consent for an authorization request, which the form carries along.
+/// Sign-in and consent for an authorization request, whose parameters the form carries as hidden
+/// fields.
 pub fn authorize(
     request: &AuthorizationRequest,
     form: &Form,
@@ -25,7 +26,8 @@ fn sign_in(request: &AuthorizationRequest, form: &Form, problem: Option<&Problem
     for (name, value) in form.pairs().filter(|(name, _)| PARAMETERS.contains(name)) {
         page.hidden(name, value);
     }
-    // What stands on the page is what comes of it, whatever the file says by then.
+    // The default of today is made explicit: what the page says is what is granted, even after a
+    // reload.
     if let Some(resource) = request.audience.filter(|_| form.get("resource").is_none()) {
         page.hidden("resource", &resource.url);
     }

@@ -1,5 +1,5 @@
-//! The pages of a device's request, in two steps, so that nobody allows what they have not seen
-//! (RFC 8628, section 5.4).
+//! The pages of the device grant, in two steps, so that nobody allows what they have not seen (RFC
+//! 8628, section 5.4).
 
 use super::parts::invalid;
 use super::problem::{Field, is_wrong};
@@ -9,7 +9,8 @@ use crate::http::{Response, Status};
 use crate::oauth::Outcome;
 use crate::oauth::device::Found;
 
-/// The first step: the code, alone. One that was typed and is not known to be wrong stays.
+/// The first step: the user code alone. A code that was typed stays in its field unless it is
+/// wrong.
 pub fn enter_code(
     typed: Option<&str>,
     problem: Option<Problem>,
@@ -33,7 +34,7 @@ pub(super) fn first_step(typed: Option<&str>, problem: Option<&Problem>) -> Page
     page
 }
 
-/// The second step: who asks and for what, then sign-in and decision.
+/// The second step: who asks for what, then sign-in and decision.
 pub fn device(
     found: &Found,
     form: &Form,
@@ -77,13 +78,13 @@ pub fn device_denied(found: &Found) -> Response {
 
 pub fn device_nothing_to_give(found: &Found) -> Response {
     let mut page = Page::done("Nothing to allow");
-    page.html("Nothing of what <strong>").text(found.client.label());
-    page.html("</strong> asks for is yours to give, so it got no access.</p>\n");
+    page.html("<strong>").text(found.client.label());
+    page.html("</strong> asks for nothing that you may grant, so it got no access.</p>\n");
     page.show(Status::Forbidden)
 }
 
 impl Page {
-    /// The last page of a visit, as far as the beginning of the sentence that it is for.
+    /// The last page of a visit, up to the beginning of its one sentence.
     fn done(title: &'static str) -> Page {
         let mut page = Page::titled(title);
         page.html("<h1>").html(title).html("</h1>\n<p role=\"status\">");

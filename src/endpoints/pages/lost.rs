@@ -1,37 +1,39 @@
-//! What a person reads who has come to where there is no page.
+//! What a person reads at an address that has no page.
 
 use super::Page;
 use crate::http::{Response, Status};
 
-/// The page for this status. It names the tour, and the first command, where the demo is served.
+/// The page for this status. With the demo data it names the tour and the first command.
 pub fn lost(status: Status, issuer: &str, is_demo: bool) -> Response {
     let (title, what) = match status {
         Status::Unauthorized => (
-            "This needs a token",
-            "What is here opens to programs that show an access token. A browser has none.",
+            "This needs an access token",
+            "Only programs that send an access token get in here, and a browser has none to send.",
         ),
         Status::MethodNotAllowed => (
             "This is not for a browser",
-            "Programs send their requests here, in another way than a browser asks for a page.",
+            "Programs send requests to this address, but not in the way a browser asks for a page.",
         ),
         _ => (
             "There is nothing here",
-            "This address is no page. If a link has brought you here, please tell its maker.",
+            "There is no page at this address. If a link brought you here, please tell whoever made it.",
         ),
     };
     let mut page = Page::titled(title);
     page.html("<h1>").html(title).html("</h1>\n<p>").html(what).html("</p>\n");
-    page.html("<p>This is oauth2d, an OAuth 2.0 server: it gives applications tokens, with which ");
-    page.html("they act for people without knowing their passwords.</p>\n");
+    page.html(
+        "<p>This is oauth2d, an OAuth 2.0 server. It issues the tokens with which applications ",
+    );
+    page.html("act for people without knowing their passwords.</p>\n");
     match is_demo {
         true => page
             .html("<p><a href=\"/tour\">The tour</a> shows how, one message at a time.</p>\n")
-            .html("<p>Or get a first token, in a terminal:</p>\n<p><code>curl ")
+            .html("<p>Or get your first token in a terminal:</p>\n<p><code>curl ")
             .text(issuer)
             .html("/oauth/token -u application:secret -d grant_type=password ")
             .html("-d username=pedroetb -d password=password</code></p>\n"),
         false => page
-            .html("<p>You have most likely been on your way to an application: go back to it and ")
+            .html("<p>You were probably on your way to an application: go back to it and ")
             .html("sign in from there.</p>\n"),
     };
     page.show(status)

@@ -1,7 +1,7 @@
-//! The pages that a person sees: plain HTML, one style, no script, nothing from elsewhere.
+//! The pages for people: plain HTML, one style, no script, nothing from other servers.
 //!
-//! [`Page`] is the frame into which each of them is written: `authorize.rs`, `device.rs`, with
-//! `problem.rs` for what they say when something was wrong, and `parts.rs` for what they share.
+//! [`Page`] is the frame of them all. `authorize.rs` and `device.rs` write the pages, `problem.rs`
+//! says what went wrong, and `parts.rs` has what they share.
 
 mod authorize;
 mod device;
@@ -28,19 +28,19 @@ pub use problem::Problem;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The policy names the style by its hash, so that no other one is applied.
+/// The policy names the style by its hash, so that no other is applied.
 static STYLE_POLICY: LazyLock<String> = LazyLock::new(|| {
     format!("style-src 'sha256-{}'", STANDARD.encode(sha256::digest(STYLE.as_bytes())))
 });
 
-/// A page while it is written, from top to bottom into one text: what a page carries along can be
-/// long, and no piece of it is kept twice.
+/// A page while it is being written, from top to bottom into one string, so that long parameters
+/// are not held twice.
 struct Page {
     html: String,
 }
 
 impl Page {
-    /// A page of this title, as far as its first heading.
+    /// A page with this title, up to its first heading.
     fn titled(title: &'static str) -> Page {
         let mut page = Page { html: String::with_capacity(USUAL_LENGTH) };
         page.html("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
@@ -53,13 +53,13 @@ impl Page {
         page
     }
 
-    /// Adds HTML that stands in this program. So by its type it is nothing of a request's.
+    /// Adds HTML of this program; by its type it cannot be a request's.
     fn html(&mut self, ours: &'static str) -> &mut Page {
         self.html.push_str(ours);
         self
     }
 
-    /// Adds anybody's text.
+    /// Adds text from anywhere, escaped.
     fn text(&mut self, theirs: &str) -> &mut Page {
         push_escaped(&mut self.html, theirs);
         self
@@ -70,7 +70,7 @@ impl Page {
         reply::page(status, self.html, &STYLE_POLICY)
     }
 
-    /// The page as it is, or with the status of what went wrong.
+    /// The page with status 200, or with that of what went wrong.
     fn show_with(self, problem: Option<Problem>, outcome: &mut Outcome) -> Response {
         match problem {
             None => self.show(Status::Ok),
@@ -79,12 +79,12 @@ impl Page {
     }
 }
 
-/// Bytes of a page that carries little along.
+/// Bytes of a page with short parameters.
 const USUAL_LENGTH: usize = 5 * 1024;
 
-/// Bytes of parameters that a page takes along at most. A head has no room for more, so nobody who
-/// comes by a link meets this limit. Escaped they can be six times as long, and then they stand in
-/// memory two times: in the page, and in the answer as it leaves.
+/// The most bytes of parameters that a page carries. A link cannot have more, since a head has no
+/// room for it. Escaped they can be six times as long, and they are in memory twice, in the page
+/// and in the answer that is being sent.
 const CARRIED: usize = 16 * 1024;
 
 const TOO_LONG: Rule = Rule {
@@ -94,19 +94,20 @@ const TOO_LONG: Rule = Rule {
     source: "RFC 6749, section 10.14",
 };
 
-/// Refuses a form that is too long to be carried along. A password is not: no page shows it.
+/// Refuses a form that is too long for a page to carry. The password does not count, since no page
+/// carries it.
 pub fn must_be_short(known: &Known, form: &Form) -> Result<(), OAuthError> {
     let carried = form.pairs().filter(|(name, _)| *name != "password");
     known.must(carried.map(|(_, value)| value.len()).sum::<usize>() <= CARRIED, TOO_LONG)
 }
 
-/// For a request that cannot go on and has nowhere to go back to.
+/// The page for a request that fails and has no redirect URI to trust.
 pub fn dead_end(error: OAuthError, outcome: &mut Outcome) -> Response {
     let mut page = Page::titled("This link does not work");
     page.html("<h1>This link does not work</h1>\n<p role=\"alert\">")
         .html("The application that sent you here made a mistake: ")
         .text(&error.description)
-        .html(". Please tell its maker; there is nothing that you can do here.</p>\n");
+        .html(". Please tell its developers; there is nothing you can do here.</p>\n");
     reply::refused(page.show(Status::BadRequest), error, outcome)
 }
 
@@ -116,11 +117,12 @@ mod tests {
     use crate::http::Limits;
     use crate::oauth::grants::samples::World;
 
-    /// Asserts that a connection with this page, made of the longest body, stays in its bound.
+    /// Asserts that a connection with this page, made from the longest body, stays within its
+    /// limit.
     #[track_caller]
     pub fn assert_within_bound(page: &Page) {
         let body = Limits::DEFAULT.body;
-        // The buffer in which it came doubles as it grows; decoded, a body is as long at most.
+        // The input buffer doubles as it grows; decoded, a body is at most as long.
         let (buffer, form) = (2 * body, body);
         let answer = page.html.len() + 1024;
         let bytes = buffer + form + page.html.capacity() + answer;
@@ -128,7 +130,7 @@ mod tests {
         assert!(bytes <= 512 * 1024, "{bytes} bytes");
     }
 
-    /// What costs most: every byte of it becomes six.
+    /// The costliest text: every byte of it becomes six.
     pub fn worst() -> String {
         "\"".repeat(CARRIED - 100)
     }

@@ -1,4 +1,4 @@
-//! What both pages that ask for a decision have: who asks and for what, the fields, the buttons.
+//! What both pages that ask for a decision share: who asks for what, the fields, the buttons.
 
 use super::Page;
 use super::problem::{Field, Problem, is_wrong};
@@ -7,7 +7,7 @@ use crate::oauth::audience::Audience;
 use crate::oauth::{Client, Scope, userinfo};
 
 impl Page {
-    /// Adds who asks, where it wants to go with what it gets, and for what.
+    /// Adds which client asks, for which resource, and for which scopes.
     pub(super) fn who(&mut self, client: &Client, audience: Audience, scope: &Scope) -> &mut Page {
         self.html("<h1>Allow <strong>").text(client.label()).html("</strong> access?</h1>\n");
         self.html("<p>It asks to act in your name").place(audience);
@@ -21,7 +21,7 @@ impl Page {
         self.html("</ul>\n").profile(scope)
     }
 
-    /// Adds the service, by its name and its URL.
+    /// Adds the resource, by its name and its URL.
     fn place(&mut self, audience: Audience) -> &mut Page {
         let Some(resource) = audience else { return self };
         self.html(" at <strong>").text(resource.label()).html("</strong>");
@@ -31,7 +31,7 @@ impl Page {
         }
     }
 
-    /// Adds what the application will read of the person, in words.
+    /// Adds what the application will read about the user, in words.
     fn profile(&mut self, scope: &Scope) -> &mut Page {
         let parts: Vec<&str> = userinfo::in_words(scope).collect();
         match parts.is_empty() {
@@ -40,14 +40,14 @@ impl Page {
         }
     }
 
-    /// Adds a parameter that the form takes along.
+    /// Adds a parameter that the form carries.
     pub(super) fn hidden(&mut self, name: &'static str, value: &str) -> &mut Page {
         self.html("<input type=\"hidden\" name=\"").html(name).html("\" value=\"");
         self.text(value).html("\">\n")
     }
 
-    /// Adds the fields for name and password. The name stays as it was entered; the focus goes to
-    /// the field that has to be filled in next.
+    /// Adds the fields for name and password. The name stays as it was entered, and the focus is on
+    /// the field to be filled in next.
     pub(super) fn sign_in_fields(&mut self, form: &Form, problem: Option<&Problem>) -> &mut Page {
         let name = form.get("username").unwrap_or("");
         self.html("<label for=\"username\">User name</label>\n<input id=\"username\" ")
@@ -63,8 +63,7 @@ impl Page {
             .html(">\n")
     }
 
-    /// Adds the two ways to decide. Allow comes first, so that Enter presses it; deny needs no
-    /// field.
+    /// Adds the two buttons. Allow comes first, so that Enter presses it; Deny needs no field.
     pub(super) fn decision_buttons(&mut self) -> &mut Page {
         self.html(
             "<div class=\"buttons\">\n\
@@ -75,7 +74,7 @@ impl Page {
     }
 }
 
-/// Tells those who cannot see it that this field is the wrong one, and where the reason stands.
+/// Tells screen readers that this field is wrong, and where the reason is.
 pub fn invalid(wrong: bool) -> &'static str {
     match wrong {
         true => " aria-invalid=\"true\" aria-describedby=\"problem\"",

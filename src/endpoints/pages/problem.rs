@@ -1,4 +1,4 @@
-//! What went wrong with what a person entered: what they read, and what the log is told.
+//! What was wrong with what a person entered: the words for them, and the refusal for the log.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub struct Problem {
     pub(super) error: OAuthError,
 }
 
-/// The field that a person has to mend.
+/// The field to correct.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Field {
     UserCode,
@@ -23,7 +23,7 @@ pub enum Field {
 const UNKNOWN_CODE: &str = "This code is unknown or has expired. Compare it with the one that your \
     device shows.";
 
-/// What a page elsewhere sends in is nobody's decision.
+/// A form that another website submits is not the user's decision.
 const CROSS_SITE: Rule = Rule {
     code: ErrorCode::InvalidRequest,
     checked: "the form comes from this server's own page",
@@ -41,7 +41,7 @@ impl Problem {
         Problem::of(error, Status::Forbidden, UNKNOWN_CODE).at(Field::UserCode)
     }
 
-    /// The same for a code that a link has brought: asking for the page was no mistake.
+    /// The same for a code in a link: to open that was no mistake.
     pub fn stale_link(error: OAuthError) -> Problem {
         Problem::of(error, Status::Ok, UNKNOWN_CODE).at(Field::UserCode)
     }
@@ -53,11 +53,11 @@ impl Problem {
     }
 
     pub fn cross_site() -> Problem {
-        let text = "Another website has sent this, so nothing was done. You can go on from here.";
+        let text = "Another website sent this form, so nothing was done. You can go on from here.";
         Problem::of(CROSS_SITE.error(), Status::Forbidden, text)
     }
 
-    /// This status and text, unless it was not even tried.
+    /// A problem with this status and text, unless nothing was tried.
     fn of(error: OAuthError, status: Status, text: &'static str) -> Problem {
         match error.code {
             ErrorCode::TemporarilyUnavailable => Problem::not_now(error),
@@ -65,8 +65,8 @@ impl Problem {
         }
     }
 
-    /// Too many attempts, or a server that cannot; the page keeps what was typed, for it may be
-    /// right.
+    /// Too many attempts, or the server cannot do it now. The page keeps what was typed, which may
+    /// be right.
     fn not_now(error: OAuthError) -> Problem {
         let why = error.description.trim_end_matches(", try again later");
         let seconds = error.retry_after.unwrap_or(60);
@@ -74,7 +74,7 @@ impl Problem {
         Problem { text: text.into(), field: None, status: reply::unavailable(&error), error }
     }
 
-    /// The same, as a mistake in this field; too many attempts are no field's mistake.
+    /// The same, as a mistake in this field, unless nothing was tried.
     fn at(mut self, field: Field) -> Problem {
         if self.error.code != ErrorCode::TemporarilyUnavailable {
             self.field = Some(field);
@@ -83,7 +83,7 @@ impl Problem {
     }
 }
 
-/// Whether this is the field to mend.
+/// Whether this is the field to correct.
 pub fn is_wrong(problem: Option<&Problem>, field: Field) -> bool {
     problem.is_some_and(|problem| problem.field == Some(field))
 }

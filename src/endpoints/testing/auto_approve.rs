@@ -1,4 +1,4 @@
-//! `auto_approve = USER`: everything is checked, and then this user has allowed it.
+//! `auto_approve = USER`: everything is checked, and then counts as allowed by this user.
 
 use super::Testing;
 use crate::endpoints::pages::{self, Problem};
@@ -8,18 +8,18 @@ use crate::oauth::authorize::{self as rules, Allowed};
 use crate::oauth::device;
 use crate::oauth::{Outcome, User};
 
-/// The answer of the authorization endpoint as if the user had pressed Allow; `None` where nobody
-/// does so for this client.
+/// The answer of the authorization endpoint as if the user had pressed Allow; `None` if the client
+/// has no such user.
 pub fn authorize<'a>(
     testing: &Testing,
     call: &Call<'a>,
     outcome: &mut Outcome<'a>,
 ) -> Option<Response> {
     let is_post = call.request.head.method == "POST";
-    // Where a request comes from makes no difference: no password is tried.
+    // It does not matter which site sent the request: no password is tried.
     let form = authorize::read(call, is_post, false).ok()?;
     let user = approver(testing, call, form.get("client_id")?)?;
-    // What is wrong with a request is told as ever.
+    // A faulty request is answered as usual.
     let request = rules::check(&call.known, &form).ok()?;
     (outcome.client, outcome.user) = (Some(request.client), Some(user));
     let (target, issuer) = (&request.target, &call.settings.issuer);
@@ -33,7 +33,7 @@ pub fn authorize<'a>(
     })
 }
 
-/// The answer to a device's request, which has been allowed by then.
+/// The answer to a device's request, which is allowed at once.
 pub fn device_authorization<'a>(
     testing: &Testing,
     call: &Call<'a>,

@@ -2,9 +2,9 @@
 //!
 //!     faults = ok invalid_grant status:503 delay:2 close
 //!
-//! One word for each request whose client has shown who it is, and then from the beginning. What
-//! fails gives and ends nothing, as if it had never come; `truncated` and `garbage` are the
-//! exceptions, answers that were made and got lost.
+//! One word for each request of an authenticated client, and then from the beginning again. A
+//! request that fails changes nothing, as if it had never arrived, except with `truncated` and
+//! `garbage`, whose answers were made and then lost.
 
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::oauth::grants::{self, TokenRequest, TokenResponse};
 use crate::oauth::{ErrorCode, FamilyToken, GrantType, OAuthError, Outcome, Rule};
 use crate::store::{Change, OnlyIf};
 
-/// What there is to say of a fault: nothing has gone wrong but what was asked for.
+/// What the log says about a fault: it was asked for.
 const ON_PURPOSE: Rule = Rule {
     code: ErrorCode::TemporarilyUnavailable,
     checked: "nothing is meant to fail here",
@@ -25,7 +25,7 @@ const ON_PURPOSE: Rule = Rule {
     source: "faults of this client",
 };
 
-/// Seconds after which a client may try again.
+/// Seconds until a client may try again.
 const RETRY_AFTER: u64 = 1;
 
 /// The answer of the token endpoint, right or wrong.
@@ -63,11 +63,11 @@ fn wrong<'a>(
             thread::sleep(Duration::from_secs(*seconds));
             response
         }
-        // The log shows it by the number that nginx has for it.
+        // The log shows the number that nginx uses for it.
         FaultKind::Close => Response::new(Status::Other(444)).nothing(),
         FaultKind::Truncated => right(request, outcome).half(),
         FaultKind::Garbage => {
-            // Its answer is made, and nobody sees it.
+            // The right answer is made, and nobody gets it.
             right(request, outcome);
             reply::page(Status::Ok, GARBAGE, "style-src 'none'")
         }
@@ -78,7 +78,7 @@ fn wrong<'a>(
     }
 }
 
-/// What a proxy says that has lost its server.
+/// What a proxy says whose server is gone.
 const GARBAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>Welcome</title></head>\n\
     <body><h1>Welcome</h1><p>This is no answer to a token request.</p></body>\n</html>\n";
 
@@ -106,8 +106,8 @@ fn short<'a>(
     granted
 }
 
-/// The right answer without its refresh token, as from a server that gives none, or that goes on
-/// with the one that was sent (RFC 6749, section 6: it "MAY issue a new refresh token").
+/// The right answer without its refresh token, as from a server that issues none, or goes on with
+/// the one that was sent (RFC 6749, section 6: it "MAY issue a new refresh token").
 fn without_refresh_token<'a>(
     request: &TokenRequest<'a, '_>,
     outcome: &mut Outcome<'a>,
@@ -123,7 +123,7 @@ fn without_refresh_token<'a>(
     let Some(fresh) = response.refresh_token.take() else { return Ok(response) };
     let key = fresh.family.key();
     if let Some(mut family) = store.family(&key, now)? {
-        // Those of before are good again, as long as the new one would have been.
+        // The previous ones are valid again, for as long as the new one would have been.
         (family.refresh_token, family.beside) =
             before.map_or_else(Default::default, |before| (before.refresh_token, before.beside));
         let once = OnlyIf::RefreshTokenIs(key, fresh.key());

@@ -1,9 +1,9 @@
-//! The bench for other people's tests, with `testing = yes` alone: an issuer that is right under
-//! every name, people who allow by themselves, and answers that go wrong on purpose.
+//! The bench for other people's tests, only with `testing = yes`: an issuer that is right under
+//! every name, users who allow by themselves, and answers that go wrong on purpose.
 //!
-//! A room of its own: [`routed`] and [`settings_of`] are its doors, and whoever takes it out takes
-//! out the two lines that ask for them. All that it does not bend is as strict as ever, since it
-//! is done by the same functions.
+//! A room of its own, with [`routed`] and [`settings_of`] as its doors: to take it out, take out
+//! the two calls of these. Everything else stays as strict as ever, since it is done by the same
+//! functions.
 
 mod auto_approve;
 mod faults;
@@ -18,10 +18,10 @@ use crate::config::testing as config;
 use crate::http::{Request, Response};
 use crate::oauth::Outcome;
 
-/// What the configuration says, and how far each client has come.
+/// What the configuration says, and how far each client has got in its list.
 pub struct Testing {
     issuer_is_requested: bool,
-    /// By the client's id.
+    /// By client id.
     benches: HashMap<Arc<str>, Bench>,
 }
 
@@ -33,7 +33,7 @@ struct Bench {
 }
 
 impl Testing {
-    /// A bench on which nobody has worked yet: a reload begins each list anew.
+    /// A bench at the beginning of each list, as after a reload.
     pub fn new(config: config::Testing) -> Testing {
         let bench = |(id, bench): (_, config::Bench)| {
             let config::Bench { auto_approve, faults } = bench;
@@ -45,31 +45,30 @@ impl Testing {
         }
     }
 
-    /// How the next token request of this client is answered; `None`: rightly.
+    /// The fault for the next token request of this client; `None` for the right answer.
     fn next_fault(&self, client: &str) -> Option<&config::Fault> {
         let bench = self.benches.get(client).filter(|bench| !bench.faults.is_empty())?;
         let number = bench.requests.fetch_add(1, Ordering::Relaxed);
         Some(&bench.faults[number % bench.faults.len()])
     }
 
-    /// Who allows whatever this client asks for.
+    /// The user who allows whatever this client asks for.
     fn approver(&self, client: &str) -> Option<&str> {
         self.benches.get(client)?.auto_approve.as_deref()
     }
 }
 
-/// The settings for a request that names the issuer: what it asked is what it is told. `None`
-/// where they are the usual ones.
+/// The settings for a request whose `Host` names the issuer; `None` if they are the usual ones.
 pub fn settings_of(settings: &Settings, request: &Request) -> Option<Box<Settings>> {
     settings.testing.as_ref().filter(|testing| testing.issuer_is_requested)?;
     renamed(settings, request)
 }
 
-/// Cold, so that no usual request holds stack for a copy of the settings.
+/// Cold, so that usual requests hold no stack for a copy of the settings.
 #[cold]
 #[inline(never)]
 fn renamed(settings: &Settings, request: &Request) -> Option<Box<Settings>> {
-    // The reader of the head has seen that it is a host; HTTP/1.0 may do without.
+    // `request::parse` has checked that it is a host; HTTP/1.0 may leave it out.
     let host = request.head.fields.first("host").filter(|host| !host.is_empty())?;
     let host = std::str::from_utf8(host).ok()?;
     let scheme = if is_forwarded_https(settings, request) { "https" } else { "http" };
@@ -82,14 +81,14 @@ fn renamed(settings: &Settings, request: &Request) -> Option<Box<Settings>> {
     Some(own)
 }
 
-/// Whether a trusted proxy says that it was asked by https.
+/// Whether a trusted proxy says that its client used https.
 fn is_forwarded_https(settings: &Settings, request: &Request) -> bool {
     let says = request.head.fields.first("x-forwarded-proto").unwrap_or(b"");
     settings.trusts(request.connection) && says.trim_ascii().eq_ignore_ascii_case(b"https")
 }
 
-/// Answers as the client's section says, and else as ever. Not inlined, for the stack of those who
-/// have no bench.
+/// Answers as the client's section says, and otherwise as usual. Not inlined, to spare the stack of
+/// servers without a bench.
 #[cold]
 #[inline(never)]
 pub fn routed<'a>(

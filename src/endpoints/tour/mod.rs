@@ -1,9 +1,8 @@
-//! `/tour`: each grant, one message at a time, in a browser. With the demo data alone.
+//! `/tour`: each grant, one message at a time, in a browser; only with the demo data.
 //!
-//! The page is three files of ours, put together once: `tour.html` with `tour.css` and the scripts
-//! in it, which the browser knows by their hashes. It sends real requests to this server, with
-//! `Explain: yes`, and keeps what it learns to itself. `/tour/callback` is the redirect URI of its
-//! application, and the same page.
+//! The page is put together once: `tour.html` with `tour.css` and the scripts in it, which the
+//! policy allows by their hashes. It sends real requests to this server, with `Explain: yes`, and
+//! nothing to anyone else. `/tour/callback`, the redirect URI of its application, is the same page.
 
 use std::sync::LazyLock;
 
@@ -17,7 +16,7 @@ use crate::oauth::Outcome;
 
 const STYLE: &str = include_str!("tour.css");
 
-/// What holds for every story, the stories themselves, the picture, and what brings them to life.
+/// What all stories share, the stories themselves, the picture, and what makes them run.
 const SCRIPT: &str = concat!(
     include_str!("messages.js"),
     include_str!("stories.js"),
@@ -30,14 +29,14 @@ static PAGE: LazyLock<String> = LazyLock::new(|| {
     include_str!("tour.html").replace("{style}", STYLE).replace("{script}", SCRIPT)
 });
 
-/// What the page may do: its own style and scripts, and requests to where it comes from.
+/// What the page may load: its own style and scripts, and requests to its own origin.
 static SOURCES: LazyLock<String> = LazyLock::new(|| {
     let hash = |text: &str| STANDARD.encode(sha256::digest(text.as_bytes()));
     let (style, script) = (hash(STYLE), hash(SCRIPT));
     format!("style-src 'sha256-{style}'; script-src 'sha256-{script}'; connect-src 'self'")
 });
 
-/// The page; 404 where a configuration is served.
+/// The page; 404 unless the demo data are served.
 pub fn answer<'a>(call: &Call<'a>, outcome: &mut Outcome<'a>) -> Response {
     match call.request.head.method {
         _ if !call.settings.is_demo => reply::not_found(outcome),
