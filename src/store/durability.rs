@@ -1,4 +1,4 @@
-//! Tests of what outlives the process: a store is filled, let go and opened again.
+//! Tests of what outlives the process: a store is filled, dropped and opened again.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn world(folder: &Path) -> World {
     World::of(Store::open(&folder.join("state"), SyncPolicy::Ends).unwrap())
 }
 
-/// Everything that is held, as bytes.
+/// Everything that is stored, as bytes.
 fn content(memory: &Memory) -> BTreeSet<Vec<u8>> {
     let encoded = |change: &Change| {
         let mut bytes = Vec::new();
@@ -47,7 +47,7 @@ fn refresh(world: &World, token: &FamilyToken) -> Result<FamilyToken, ErrorCode>
     }
 }
 
-/// What its upkeep has to say.
+/// What the operator is told at its upkeep.
 fn told_by(store: &Store) -> Vec<String> {
     store.upkeep().into_iter().map(|notice| notice.what).collect()
 }
@@ -80,7 +80,7 @@ fn everything_survives_and_nothing_comes_back() {
     assert!(redeem(&after, &code) && !redeem(&after, &code) && !redeem(&after, &spent));
     assert!(after.store.device_showing(&user_code, NOW).unwrap().is_some());
     assert!(refresh(&after, &kept.refresh_token.unwrap()).is_ok());
-    // A token that was used before the restart is known for that after it.
+    // A token that was used before the restart is recognized after it.
     assert_eq!(refresh(&after, &rotated).err(), Some(ErrorCode::InvalidGrant));
     assert_eq!(refresh(&after, &newest).err(), Some(ErrorCode::InvalidGrant));
 }
@@ -153,7 +153,7 @@ fn a_file_that_is_written_anew_under_load_has_everything() {
     assert_eq!(content(world(folder.path()).store.place.memory()), all);
 }
 
-/// A file of some steps, with a mark in the middle, and where the mark's place is.
+/// A file of some steps, with a mark in the middle, and the position of the mark.
 fn small_file(folder: &Path) -> (Vec<u8>, usize) {
     let before = world(folder);
     let first = before.issue(NOW).refresh_token.unwrap();
@@ -185,7 +185,7 @@ fn every_cut_leaves_whole_steps() {
         std::fs::write(&path, &bytes[..end]).unwrap();
         let store = Store::open(&path, SyncPolicy::Ends).unwrap();
         let counts = store.counts();
-        // A rotation is whole: never a family without its access token.
+        // A rotation is never half: there is no family without its access token.
         assert_eq!(counts.access_tokens, counts.refresh_tokens, "{end}");
         let whole = borders.range(..=end).next_back().filter(|&&at| at >= 16).unwrap_or(&0);
         let expected = match end - whole {
@@ -196,7 +196,7 @@ fn every_cut_leaves_whole_steps() {
             )],
         };
         assert_eq!(told_by(&store), expected);
-        // What is left can be gone on with.
+        // The server can go on with what is left.
         drop(store);
         assert!(Store::open(&path, SyncPolicy::Ends).unwrap().upkeep().is_empty());
     }
@@ -232,7 +232,7 @@ fn every_flipped_byte_is_damage_below_the_mark_and_dropped_above() {
                 assert!(line.ends_with(&rest), "{line}");
             }
         }
-        // What was refused is left as it was.
+        // A file that was refused is left as it was.
         if at < confirmed {
             assert_eq!(std::fs::read(&path).unwrap(), flipped);
         }
@@ -254,7 +254,7 @@ fn a_second_store_is_refused_and_a_new_file_is_empty() {
     assert!(line.starts_with(&format!("{}: cannot be opened: ", missing.display())), "{line}");
 }
 
-/// The format is a promise: this file was written by the first version that kept one.
+/// The format is a promise: this file was written by the first version that had one.
 #[test]
 fn the_file_of_the_first_version_is_still_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -284,7 +284,7 @@ fn what_a_killed_process_left_beside_the_file_is_removed() {
     std::fs::write(&left, "half").unwrap();
     let store = world(folder.path()).store;
     assert!(!left.exists());
-    // One that stands there now, open to everyone, does not become the file.
+    // One that is there already, readable by everyone, does not become the file.
     std::fs::write(&left, "half").unwrap();
     store.place.memory().rewrite_now();
     let mode = |name: &str| {
@@ -378,9 +378,9 @@ fn a_file_that_is_removed_or_replaced_while_in_use_comes_back() {
     let before = World::of(Store::open(&state, SyncPolicy::Ends).unwrap());
     before.store.upkeep();
     let told = |what: &str| vec![format!("{}: {what}", state.display())];
-    let gone = "the file is not at this path any more; nothing is given or ended until it can be \
+    let gone = "the file is no longer at this path; nothing is given or ended until it can be \
                 written";
-    // Its folder is gone: nothing is given that would be lost.
+    // Its folder is gone: nothing is issued that would be lost.
     std::fs::rename(state.parent().unwrap(), &moved).unwrap();
     assert_eq!(told_by(&before.store), told(gone));
     assert!(before.grant("b", "grant_type=client_credentials", NOW).is_err());

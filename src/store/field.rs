@@ -1,13 +1,13 @@
-//! How values of every day stand in a record: see `record.rs`.
+//! How the common types are written in a record: see `record.rs`.
 
 use std::sync::Arc;
 
-/// What can be written and read back.
+/// A value that can be written and read back.
 pub trait Field: Sized {
-    /// Appends it.
+    /// Appends the value.
     fn write(&self, out: &mut Vec<u8>);
-    /// Reads it from the beginning of the bytes, which then begin behind it; `None` where it does
-    /// not stand there.
+    /// Reads a value from the beginning of the bytes, and moves them past it; `None` if there is
+    /// none.
     fn read(from: &mut &[u8]) -> Option<Self>;
 }
 

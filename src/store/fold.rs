@@ -1,21 +1,21 @@
-//! A hash of few instructions, for maps into which no stranger puts a key.
+//! A hash of few instructions, for maps to which no stranger can add a key of choice.
 //!
 //! The standard library's SipHash withstands keys that were chosen to collide, at some 150
-//! instructions each. The keys here are tokens, which are random, numbers of our own, and names
-//! out of the configuration: others can look for keys, but not put any there.
+//! instructions each. The keys here are hashes of random tokens, our own numbers, and names from
+//! the configuration: strangers can look keys up, but not add them.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Odd, with ones and zeros in every part: 2 to the 64th over the golden ratio.
+/// 2 to the 64th over the golden ratio: odd, with ones and zeros in every part.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// One multiplication for each eight bytes, both halves of the product together. It begins with a
-/// secret number, which tells nobody which keys stand near each other.
+/// One multiplication for each eight bytes, and both halves of the product combined. It starts from
+/// a secret number, so that nobody knows which keys are near one another.
 #[derive(Clone, Copy, Debug)]
 pub struct Fold(u64);
 
 impl Fold {
-    /// With a secret of its own.
+    /// A new one, with its own secret.
     pub fn random() -> Fold {
         Fold(RandomState::new().hash_one(0))
     }

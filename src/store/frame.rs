@@ -1,11 +1,11 @@
-//! The state file's bytes: where a step begins and ends, and how it shows that it is whole.
+//! The state file's bytes: where a step begins and ends, and how to tell that it is complete.
 //!
 //!     16 bytes  "oauth2d state 1\n"
 //!     frame     crc32 u32 | length u32 | payload     little-endian; the CRC is over length and payload
 //!     payload   the changes of one step, or "=" and a u64: up to this byte the disk has the file
 //!
-//! The mark tells damage from a torn end. What stands below the largest mark was confirmed by the
-//! disk, and a bad frame there is damage; above it, it is a step that was never finished.
+//! The mark tells damage from a torn end. The disk has confirmed everything below the largest mark,
+//! so a bad frame there is damage; above it, it is a step that was never finished.
 
 use super::record;
 use super::rows::Change;
@@ -15,20 +15,20 @@ const NAME: &[u8] = b"oauth2d state ";
 
 /// The bytes of a frame before its payload.
 const HEAD: usize = 8;
-/// No step is larger: the longest texts of the configuration, several times.
+/// No step is larger, even with several of the longest texts of a configuration.
 const LARGEST: usize = 1024 * 1024;
 const MARK: u8 = b'=';
-/// Of a mark's frame.
+/// The size of a mark's frame.
 pub const MARK_SIZE: usize = HEAD + 9;
 
-/// Begins a frame; the payload is then appended.
+/// Begins a frame, to which the payload is then appended.
 pub fn begin(out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.extend([0; HEAD]);
     start
 }
 
-/// Ends the frame that began at `start`; an empty one disappears.
+/// Ends the frame that began at `start`; an empty one is removed.
 pub fn end(out: &mut Vec<u8>, start: usize) {
     let length = out.len() - start - HEAD;
     if length == 0 {
@@ -40,7 +40,7 @@ pub fn end(out: &mut Vec<u8>, start: usize) {
     out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Appends the mark that the disk has everything before this byte of the file.
+/// Appends a mark: the disk has everything before this byte of the file.
 pub fn mark(out: &mut Vec<u8>, confirmed: u64) {
     let start = begin(out);
     out.push(MARK);
@@ -48,7 +48,7 @@ pub fn mark(out: &mut Vec<u8>, confirmed: u64) {
     end(out, start);
 }
 
-/// What stands at the start of some bytes.
+/// What some bytes begin with.
 #[derive(Debug, PartialEq)]
 pub enum Frame {
     /// A step, and its size in bytes.
@@ -57,7 +57,7 @@ pub enum Frame {
     Mark(u64, usize),
     /// The beginning of a frame; more bytes are needed.
     Partial,
-    /// Nothing that was written whole.
+    /// No complete frame.
     Bad,
 }
 
@@ -85,7 +85,7 @@ pub fn read(bytes: &[u8]) -> Frame {
     }
 }
 
-/// The largest mark anywhere in `bytes`, on no frame's border too: damage hides where they are.
+/// The largest mark anywhere in `bytes`, since after damage we do not know where frames begin.
 pub fn largest_mark(bytes: &[u8]) -> Option<u64> {
     bytes
         .windows(MARK_SIZE)
@@ -97,14 +97,14 @@ pub fn largest_mark(bytes: &[u8]) -> Option<u64> {
         .max()
 }
 
-/// What a file is, by its first bytes.
+/// The kind of a file, by its first bytes.
 #[derive(Debug, PartialEq)]
 pub enum Kind {
     /// A state file of this format.
     Ours,
-    /// Nothing yet, or a beginning of the first line alone.
+    /// Empty, or with part of the first line alone.
     New,
-    /// Of a format that a later version writes.
+    /// Written by a later version.
     Newer,
     Other,
 }
@@ -125,8 +125,8 @@ pub fn kind(start: &[u8]) -> Kind {
     }
 }
 
-/// The CRC-32 of zlib and PNG (ISO 3309), eight bytes at a time: each table says what a byte comes
-/// to when so many others follow.
+/// The CRC-32 of zlib and PNG (ISO 3309), eight bytes at a time: each table has the effect of a
+/// byte that so many others follow.
 fn crc32(bytes: &[u8]) -> u32 {
     let (eights, rest) = bytes.as_chunks::<8>();
     let crc = eights.iter().fold(!0, |crc, eight| {

@@ -1,5 +1,5 @@
-//! What a state file needs beside the steps themselves: syncing each second, marks, and a new file
-//! where the old one has grown too large or cannot be trusted any more.
+//! What a state file needs besides the steps: syncing each second, marks, and a new file when the
+//! old one has grown too large or can no longer be trusted.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,21 +16,21 @@ use super::state_file::StateFile;
 use super::tail::Tail;
 use super::{frame, record};
 
-/// A file is written anew past this size and twice what it would then be.
+/// A file is rewritten once it exceeds this size plus twice what it would be after that.
 const LARGE: u64 = 16 * 1024 * 1024;
-/// Seconds before the next try to make a file smaller, after one that failed.
+/// Seconds until the next attempt to rewrite a file, after one that failed.
 const REST: u32 = 60;
 
-/// One keeps house at a time: a mark tells of the file that it is written to, and must not find
-/// itself in another one.
+/// Held by whoever does housekeeping. A mark is about the file that it is written to, and must not
+/// get into another.
 #[derive(Default)]
 pub struct House {
     turn: Mutex<Rest>,
-    /// The process stops, and nothing that can wait holds it up.
+    /// The process is stopping, and nothing that can wait should delay it.
     is_stopping: AtomicBool,
 }
 
-/// After a file could not be made smaller.
+/// After a file could not be rewritten.
 #[derive(Default)]
 struct Rest {
     seconds: u32,
@@ -38,7 +38,7 @@ struct Rest {
 }
 
 impl Memory {
-    /// What the file needs each second; what an operator has to hear of it.
+    /// What the file needs each second. Returns what the operator has to know.
     pub fn upkeep(&self) -> Vec<Notice> {
         let Some(file) = &self.file else { return Vec::new() };
         let mut rest = self.house.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ impl Memory {
         file.notices()
     }
 
-    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
+    /// Writes what is still in memory alone, at a stop. An error is a line for the operator.
     pub fn finish(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
         self.house.is_stopping.store(true, Ordering::Relaxed);
@@ -65,7 +65,7 @@ impl Memory {
         file.finish(&|into| self.take(into))
     }
 
-    /// Brings everything to the disk, and marks how far it has it.
+    /// Syncs everything, and marks how far the disk is.
     fn sync(&self, file: &StateFile) {
         file.upkeep(&|into| self.take(into), &|confirmed| self.mark(confirmed));
     }
@@ -94,9 +94,9 @@ impl Memory {
         self.rewrite(self.file.as_ref().expect("there is a file")).expect("it can be written");
     }
 
-    /// Writes a new file of everything that is held, while requests go on, and puts it in the place
-    /// of the old one. From the beginning every step is copied behind what was written by then, so
-    /// that the rows need not be of one moment: a row that changes meanwhile is written once more.
+    /// Writes everything to a new file, while requests go on, and puts it in the place of the old
+    /// one. From the start on every step is also appended to the new file, so the rows need not be
+    /// of the same moment: a row that changes in the meantime is written once more.
     fn rewrite(&self, file: &StateFile) -> io::Result<()> {
         let mut new = NewFile::create(file.path())?;
         self.with_tail(Tail::begin_copy);
@@ -153,7 +153,7 @@ impl Memory {
             if self.house.is_stopping.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            // What is given meanwhile is to be on the disk within a second, too.
+            // What is issued meanwhile must be on the disk within a second, too.
             if new.write(&bytes)? {
                 self.sync(file);
             }

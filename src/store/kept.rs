@@ -1,10 +1,11 @@
-//! How rows stand on their shelves: whose they are, when they go, and what they cost a file.
+//! What a shelf has to know about each kind of row: whose it is, when it goes, and its size in a
+//! file.
 
 use super::rows::{AccessToken, Code, Decision, Device, Number, Row};
 use super::shelf::Kept;
 use crate::oauth::Timestamp;
 
-/// Seconds for which an expired device code is remembered, so that its device can be told.
+/// How many seconds an expired device code is remembered, so that its device can be told.
 const DEVICE_MEMORY: u64 = 30;
 
 impl Kept for AccessToken {
@@ -73,7 +74,7 @@ impl Kept for Device {
     }
 }
 
-/// Whose a row is, and for which service: client, user, resource.
+/// Whose a row is, and what for: client, user, resource.
 pub type Owner = (Number, Option<Number>, Option<Number>);
 
 impl Row {

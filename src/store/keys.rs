@@ -2,11 +2,11 @@
 
 use super::key::Key;
 
-/// The most access tokens of a family: where a rotation ends none, a client that refreshes without
-/// pause would gather more than could end in one short step.
+/// The most access tokens of a family. If a rotation ends none, a client that keeps refreshing
+/// would collect more than one short step can end.
 const MOST: usize = 10_000;
 
-/// Mostly one key: the more there are, the longer a refresh token has its grace.
+/// Usually one key. With a grace there can be more.
 #[derive(Default)]
 pub enum Keys {
     #[default]
@@ -20,7 +20,7 @@ impl Keys {
         matches!(self, Keys::None)
     }
 
-    /// Adds a key; one that is there already stays one.
+    /// Adds a key, if it is not there yet.
     pub fn add(&mut self, key: Key) {
         *self = match std::mem::take(self) {
             Keys::None => Keys::One(key),
@@ -35,7 +35,7 @@ impl Keys {
         };
     }
 
-    /// The oldest, where there are too many.
+    /// The oldest, if there are too many.
     pub fn surplus(&self) -> Option<Key> {
         match self {
             Keys::Many(keys) if keys.len() > MOST => keys.first().copied(),

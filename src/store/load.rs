@@ -1,4 +1,4 @@
-//! Reading a state file: from the first step to the last, or to the first that is not whole.
+//! Reads a state file, from the first step to the last, or to the first that is incomplete.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,18 +10,18 @@ use super::rows::Change;
 use super::state::State;
 use crate::oauth::Scope;
 
-/// Bytes that are read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 1024 * 1024;
 
 /// What was read.
 pub struct Loaded {
     /// Where the next step goes; 0 for a new file.
     pub end: u64,
-    /// Bytes behind it that are an unfinished step.
+    /// How many bytes follow, of an unfinished step.
     pub dropped: u64,
 }
 
-/// Makes every step of the file again, in `state`. An error is a line for the operator.
+/// Repeats every step of the file in `state`. An error is a line for the operator.
 pub fn load(path: &Path, file: &File, state: &mut State) -> Result<Loaded, String> {
     let mut input = Input { file, bytes: Vec::new(), used: 0, place: 0 };
     let result = input.fill().map_err(|error| format!("cannot be opened: {error}"));
@@ -37,7 +37,7 @@ pub fn load(path: &Path, file: &File, state: &mut State) -> Result<Loaded, Strin
         .map_err(|what| format!("{}: {what}", path.display()))
 }
 
-/// The steps behind the first line.
+/// The steps after the first line.
 fn steps(mut input: Input, state: &mut State) -> Result<Loaded, String> {
     let cannot = |error: std::io::Error| format!("cannot be opened: {error}");
     input.skip(frame::HEADER.len());
@@ -70,7 +70,7 @@ fn steps(mut input: Input, state: &mut State) -> Result<Loaded, String> {
     }
 }
 
-/// The change with a scope that others have, too: most tokens have one of a few.
+/// The change, sharing the memory of its scope with others: most tokens have one of a few.
 fn sharing(mut change: Change, scopes: &mut HashSet<Scope>) -> Change {
     let scope = match &mut change {
         Change::PutAccessToken(_, row) => &mut row.scope,
@@ -88,14 +88,14 @@ fn sharing(mut change: Change, scopes: &mut HashSet<Scope>) -> Change {
 struct Input<'a> {
     file: &'a File,
     bytes: Vec<u8>,
-    /// So many of `bytes` are done with.
+    /// How many of `bytes` are done with.
     used: usize,
-    /// Where the others begin in the file.
+    /// Where the rest begins in the file.
     place: u64,
 }
 
 impl Input<'_> {
-    /// What was read and not skipped.
+    /// What has been read and not skipped.
     fn bytes(&self) -> &[u8] {
         &self.bytes[self.used..]
     }
@@ -121,7 +121,7 @@ impl Input<'_> {
         let mut largest = 0;
         loop {
             largest = largest.max(frame::largest_mark(self.bytes()).unwrap_or(0));
-            // A mark may stand across two pieces.
+            // A mark may span two pieces.
             self.skip(self.bytes().len().saturating_sub(frame::MARK_SIZE - 1));
             if !self.fill()? {
                 return Ok((largest, self.place + self.bytes().len() as u64));

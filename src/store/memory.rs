@@ -1,5 +1,5 @@
-//! The one lock. Every method takes it, does one whole thing, and lets go; only then a step waits
-//! for its file, where there is one.
+//! The one lock. Every method takes it, does one thing as a whole, and lets go; only then does a
+//! step wait for the state file, if there is one.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use super::tail::Tail;
 use super::{Counts, Found, Unavailable};
 use crate::oauth::{Registry, Timestamp, UserCode};
 
-/// Rows that one hold of the lock looks at in housekeeping: some 50 microseconds.
+/// How many rows housekeeping looks at each time it holds the lock, for some 50 microseconds.
 const SLICE: usize = 128;
 
 pub struct Memory {
@@ -24,12 +24,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Nothing outlives the process.
+    /// An empty one, of which nothing outlives the process.
     pub fn new() -> Memory {
         Memory::of(State::new(), None)
     }
 
-    /// What the file has, and every step from now on in the file. An error is a line for the
+    /// Begins with what the file has, and writes every step to it. An error is a line for the
     /// operator.
     pub fn open(path: &Path, policy: SyncPolicy) -> Result<Memory, String> {
         let file = StateFile::open(path, policy)?;
@@ -52,7 +52,7 @@ impl Memory {
     pub fn enrol(&self, registry: &mut Registry) {
         let mut state = self.lock();
         state.limit = registry.max_tokens_per_client;
-        // One at a time: a name is whole by itself, and a step is bounded.
+        // One step for each name, since a step is limited in size.
         let position = state
             .names
             .changes_for(registry)
@@ -62,8 +62,8 @@ impl Memory {
         state.names.number(registry);
         drop(state);
         if let Some(file) = &self.file {
-            // Who was removed stays gone, whatever happens next. A file that cannot be written has
-            // told so, and gets it when it can.
+            // Removed names must stay gone, even after a power cut. If the file cannot be written,
+            // the operator has been told, and the file gets it as soon as it can be.
             let _ = file.keep(position, true, &|into| self.take(into));
         }
     }
@@ -103,10 +103,11 @@ impl Memory {
         let mut changes = changes.into_iter().peekable();
         let file = self.file.as_ref().filter(|_| changes.peek().is_some_and(Change::is_kept));
         let mut state = self.lock();
+        // Under the lock nobody can come between this look and the step.
         if !state.holds(only_if) {
             return Ok(None);
         }
-        // Before anything changes: a full disk costs nobody a refresh token.
+        // Before anything changes, so that a full disk costs nobody a refresh token.
         file.map_or(Ok(()), StateFile::check)?;
         let step = state.step(changes);
         drop(state);
@@ -116,7 +117,7 @@ impl Memory {
         Ok(Some(step.taken))
     }
 
-    /// Frees some of what is gone; true where there may be more.
+    /// Frees some of what has expired; true if there may be more.
     pub fn sweep(&self, now: Timestamp) -> bool {
         self.lock().sweep(now, SLICE)
     }
@@ -131,7 +132,7 @@ impl Memory {
         (state.access_tokens.len_of(client), state.families.len_of(client) + beside)
     }
 
-    /// Whether steps can be made.
+    /// Whether steps can be made now.
     pub fn check(&self) -> Result<(), Unavailable> {
         self.file.as_ref().map_or(Ok(()), StateFile::check)
     }
@@ -149,13 +150,14 @@ impl Memory {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere must not turn every later request into an error.
+        // A panic while the lock was held must not turn every later request into an error.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The places of so many rows, in slices from the end: taking a row out moves the last one, which
-/// was visited, into its place. What comes meanwhile stands behind and is not visited.
+/// The positions of so many rows, in slices from the end: taking a row out moves the last row,
+/// which was visited, into its position. Rows that are added meanwhile come last and are not
+/// visited.
 pub fn slices(rows: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
     (0..rows.div_ceil(SLICE)).rev().map(move |at| at * SLICE..rows.min((at + 1) * SLICE))
 }

@@ -1,20 +1,21 @@
-//! What has been given out: tokens, codes and pending devices, as plain rows. Nothing here knows a
-//! rule of OAuth; the grants decide, and the store promises:
+//! What has been issued: tokens, codes and pending devices, as plain rows. The rules of OAuth are
+//! not here: the grants decide, and the store promises:
 //!
-//! - **A step is whole.** Its changes are made together or not at all, and nobody sees half of them.
-//! - **Works once.** A step names what must still hold ([`OnlyIf`]): of two that redeem the same
-//!   code, rotate the same refresh token or take the same device's answer, one succeeds and the
-//!   other hears that it came too late (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
-//! - **Ends the family.** When a family goes, its code, its refresh token and its access tokens go
-//!   in the same step.
-//! - **Tokens are not kept.** Everything stands under a hash ([`Key`]), in memory too.
-//! - **Removed means removed.** Rows name clients, users and resources by number. A name that leaves
-//!   the configuration loses its number, and one that comes back gets a new one.
-//! - **Expired is gone.** No look-up finds what has expired, and a sweep frees it within 60 s. The
-//!   same for the oldest of a client that has too many.
+//! - **A step is whole.** All its changes are made or none, and nobody sees half of them.
+//! - **Works once.** A step names what must still hold ([`OnlyIf`]). Of two that redeem the same
+//!   code, rotate the same refresh token or collect the same device's tokens, one succeeds and the
+//!   other learns that it came too late (RFC 6749, section 4.1.2; RFC 9700, section 4.14.2).
+//! - **A family ends as a whole.** Its code, its refresh tokens and its access tokens go in the
+//!   same step.
+//! - **Tokens are not stored.** Everything is found by a hash ([`Key`]), in memory too.
+//! - **Removed means removed.** Rows name clients, users and resources by number. A name that
+//!   leaves the configuration loses its number, and gets a new one if it comes back.
+//! - **Expired is gone.** No look-up finds what has expired, and a sweep frees its memory within 60
+//!   s. A client that has too many tokens loses its oldest.
 //!
-//! [`rows`] says what is kept, [`memory`] is the one lock; [`shelf`] finds a row, the oldest of a
-//! client and the next to expire at once. [`engine`] promises replicas all but the last bound.
+//! [`rows`] says what is stored, [`memory`] is the one lock. [`shelf`] is the table behind it,
+//! which finds a row by its key, the oldest of a client, and the next to expire. [`engine`] makes
+//! the same promises to replicas, except that it has no limit on a client's tokens.
 
 mod chain;
 #[cfg(test)]
@@ -56,31 +57,31 @@ pub use rows::{
 use state_file::StateFile;
 pub use state_file::{FileStatus, SyncPolicy};
 
-/// Where everything is that was given out.
+/// Where everything that was issued is kept.
 pub struct Store {
     place: Place,
 }
 
-/// What was given out cannot be looked up, or nothing can be given or ended, for now. That is never
-/// the same as "no such token".
+/// Nothing can be looked up, or nothing can be issued or revoked, for now. That never means "no
+/// such token".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unavailable {
-    /// Seconds after which it may be over.
+    /// Seconds until it may be over.
     pub retry_after: u64,
 }
 
-/// What an operator has to hear of the place where everything is kept.
+/// What the operator has to know about the state file.
 #[derive(Debug, PartialEq)]
 pub struct Notice {
-    /// Whether something does not work.
+    /// Whether it is about something that does not work.
     pub is_fault: bool,
     pub what: String,
 }
 
-/// A row, if there is one and if that can be said.
+/// The row, `None` if there is none, or an error if we cannot tell.
 pub type Found<T> = Result<Option<T>, Unavailable>;
 
-/// How many of each are held, the expired ones that no sweep has seen among them.
+/// How many of each are stored, including expired ones that no sweep has freed yet.
 #[derive(Debug, Default, PartialEq)]
 pub struct Counts {
     pub access_tokens: usize,
@@ -90,63 +91,64 @@ pub struct Counts {
 }
 
 impl Store {
-    /// An empty one, in memory alone.
+    /// An empty store, in memory alone.
     pub fn new() -> Store {
         Store { place: Place::Memory(Memory::new()) }
     }
 
-    /// One whose steps outlive the process in this file, with what is there already. An error is a
-    /// line for the operator.
+    /// A store whose steps outlive the process in this file, with what the file has already. An
+    /// error is a line for the operator.
     pub fn open(path: &Path, policy: SyncPolicy) -> Result<Store, String> {
         Ok(Store { place: Place::Memory(Memory::open(path, policy)?) })
     }
 
-    /// One that replicas share in this engine. An error is a line for the operator.
+    /// A store that replicas share, in this engine. An error is a line for the operator.
     pub fn shared(config: EngineConfig) -> Result<Store, String> {
         Ok(Store { place: Place::Engine(Box::new(Engine::open(config)?)) })
     }
 
-    /// A request of this thread begins, and its time for all that it asks of an engine.
+    /// To be called when a request of this thread begins, whose time an engine has to keep within.
     pub fn begin(&self) {
         self.place.ask(|_| (), Engine::begin);
     }
 
-    /// Puts a configuration into force: each name keeps its number from the one before, or gets one.
+    /// Puts a configuration into force: gives each name its number, the one it had in the previous
+    /// configuration or a new one.
     pub fn enrol(&self, registry: &mut Registry) {
         self.place.enrol(registry);
     }
 
-    /// The access token of this key, while it lives.
+    /// The access token with this key, until it expires.
     pub fn access_token(&self, key: &Key, now: Timestamp) -> Found<AccessToken> {
         self.place.ask(|it| Ok(it.access_token(key, now)), |it| it.access_token(key, now))
     }
 
-    /// The code that waits to be redeemed for this family.
+    /// The code of this family, until it is redeemed or expires.
     pub fn code(&self, family: &Key, now: Timestamp) -> Found<Code> {
         self.place.ask(|it| Ok(it.code(family, now)), |it| it.code(family, now))
     }
 
-    /// The family of this key, while anything of it lives.
+    /// The family with this key, while any of its tokens lives.
     pub fn family(&self, key: &Key, now: Timestamp) -> Found<Family> {
         self.place.ask(|it| Ok(it.family(key, now)), |it| it.family(key, now))
     }
 
-    /// The device of this device code's key; a while longer than the code is good.
+    /// The device with this device code, until a while after the code expires.
     pub fn device(&self, key: &Key, now: Timestamp) -> Found<Device> {
         self.place.ask(|it| Ok(it.device(key, now)), |it| it.device(key, now))
     }
 
-    /// The device that shows this user code and waits for a person, with its key.
+    /// The device that shows this user code and waits for a decision, with its key.
     pub fn device_showing(&self, code: &UserCode, now: Timestamp) -> Found<(Key, Device)> {
         self.place.ask(|it| Ok(it.device_showing(code, now)), |it| it.device_showing(code, now))
     }
 
-    /// How many devices of this client are kept; an engine does not count them.
+    /// How many devices of this client are stored; an engine does not count them.
     pub fn devices_of(&self, client: Number) -> Result<usize, Unavailable> {
         self.place.ask(|it| Ok(it.devices_of(client)), |_| Ok(0))
     }
 
-    /// Shows everything there is, slice by slice, for whoever looks through all of it.
+    /// Calls `see` with all rows, slice by slice; `place.rs` says in which order.
     pub fn each(
         &self,
         see: &mut dyn FnMut(Vec<(Key, Row)>) -> Result<(), Unavailable>,
@@ -154,8 +156,8 @@ impl Store {
         self.place.each(see)
     }
 
-    /// Makes a step: all of its changes, or, where its condition does not hold any more, none. How
-    /// many tokens it has taken out; `None` where it came too late.
+    /// Makes a step: all of its changes, or none if its condition no longer holds. Returns how many
+    /// tokens it took out, or `None` if it came too late.
     pub fn apply(
         &self,
         only_if: OnlyIf,
@@ -164,47 +166,49 @@ impl Store {
         self.place.apply(only_if, changes)
     }
 
-    /// Frees some of what has expired; true where there may be more.
+    /// Frees some of what has expired; true if there may be more.
     pub fn sweep(&self, now: Timestamp) -> bool {
         self.place.ask(|it| it.sweep(now), |_| false)
     }
 
-    /// Frees what belongs to names that are not in force any more, in slices with a `pause` between.
+    /// Frees the rows of names that have left the configuration, in slices with a `pause` between
+    /// them. There is no hurry: such rows count for nothing.
     pub fn free_unknown(&self, registry: &Registry, pause: impl Fn()) {
         self.place.ask(|it| it.free_unknown(registry, pause), |_| ());
     }
 
-    /// What has to be done each second; what an operator has to hear.
+    /// To be called each second. Returns what the operator has to know.
     pub fn upkeep(&self) -> Vec<Notice> {
         self.place.ask(Memory::upkeep, Engine::upkeep)
     }
 
-    /// Leaves nothing in memory alone, at a stop. An error is a line for the operator.
+    /// Writes to the file what is still in memory alone, at a stop. An error is a line for the
+    /// operator.
     pub fn finish(&self) -> Result<(), String> {
         self.place.ask(Memory::finish, |_| Ok(()))
     }
 
-    /// Whether anything can be given or ended now.
+    /// Whether anything can be issued or revoked now.
     pub fn check(&self) -> Result<(), Unavailable> {
         self.place.ask(Memory::check, Engine::check)
     }
 
-    /// How much is held; an engine does not count.
+    /// How much is stored; an engine does not count it.
     pub fn counts(&self) -> Counts {
         self.place.ask(Memory::counts, |_| Counts::default())
     }
 
-    /// How many access and refresh tokens of this client are held.
+    /// How many access and refresh tokens of this client are stored.
     pub fn tokens_of(&self, client: Number) -> (usize, usize) {
         self.place.ask(|it| it.tokens_of(client), |_| (0, 0))
     }
 
-    /// How the state file is, where there is one.
+    /// The condition of the state file, if there is one.
     pub fn file_status(&self) -> Option<FileStatus> {
         self.place.ask(|it| it.file.as_ref().map(StateFile::status), |_| None)
     }
 
-    /// How the engine is, where there is one.
+    /// The condition of the engine, if there is one.
     pub fn engine_status(&self) -> Option<EngineStatus> {
         self.place.ask(|_| None, |it| Some(it.status()))
     }

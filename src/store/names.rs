@@ -1,4 +1,4 @@
-//! Numbers for names: what a name was given out under dies with its number.
+//! Numbers for names. What was issued under a number ends with it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use crate::oauth::Registry;
 #[derive(Default)]
 pub struct Names {
     in_force: HashMap<(Kind, Arc<str>), Number>,
-    /// The last number that was given.
+    /// The last number that was assigned.
     last: Number,
 }
 
 impl Names {
-    /// What has to change so that the names of `registry` are in force and no others. A name that
-    /// was in force until now keeps its number; one that was not, however shortly, gets a new one.
+    /// The changes after which the names of `registry` are in force, and no others. A name that was
+    /// in force until now keeps its number; one that was not, for however short a time, gets a new
+    /// one.
     pub fn changes_for(&self, registry: &mut Registry) -> Vec<Change> {
         let mut gone = self.in_force.clone();
         let mut last = self.last.0;
@@ -31,7 +32,7 @@ impl Names {
         changes
     }
 
-    /// Makes a change, if it is one of names.
+    /// Applies a change, if it is one of names.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::PutName(kind, name, number) => {
@@ -46,7 +47,7 @@ impl Names {
         }
     }
 
-    /// Whether a row is of a client that has had a number: no other was ever written.
+    /// Whether the row's client has had a number: no other row is ever written.
     pub fn know(&self, change: &Change) -> bool {
         let client = match change {
             Change::PutAccessToken(_, row) => row.client,
@@ -71,7 +72,7 @@ impl Names {
         registry.index_numbers();
     }
 
-    /// The changes that make these names out of none.
+    /// The changes that make these names from none.
     pub fn all(&self) -> Vec<Change> {
         let names = self.in_force.iter();
         let put =

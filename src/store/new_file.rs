@@ -1,4 +1,4 @@
-//! A file that is to take the place of another, and what it takes to put it there.
+//! A file that is to replace another, and how to put it in place.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::frame;
 
-/// Bytes after which the disk gets them, so that the last sync is short.
+/// It is synced each time this many bytes have been written, so that the last sync is short.
 const UNSYNCED: usize = 4 * 1024 * 1024;
 
 pub struct NewFile {
@@ -18,8 +18,8 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Beside `path`, with its first line. Never one that is there already: its sync may have
-    /// failed.
+    /// Creates the file beside `path`, with its first line. Never uses one that exists: a sync of
+    /// it may have failed.
     pub fn create(path: &Path) -> io::Result<NewFile> {
         remove_new(path);
         let file = options().create_new(true).open(beside(path, ".new"))?;
@@ -28,7 +28,7 @@ impl NewFile {
         Ok(new)
     }
 
-    /// Appends; true where that was the time to sync what was written.
+    /// Appends, and syncs now and then: true if it has.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
         self.file.write_all_at(bytes, self.end)?;
         self.end += bytes.len() as u64;
@@ -58,7 +58,7 @@ impl NewFile {
     }
 }
 
-/// Opens a file of ours, or makes it, for nobody else to read.
+/// Opens or creates a file that nobody else may read.
 pub fn writable(path: &Path) -> io::Result<File> {
     options().create(true).truncate(false).open(path)
 }
@@ -75,18 +75,18 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Gives back the room of a new file that did not come about.
+/// Removes a new file that was not completed.
 pub fn remove_new(path: &Path) {
     let _ = fs::remove_file(beside(path, ".new"));
 }
 
-/// A name is on the disk when its folder is.
+/// Syncs the directory: a name is on the disk when its directory is.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Whether this is the file of this name, as far as that can be said.
+/// Whether the file still has this name, as far as we can tell.
 pub fn is_named(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),

@@ -1,11 +1,11 @@
-//! Changes as bytes, for whatever outlives the process.
+//! Changes as bytes, for everything that outlives the process.
 //!
 //!     change    one byte that says which, then its fields in the order of `rows.rs`
 //!     key       20 bytes           number   u32           time    u64, milliseconds since 1970
 //!     text      u32 and UTF-8      maybe    0, or 1 and the value
 //!
 //! All numbers are little-endian. Pure functions, and a promise: what one version writes, the next
-//! one reads. So a byte that says which change is never used for another.
+//! can read. So the byte of a change is never reused for another.
 
 use super::field::{Field, read_text, write_text};
 use super::key::Key;
@@ -14,8 +14,8 @@ use super::rows::{
 };
 use crate::oauth::{Scope, Timestamp, UserCode};
 
-/// Stands before a change whose row is for a resource, and the number of that. What is for none is
-/// written as it always was.
+/// Comes, with the number of the resource, before a change whose row is for a resource. Rows for
+/// none are written as they were before there were resources.
 const FOR_RESOURCE: u8 = 14;
 
 /// Appends a change.
@@ -44,7 +44,7 @@ pub fn encode(change: &Change, out: &mut Vec<u8>) {
         }
         Change::TakeName(kind, name) => put(out, 12, (kind, name)),
         Change::LastNumber(number) => put(out, 13, (number, &())),
-        // Poll times begin anew with the process.
+        // Poll times do not outlive the process.
         Change::Poll(..) => {}
     }
 }
@@ -55,7 +55,7 @@ fn put(out: &mut Vec<u8>, which: u8, (first, second): (&impl Field, &impl Field)
     second.write(out);
 }
 
-/// Reads the changes of a payload; `None` where they are not what [`encode`] writes.
+/// Reads the changes of a payload; `None` if they are not what [`encode`] writes.
 pub fn decode(mut payload: &[u8]) -> Option<Vec<Change>> {
     let mut changes = Vec::with_capacity(4);
     while let Some((&which, rest)) = payload.split_first() {
@@ -76,7 +76,7 @@ fn change(which: u8, from: &mut &[u8]) -> Option<Change> {
     row_change(which, from)
 }
 
-/// The resource of the row that a change puts, where it is for one.
+/// The resource of the row that a change puts, if it is for one.
 fn resource(change: &Change) -> Option<Number> {
     match change {
         Change::PutAccessToken(_, row) => row.resource,
@@ -97,7 +97,7 @@ fn place_for_resource(change: &mut Change) -> Option<&mut Option<Number>> {
     }
 }
 
-/// A change, its row for no resource.
+/// Reads a change, with a row for no resource.
 fn row_change(which: u8, from: &mut &[u8]) -> Option<Change> {
     Some(match which {
         1 => Change::PutAccessToken(Field::read(from)?, Field::read(from)?),
@@ -122,7 +122,7 @@ fn row_change(which: u8, from: &mut &[u8]) -> Option<Change> {
     })
 }
 
-/// A row is its fields, one after the other; those behind `;` stand elsewhere.
+/// A row is written as its fields, one after the other, except for those after `;`.
 macro_rules! row {
     ($row:ident { $($field:ident),* $(; $($apart:ident),*)? }) => {
         impl Field for $row {
@@ -147,7 +147,7 @@ row!(Family {
 row!(RefreshToken { key, issued_at, expires, first_used, uses });
 row!(Device { client, user_code, scope, interval, polled, expires, decision; resource });
 
-/// Their number in one byte, then each.
+/// Their number in one byte, then each of them.
 impl Field for Box<[RefreshToken]> {
     fn write(&self, out: &mut Vec<u8>) {
         (self.len() as u8).write(out);
@@ -371,11 +371,11 @@ mod tests {
         let samples = samples();
         let mut families = samples.iter().filter(|it| matches!(it, Change::PutFamily(..)));
         let [plain, graceful] = [(); 2].map(|()| families.next().unwrap());
-        // A grace has begun, so the disk has it before the answer.
+        // A grace has begun, so the disk must have it before the answer.
         assert!(!plain.ends_something() && graceful.ends_something());
         let [plain, graceful] = [plain, graceful].map(encoded);
         assert_eq!((plain[0], graceful[0]), (5, 20));
-        // The same row, then two of a key, two times, when it was used first, and how often.
+        // The same row, then two with a key, two times, the first use, and the number of uses.
         assert_eq!(graceful[1..plain.len()], plain[1..]);
         let beside = &graceful[plain.len()..];
         let used = [&[1][..], &1_764_000_000_000u64.to_le_bytes(), &[11]].concat();

@@ -1,16 +1,16 @@
-//! What is kept, in plain rows, and the changes of which every step is made.
+//! What is stored, as plain rows, and the changes that steps are made of.
 //!
-//! A row names clients, users and resources by their [`Number`], never by their name: who was removed
-//! from the configuration and comes back gets another number, and what was given out before stays
-//! gone. The resource of a row is the service that it is for, where it is for one (RFC 8707).
+//! A row names clients, users and resources by their [`Number`]. Whoever leaves the configuration
+//! and comes back gets a new number, so what was issued before stays gone. The resource of a row is
+//! the one that its token is for, if it is for one in particular (RFC 8707).
 
 use std::sync::Arc;
 
 use super::key::Key;
 use crate::oauth::{Scope, Timestamp, UserCode};
 
-/// Of a client, a user or a resource: given when its name first appears in a configuration that comes into
-/// force, and never to another.
+/// The number of a client, user or resource: assigned when a configuration with its name comes into
+/// force, and never to another name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Number(pub u32);
 
@@ -18,21 +18,21 @@ pub struct Number(pub u32);
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccessToken {
     pub client: Number,
-    /// The resource owner; `None` where the client acts for itself.
+    /// The resource owner; `None` if the client acts for itself.
     pub user: Option<Number>,
     pub resource: Option<Number>,
     pub scope: Scope,
     pub issued_at: Timestamp,
     pub expires: Timestamp,
-    /// `None` where nothing can follow it.
+    /// `None` if it has no family, since nothing can follow it.
     pub family: Option<Key>,
 }
 
-/// An authorization code that has not been redeemed, and what was agreed on with it (RFC 6749,
-/// section 4.1.2). It stands under the key of the family that will come of it.
+/// An authorization code that has not been redeemed, and what it was issued for (RFC 6749, section
+/// 4.1.2). It is stored under the key of the family that it will become.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Code {
-    /// Of the code itself.
+    /// The key of the code itself.
     pub key: Key,
     pub client: Number,
     pub user: Number,
@@ -45,26 +45,26 @@ pub struct Code {
     pub expires: Timestamp,
 }
 
-/// All that comes of one grant: its refresh tokens, one after another, and their access tokens.
+/// A family: all that comes of one grant, which is its refresh tokens and their access tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
     pub client: Number,
     pub user: Number,
     pub resource: Option<Number>,
-    /// What was granted; a refresh may ask for less, never for more (RFC 6749, section 6).
+    /// What was granted. A refresh may ask for less, never for more (RFC 6749, section 6).
     pub scope: Scope,
-    /// Of the refresh token.
+    /// When the newest refresh token was issued.
     pub issued_at: Timestamp,
-    /// Its newest refresh token, which is good; `None` where the client may not refresh.
+    /// The key of its newest refresh token, which is valid; `None` if the client may not refresh.
     pub refresh_token: Option<Key>,
     pub refresh_token_expires: Timestamp,
     /// When the last of its tokens expires.
     pub expires: Timestamp,
-    /// Where used ones have a grace: those that may be used beside the newest.
+    /// Refresh tokens that may be used besides the newest, where used ones have a grace.
     pub beside: Box<[RefreshToken]>,
 }
 
-/// A refresh token beside a family's newest.
+/// A refresh token that may be used besides a family's newest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RefreshToken {
     pub key: Key,
@@ -75,35 +75,35 @@ pub struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// Whether it is alive and has not been used.
+    /// Whether it has neither expired nor been used.
     pub fn is_good(&self, now: Timestamp) -> bool {
         self.first_used.is_none() && now < self.expires
     }
 }
 
 impl Family {
-    /// How many refresh tokens beside the newest were good when it was issued.
+    /// How many others were still unused when the newest was issued.
     pub fn good_beside(&self) -> usize {
         self.beside.iter().filter(|token| token.is_good(self.issued_at)).count()
     }
 }
 
-/// A device that waits for a person, or for the token that a person has allowed (RFC 8628).
+/// A device that waits for the user's decision, or has yet to collect its tokens (RFC 8628).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
     pub client: Number,
     pub resource: Option<Number>,
     pub user_code: UserCode,
     pub scope: Scope,
-    /// Seconds that have to pass between two polls.
+    /// The least number of seconds between two polls.
     pub interval: u64,
     pub polled: Option<Timestamp>,
-    /// When its code expires; the row stays a little longer, so that the device can be told.
+    /// When its code expires. The row stays a little longer, so that the device can be told.
     pub expires: Timestamp,
     pub decision: Option<Decision>,
 }
 
-/// A row of any kind, for whoever looks through all of them.
+/// A row of any kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Row {
     Device(Device),
@@ -112,14 +112,15 @@ pub enum Row {
     AccessToken(AccessToken),
 }
 
-/// What a person has said about a device's request.
+/// The user's decision about a device's request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     Denied,
     Allowed { user: Number, scope: Scope },
 }
 
-/// Whose name it is: a client and a user cannot have the same, but a name can change sides.
+/// Whose name it is. A client and a user cannot share a name, but over time one can take the
+/// other's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     Client,
@@ -127,8 +128,8 @@ pub enum Kind {
     Resource,
 }
 
-/// One change of one row. Putting a row that is there replaces it, and taking out what is not there
-/// does nothing: the same changes made twice come to the same.
+/// One change of one row. Putting a row that exists replaces it, and taking one that does not exist
+/// does nothing, so that the same changes made twice have the same result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     PutAccessToken(Key, AccessToken),
@@ -136,28 +137,28 @@ pub enum Change {
     PutCode(Key, Code),
     TakeCode(Key),
     PutFamily(Key, Family),
-    /// Takes the access tokens of a family out and leaves the family.
+    /// Takes the access tokens of a family, but leaves the family.
     TakeAccessTokensOf(Key),
-    /// Takes a family out, with its code and its access tokens.
+    /// Takes a family, with its code and its access tokens.
     TakeFamily(Key),
     PutDevice(Key, Device),
     Decide(Key, Decision),
-    /// The device has polled; its next poll is welcome after so many seconds.
+    /// The device has polled, and must wait so many seconds before its next poll.
     Poll(Key, Timestamp, u64),
     TakeDevice(Key),
-    /// A name is in force, under this number.
+    /// A name has come into force, with this number.
     PutName(Kind, Arc<str>, Number),
     TakeName(Kind, Arc<str>),
-    /// No number up to this one is given again.
+    /// Numbers up to this one have been assigned, and never are again.
     LastNumber(Number),
 }
 
 impl Change {
-    /// Whether something ends here before its time. The answer that says so must hold, whatever
-    /// happens next.
+    /// Whether this ends something before its time: then the answer that says so must hold, even
+    /// after a power cut.
     pub fn ends_something(&self) -> bool {
         match self {
-            // A use of a refresh token, whose grace has begun.
+            // A refresh token has been used, and its grace has begun.
             Change::PutFamily(_, row) => !row.beside.is_empty(),
             Change::TakeAccessToken(_)
             | Change::TakeCode(_)
@@ -176,24 +177,24 @@ impl Change {
         }
     }
 
-    /// Whether it outlives the process: poll times begin anew.
+    /// Whether it outlives the process. Poll times do not.
     pub fn is_kept(&self) -> bool {
         !matches!(self, Change::Poll(..))
     }
 }
 
-/// What has to hold still, so that a step does what was decided.
+/// What must still hold when a step is made, since the decision was based on it.
 #[derive(Clone, Copy, Debug)]
 pub enum OnlyIf {
     Always,
-    /// The first is a family's key, the second its code's.
+    /// The family with the first key has a code, and the second is the code's key.
     CodeIs(Key, Key),
-    /// The first is a family's key, the second its newest refresh token's.
+    /// The family with the first key exists, and the second is the key of its newest refresh token.
     RefreshTokenIs(Key, Key),
-    /// The client has fewer devices than this, and none waits with this code.
+    /// The client has fewer devices than this, and none shows this user code.
     RoomForDevice(Number, usize, UserCode),
-    /// Nobody has decided about this device yet.
+    /// No user has decided about this device yet.
     Undecided(Key),
-    /// A person has allowed this device, and it has no token yet.
+    /// A user has allowed this device, and it has not collected its tokens yet.
     Allowed(Key),
 }

@@ -1,9 +1,9 @@
-//! Where rows of one kind stand: found by key, ended by age, swept out by expiry. Each of these
-//! costs the same with ten rows and with a million.
+//! The rows of one kind, found by key, evicted by age, swept out by expiry. Each of these costs the
+//! same with ten rows and with a million.
 //!
-//! Two chains run through the rows: one for each client in the order of issue, so that its oldest
-//! is at hand, and one for each [`SPAN`] of time in which rows expire, so that a sweep touches
-//! nothing that is alive.
+//! Two kinds of chains run through the rows: one for each client, in the order of issue, which
+//! begins with its oldest, and one for each [`SPAN`] of time in which rows expire, so that a sweep
+//! touches no row that is alive.
 
 use std::collections::BTreeMap;
 
@@ -13,29 +13,30 @@ use super::rows::Number;
 use super::smooth_map::SmoothMap;
 use crate::oauth::Timestamp;
 
-/// Milliseconds of expiry that are swept together: the longest that an expired row stays.
+/// Rows that expire within so many milliseconds are swept together, so an expired row stays no
+/// longer than that.
 const SPAN: u64 = 1_000;
-/// Rows that are allocated together. Growth never moves a row.
+/// How many rows are allocated together. Growing never moves a row.
 const BLOCK: usize = 1024;
 
-/// What a shelf has to know of a row.
+/// What a shelf has to know about a row.
 pub trait Kept {
     fn client(&self) -> Number;
-    /// The resource owner, where there is one.
+    /// The resource owner, if there is one.
     fn user(&self) -> Option<Number>;
-    /// The service that it is for, where it is for one.
+    /// The resource that it is for, if it is for one.
     fn resource(&self) -> Option<Number>;
-    /// From when on no look-up finds it.
+    /// From then on no look-up finds it.
     fn gone(&self) -> Timestamp;
-    /// By what the rows of a client are told older and newer.
+    /// The time by which the rows of a client are ordered.
     fn begun(&self) -> Timestamp;
-    /// The bytes that a file needs for it, nearly.
+    /// About how many bytes it takes in a file.
     fn weight(&self) -> usize;
 }
 
 pub struct Shelf<T> {
     index: SmoothMap<Key, u32>,
-    /// Full blocks and a last one that may not be, so that row `i` is at `i / BLOCK, i % BLOCK`.
+    /// All but the last are full, so that row `i` is at `i / BLOCK, i % BLOCK`.
     blocks: Vec<Vec<Row<T>>>,
     /// By number.
     clients: Vec<Line>,
@@ -84,9 +85,9 @@ impl<T: Kept> Shelf<T> {
         (line.length > 0).then(|| self.row(line.chain.first).key)
     }
 
-    /// Adds a row whose key is not there yet. Where its client has `limit` already, which is one at
-    /// least, the oldest of them goes and is given back; the new one stands in its place, so that
-    /// no other has to move.
+    /// Adds a row with a new key. If its client has `limit` rows already, which is one at least,
+    /// the oldest of them goes and is returned; the new row takes its position, so that no other
+    /// has to move.
     pub fn insert(&mut self, key: Key, value: T, limit: usize) -> Option<(Key, T)> {
         let client = value.client();
         let link = Link { before: NONE, after: NONE };
@@ -108,13 +109,13 @@ impl<T: Kept> Shelf<T> {
         oldest
     }
 
-    /// A row that is not gone.
+    /// The row with this key, unless it is gone.
     pub fn get(&self, key: &Key, now: Timestamp) -> Option<&T> {
         let value = &self.row(*self.index.get(key)?).value;
         (now < value.gone()).then_some(value)
     }
 
-    /// The row of a key, gone or not. Who changes it leaves its client and its end as they are.
+    /// The row with this key, gone or not. Its client and its expiry must not be changed.
     pub fn get_mut(&mut self, key: &Key) -> Option<&mut T> {
         let at = *self.index.get(key)?;
         Some(&mut self.row_mut(at).value)
@@ -126,14 +127,14 @@ impl<T: Kept> Shelf<T> {
         Some(self.remove_at(at).1)
     }
 
-    /// Takes out one row that has been gone for up to [`SPAN`] or longer, if there is one.
+    /// Takes out a row that is gone, if there is one; it may take up to [`SPAN`] until it is found.
     pub fn pop_gone(&mut self, now: Timestamp) -> Option<(Key, T)> {
         let (&span, chain) = self.due.first_key_value()?;
         let at = chain.first;
         ((span + 1) * SPAN <= now.0).then(|| self.remove_at(at))
     }
 
-    /// Puts the rows of each client in their order anew: those of a file stand in none.
+    /// Sorts the rows of each client, since those of a file are in no order.
     pub fn put_in_order(&mut self) {
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
         order.sort_by_key(|&at| self.row(at).value.begun());
@@ -144,7 +145,7 @@ impl<T: Kept> Shelf<T> {
         }
     }
 
-    /// The key and the row at this place, from 0 to the length.
+    /// The key and the row at this position, from 0 to the length.
     pub fn at(&self, at: usize) -> Option<(Key, &T)> {
         (at < self.len()).then(|| self.row(at as u32)).map(|row| (row.key, &row.value))
     }
@@ -165,7 +166,7 @@ impl<T: Kept> Shelf<T> {
         &mut self.clients[at]
     }
 
-    /// Puts a row behind the last one, and says where that is.
+    /// Appends a row, and returns its position.
     fn push(&mut self, row: Row<T>) -> u32 {
         let at = self.len() as u32;
         match self.blocks.last_mut() {
@@ -179,7 +180,7 @@ impl<T: Kept> Shelf<T> {
         at
     }
 
-    /// Takes the row at `at` out of everything; the last row moves into its place.
+    /// Takes the row at `at` out of everything; the last row moves into its position.
     fn remove_at(&mut self, at: u32) -> (Key, T) {
         self.detach(at);
         let block = self.blocks.last_mut().expect("there is a row");
@@ -195,7 +196,7 @@ impl<T: Kept> Shelf<T> {
         (removed.key, removed.value)
     }
 
-    /// Takes the row at `at` out of the chains and the index; it still stands there.
+    /// Takes the row at `at` out of the chains and the index, but leaves it in its position.
     fn detach(&mut self, at: u32) {
         self.unlink(AGE, at);
         self.unlink(DUE, at);
@@ -205,7 +206,7 @@ impl<T: Kept> Shelf<T> {
         self.index.remove(&key);
     }
 
-    /// Tells its neighbours and the index that a row now stands at `at`.
+    /// Tells its neighbours and the index that a row is now at `at`.
     fn moved_to(&mut self, at: u32) {
         let (key, links) = (self.row(at).key, self.row(at).links);
         if let Some(place) = self.index.get_mut(&key) {
@@ -223,7 +224,7 @@ impl<T: Kept> Shelf<T> {
         }
     }
 
-    /// The chain to which the row at `at` belongs.
+    /// The chain that the row at `at` belongs to.
     fn chain_of(&mut self, which: usize, at: u32) -> &mut Chain {
         let (client, gone) = (self.row(at).value.client(), self.row(at).value.gone());
         match which {
@@ -351,7 +352,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-        /// Whatever is done to it, a shelf tells the same as a plain list.
+        /// Whatever is done to it, a shelf has the same as a plain list.
         #[test]
         fn agrees_with_a_list(steps in proptest::collection::vec(step(), 0..400)) {
             const LIMIT: usize = 40;

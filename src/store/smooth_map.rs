@@ -1,8 +1,8 @@
 //! A hash map that grows in small steps.
 //!
-//! A `HashMap` doubles by moving every entry at once: with a million of them that holds the
-//! store's lock, and so every request, for tens of milliseconds. Here the entries stand in 256
-//! maps, each of which doubles alone and is moved in microseconds.
+//! A `HashMap` doubles by moving every entry at once. With a million of them that would hold the
+//! store's lock, and so every request, for tens of milliseconds. Here the entries are in 256 maps,
+//! each of which doubles by itself within microseconds.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
@@ -22,7 +22,7 @@ impl<K: Hash + Eq, V> SmoothMap<K, V> {
         SmoothMap { maps: (0..MAPS).map(|_| HashMap::with_hasher(fold)).collect(), fold }
     }
 
-    /// Where a key stands: by bits of its hash that the maps themselves use last.
+    /// Which map a key belongs to: by bits of its hash that the maps themselves use last.
     fn place(&self, key: &K) -> usize {
         (self.fold.hash_one(key) >> 40) as usize % MAPS
     }
@@ -41,7 +41,7 @@ impl<K: Hash + Eq, V> SmoothMap<K, V> {
         self.maps[place].insert(key, value);
     }
 
-    /// Takes an entry out; a map that has become far too large gives its memory back.
+    /// Takes an entry out, and frees memory if its map has become far too large.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.place(key);
         let map = &mut self.maps[place];

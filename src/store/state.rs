@@ -1,4 +1,5 @@
-//! Everything that is held, and the one function that changes it: in use, and when a file is read.
+//! Everything that is stored, and the one function that changes it, for a request as for a state
+//! file that is read.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use super::shelf::{Kept, Shelf};
 use super::tail::Tail;
 use crate::oauth::{Timestamp, UserCode};
 
-/// The most codes of one client that wait to be redeemed.
+/// The most codes of one client that may wait to be redeemed.
 const CODES: usize = 10_000;
 
 pub struct State {
@@ -19,27 +20,27 @@ pub struct State {
     pub codes: Shelf<Code>,
     pub families: Shelf<Member>,
     pub devices: Shelf<Device>,
-    /// Of the devices about which nobody has decided.
+    /// The user codes of devices that wait for a decision.
     pub user_codes: HashMap<UserCode, Key>,
     pub names: Names,
-    /// The most live access tokens of one client, and the most families. No bound while a file is
-    /// read: what had to make room is told there, too.
+    /// The most live access tokens of one client, and the most families. There is no limit while a
+    /// file is read, which says itself what had to make room.
     pub limit: usize,
-    /// Families without a refresh token: they are there to know a used code.
+    /// How many families have no refresh token, and are only kept to recognize a used code.
     without_refresh_token: usize,
-    /// Of each client, the good refresh tokens beside its families' newest.
+    /// For each client, the number of valid refresh tokens beside its families' newest.
     pub beside: HashMap<Number, usize>,
-    /// For a file; `None` where nothing outlives the process.
+    /// For the state file; `None` if there is none.
     pub tail: Option<Tail>,
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Default)]
 pub struct Stepped {
-    /// How many tokens it has taken out.
+    /// How many tokens it took out.
     pub taken: usize,
     pub ends_something: bool,
-    /// Up to where the file has to be written for it.
+    /// The position up to which the file must be written for it.
     pub position: u64,
 }
 
@@ -65,7 +66,7 @@ impl State {
         }
     }
 
-    /// Makes the changes of a step, and keeps them for the file.
+    /// Makes the changes of a step, and records them for the file.
     pub fn step(&mut self, changes: impl IntoIterator<Item = Change>) -> Stepped {
         let mut stepped = Stepped::default();
         if let Some(tail) = &mut self.tail {
@@ -88,8 +89,8 @@ impl State {
         }
     }
 
-    /// Frees some of what is gone; true where there may be more. Time alone has done it, and will
-    /// again: no file has to know.
+    /// Frees some of what has expired; true if there may be more. The file need not know, since
+    /// after a restart it expires again.
     pub fn sweep(&mut self, now: Timestamp, slice: usize) -> bool {
         for _ in 0..slice {
             if let Some((key, row)) = self.access_tokens.pop_gone(now) {
@@ -115,13 +116,13 @@ impl State {
         }
     }
 
-    /// The bytes that a file of all this would have, nearly.
+    /// About how many bytes a file with all this would have.
     pub fn weight(&self) -> u64 {
         let shelves = self.access_tokens.weight() + self.codes.weight();
         (shelves + self.families.weight() + self.devices.weight()) as u64
     }
 
-    /// Puts each client's rows in the order of issue, once all are there.
+    /// Sorts each client's rows by the time of issue, after a file was read.
     pub fn put_in_order(&mut self) {
         self.access_tokens.put_in_order();
         self.codes.put_in_order();
@@ -130,7 +131,7 @@ impl State {
     }
 
     pub fn holds(&self, only_if: OnlyIf) -> bool {
-        // Whatever has expired meanwhile was alive when the step was decided.
+        // What has expired in the meantime was alive when the step was decided.
         const EVER: Timestamp = Timestamp(0);
         let undecided = |key| self.devices.get(key, EVER).is_some_and(|row| row.decision.is_none());
         match only_if {
@@ -153,7 +154,7 @@ impl State {
         }
     }
 
-    /// The one function that changes anything; how many tokens it has taken out.
+    /// The one function that changes anything. Returns how many tokens it took out.
     pub fn apply(&mut self, change: Change) -> usize {
         match change {
             Change::PutAccessToken(key, row) => self.put_access_token(key, row),
@@ -222,7 +223,7 @@ impl State {
         usize::from(taken.is_some())
     }
 
-    /// A key's family never changes, so one that is there already needs no other.
+    /// The family of a key never changes, so a row that is replaced stays in its family.
     fn put_access_token(&mut self, key: Key, row: AccessToken) {
         self.access_tokens.remove(&key);
         if let Some(member) = row.family.and_then(|family| self.families.get_mut(&family)) {
@@ -240,7 +241,7 @@ impl State {
         }
     }
 
-    /// The access tokens of a family that is there already stay its own.
+    /// A family that is replaced keeps its access tokens.
     fn put_family(&mut self, key: Key, row: Family) {
         let before = self.families.remove(&key);
         if let Some(member) = &before {
@@ -254,7 +255,8 @@ impl State {
             self.keep(&Change::TakeFamily(key));
             self.forget(oldest);
         }
-        // Those beside the newest take the room of older families. One is enough: a step adds one.
+        // Those beside the newest count, too, so an older family goes. One is enough, since a step
+        // adds one.
         let beside = self.beside.get(&client).copied().unwrap_or(0);
         if beside > 0
             && self.families.len_of(client) + beside > self.limit
@@ -283,7 +285,7 @@ impl State {
         }
     }
 
-    /// An access token has gone; a family of which nothing is left goes with it.
+    /// An access token is gone. A family of which nothing is left goes with it.
     fn leave_family(&mut self, key: &Key, row: &AccessToken) {
         let Some(family) = row.family else { return };
         let Some(member) = self.families.get_mut(&family) else { return };
@@ -294,7 +296,7 @@ impl State {
         }
     }
 
-    /// Ends what a family that was taken out has left; how many tokens that were.
+    /// Takes out what belonged to a family that was taken out. Returns how many tokens that were.
     fn forget(&mut self, member: Member) -> usize {
         self.uncount(&member.row);
         let refresh_tokens =

@@ -1,14 +1,14 @@
-//! The file in which the steps outlive the process: `state_file` in the configuration.
+//! The file in which steps outlive the process: `state_file` in the configuration.
 //!
-//! A step that gives something is in the kernel before its answer leaves, so that it survives the
-//! end of the process; one that ends something is on the disk, so that it survives the power. Three
-//! positions tell how far the steps are: appended (in memory), written (in the kernel), synced (on
-//! the disk). Whoever needs more does it for all who wait.
+//! Before its answer is sent, a step that issues something is in the kernel, so that it survives
+//! the end of the process; one that ends something is on the disk, so that it survives a power cut.
+//! Three positions say how far the steps are: appended (in memory), written (in the kernel), synced
+//! (on the disk). Whoever has to write or sync does it for all who wait.
 //!
 //! When the file cannot be written, every further step is refused before it changes anything, and
-//! what was made already waits in memory for the file to heal. After a failed sync that file is
-//! never synced again: the system may have thrown away what it could not write and calls it clean.
-//! A new file takes its place.
+//! what was done already waits in memory until it can be written. After a failed sync that file is
+//! never synced again, since the system may have dropped what it could not write and believe that
+//! it has. A new file takes its place.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -22,23 +22,24 @@ use super::new_file::{NewFile, beside, is_named, remove_new, sync_folder, writab
 use super::tail::START;
 use super::{Notice, Unavailable};
 
-/// After so many seconds a client may find the file healed.
+/// Seconds until a client may find that the file can be written again.
 const BROKEN: Unavailable = Unavailable { retry_after: 5 };
 
 /// Which answers wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SyncPolicy {
-    /// Those that end something; the others follow within a second.
+    /// Those that end something. The others are synced within a second.
     Ends,
     Always,
 }
 
-/// Where steps are that are not written yet: moves their bytes behind those that it is given, and
-/// says the position behind them.
+/// Fetches the steps that have not been written yet: appends their bytes to those that it is given,
+/// and returns the position after them.
 pub type Take<'a> = &'a dyn Fn(&mut Vec<u8>) -> u64;
 
-/// The same for the steps since a new file was begun, which stay where they are, too: how many of
-/// the bytes that wait to be written are among them, and the position behind them.
+/// The same for the steps since a new file was begun, which must still be written to the old one as
+/// well. Returns how many of the bytes that wait to be written are among them, and the position
+/// after them.
 pub type Copy<'a> = &'a dyn Fn(&mut Vec<u8>) -> (usize, u64);
 
 pub struct StateFile {
@@ -47,21 +48,21 @@ pub struct StateFile {
     out: Mutex<Out>,
     written: AtomicU64,
     disk: Mutex<Disk>,
-    /// Signalled when a leader has synced, or failed.
+    /// Signalled when a leader has synced or failed.
     synced: Condvar,
     is_broken: AtomicBool,
     errors: AtomicU64,
     notices: Mutex<Vec<Notice>>,
-    /// Held for life; it goes with the process, whatever ends it.
+    /// Held until the process ends, for whatever reason.
     _lock: File,
 }
 
-/// The file's end.
+/// The end of the file.
 struct Out {
     file: Arc<File>,
     /// Where the next bytes go.
     end: u64,
-    /// Bytes that could not be written; they are tried again at the same place.
+    /// Bytes that could not be written, and will be tried again at the same place.
     waiting: Vec<u8>,
 }
 
@@ -69,18 +70,18 @@ struct Out {
 struct Disk {
     file: Arc<File>,
     synced: u64,
-    /// Somebody syncs for all who wait.
+    /// One thread is syncing for all that wait.
     is_led: bool,
-    /// A sync has failed: this file is not synced again.
+    /// A sync has failed, so this file is never synced again.
     is_spoiled: bool,
-    /// What a position is less than a place in the file.
+    /// A place in the file minus its position.
     offset: i64,
-    /// Up to which position the file is marked.
+    /// The position up to which the file is marked.
     marked: u64,
 }
 
 impl StateFile {
-    /// Takes the lock and opens the file, or makes a new one. An error is a line for the operator.
+    /// Takes the lock and opens or creates the file. An error is a line for the operator.
     pub fn open(path: &Path, policy: SyncPolicy) -> Result<StateFile, String> {
         let cannot = |error: io::Error| format!("{}: cannot be opened: {error}", path.display());
         let lock = writable(&beside(path, ".lock")).map_err(cannot)?;
@@ -92,11 +93,11 @@ impl StateFile {
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
         let file = Arc::new(writable(path).map_err(cannot)?);
-        // A device would be replaced by a file, sooner or later.
+        // A device would sooner or later be replaced by a file.
         if !file.metadata().map_err(cannot)?.is_file() {
             return Err(cannot(io::Error::other("it is not a regular file")));
         }
-        // A process that was killed may have left it; on a full disk it is in the way.
+        // A process that was killed may have left it, and on a full disk it takes room.
         remove_new(path);
         Ok(StateFile {
             path: path.into(),
@@ -127,8 +128,8 @@ impl StateFile {
         Arc::clone(&self.out().file)
     }
 
-    /// Goes on at this place of the file, which ends there: what stands behind was never finished.
-    /// A new file begins with its first line. A full disk is no reason not to start.
+    /// Continues at this place of the file, and cuts off what follows, which was never finished. A
+    /// new file gets its first line. A full disk does not prevent the start.
     pub fn begin_at(&self, place: u64) {
         let mut out = self.out();
         let mut disk = self.disk();
@@ -142,7 +143,8 @@ impl StateFile {
             _ => Ok(()),
         });
         if let Err(error) = is_begun {
-            // What stands behind, or the name itself, may come and go: only a new file helps.
+            // What follows, or the name itself, may or may not be on the disk: only a new file
+            // helps.
             disk.is_spoiled = true;
             self.fail(&error);
         }
@@ -152,7 +154,7 @@ impl StateFile {
         }
     }
 
-    /// Whether no step may be made now.
+    /// An error if no step may be made now.
     pub fn check(&self) -> Result<(), Unavailable> {
         match self.is_broken.load(Ordering::SeqCst) {
             true => Err(BROKEN),
@@ -160,7 +162,7 @@ impl StateFile {
         }
     }
 
-    /// Returns once the step behind which this position lies is as safe as it has to be.
+    /// Returns once the step that ends at this position is as safe as it has to be.
     pub fn keep(&self, position: u64, ends: bool, take: Take) -> Result<(), Unavailable> {
         self.write_through(position, take)?;
         match ends || self.policy == SyncPolicy::Always {
@@ -181,7 +183,7 @@ impl StateFile {
         }
     }
 
-    /// Writes all there is by now.
+    /// Writes everything that there is by now.
     fn write(&self, out: &mut Out, take: Take) -> Result<(), Unavailable> {
         let position = take(&mut out.waiting);
         if let Err(error) = self.write_waiting(out) {
@@ -202,8 +204,8 @@ impl StateFile {
         Ok(())
     }
 
-    /// Returns once the disk has everything up to this position. The first who comes leads, and
-    /// syncs for all who have come until it begins.
+    /// Returns once the disk has everything up to this position. The first thread leads, and syncs
+    /// for all that arrive before it begins.
     fn sync_through(&self, position: u64) -> Result<(), Unavailable> {
         let mut disk = self.disk();
         while disk.synced < position {
@@ -218,7 +220,7 @@ impl StateFile {
         Ok(())
     }
 
-    /// Syncs what is written by now.
+    /// Syncs what has been written by now.
     fn lead<'a>(&'a self, mut disk: MutexGuard<'a, Disk>) -> MutexGuard<'a, Disk> {
         disk.is_led = true;
         let (file, written) = (Arc::clone(&disk.file), self.written.load(Ordering::SeqCst));
@@ -237,8 +239,8 @@ impl StateFile {
         disk
     }
 
-    /// What has to be done each second: writes and syncs what is still in memory, tries again what
-    /// failed, and marks how far the disk is.
+    /// What is done each second: writes and syncs what is still in memory, retries what failed, and
+    /// marks how far the disk is.
     pub fn upkeep(&self, take: Take, mark: &dyn Fn(u64)) {
         self.look_for_its_name();
         let _ = self.write(&mut self.out(), take);
@@ -250,20 +252,20 @@ impl StateFile {
             return;
         }
         mark(disk.synced.saturating_add_signed(disk.offset));
-        // The mark itself asks for no other one.
+        // The mark itself needs no further mark.
         disk.marked = disk.synced + frame::MARK_SIZE as u64;
     }
 
-    /// A file whose name is gone, or that another one has, is written in vain: nobody will find it.
-    /// A new one takes the name.
+    /// If another file has the name, or none, nobody would find what we write, so a new file takes
+    /// the name.
     fn look_for_its_name(&self) {
         if !is_named(&self.file(), &self.path) {
             self.disk().is_spoiled = true;
-            self.fail(&io::Error::other("the file is not at this path any more"));
+            self.fail(&io::Error::other("the file is no longer at this path"));
         }
     }
 
-    /// Writes the last there is, at a stop; what was made is synced already.
+    /// Writes what is left, at a stop; what had to be synced has been.
     pub fn finish(&self, take: Take) -> Result<(), String> {
         let written = self.write(&mut self.out(), take);
         written
@@ -271,11 +273,11 @@ impl StateFile {
             .map_err(|_| format!("{}: the last steps could not be written", self.path.display()))
     }
 
-    /// Puts another file in the place of this one. `copy` gives the steps that it lacks, and how
-    /// many of the bytes that wait to be written they are; `let_go` lets so many of those go.
+    /// Replaces this file with another. `copy` fetches the steps that it lacks, and says how many
+    /// of the bytes that wait to be written they are; `let_go` drops so many of those.
     ///
-    /// Nobody's sync may be under way meanwhile: what is promised to be on the disk has to be there
-    /// in the new file, too, before it gets the name.
+    /// Nobody may sync meanwhile: what was promised to be on the disk has to be there in the new
+    /// file, too, before that gets the name.
     pub fn replace(&self, mut new: NewFile, copy: Copy, let_go: &dyn Fn(usize)) -> io::Result<()> {
         // Most of it reaches the disk while nobody waits.
         let mut bytes = Vec::new();
@@ -289,7 +291,7 @@ impl StateFile {
         disk.is_led = true;
         drop(disk);
         let result = self.swap(&mut new, copy, let_go).and_then(|position| {
-            // The name is on the disk when its folder is, and the last steps when they are synced.
+            // Now the directory has to be synced for the name, and the file for the last steps.
             self.settle(&new, position, new.sync_last().and_then(|()| sync_folder(&self.path)))
         });
         self.disk().is_led = false;
@@ -297,7 +299,7 @@ impl StateFile {
         result
     }
 
-    /// The new file has the name; `synced` says whether the disk knows.
+    /// The new file has the name; `synced` says whether the disk has that.
     fn settle(&self, new: &NewFile, position: u64, synced: io::Result<()>) -> io::Result<()> {
         let out = self.out();
         let mut disk = self.disk();
@@ -308,7 +310,7 @@ impl StateFile {
         match &synced {
             Ok(()) => {
                 disk.synced = position;
-                // Somebody may have failed to write to it already.
+                // A write to it may have failed already.
                 if out.waiting.is_empty() {
                     self.recovered(&disk);
                 }
@@ -316,7 +318,7 @@ impl StateFile {
             Err(error) => self.fail(error),
         }
         drop((disk, out));
-        // Not under a lock: the system frees the whole old file here.
+        // Not under a lock, since here the system frees the whole old file.
         drop(old);
         synced
     }
@@ -327,7 +329,7 @@ impl StateFile {
         copy(&mut bytes);
         new.write(&bytes)?;
         new.sync()?;
-        // From here on nobody writes: few bytes are left, and none of the slow calls.
+        // From here on nobody else writes, so only few bytes are left, and no slow call.
         let mut out = self.out();
         bytes.clear();
         let (waiting, position) = copy(&mut bytes);
@@ -341,7 +343,7 @@ impl StateFile {
         Ok(position)
     }
 
-    /// Whether only a new file helps.
+    /// Whether only a new file can help.
     pub fn is_spoiled(&self) -> bool {
         self.disk().is_spoiled
     }

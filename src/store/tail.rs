@@ -1,21 +1,22 @@
-//! The steps that are made in memory and not in the file yet.
+//! The steps that have been made in memory, but are not in the file yet.
 
 use super::rows::Change;
 use super::{frame, record};
 
-/// The position before the first step. Not 0: what the file had at the start has to be synced, too.
+/// The position before the first step. It is not 0, since what the file had at the start must be
+/// synced, too.
 pub const START: u64 = 1;
 
 /// Filled under the store's lock, so that the file has the steps in the order in which they were
-/// made; emptied by whoever writes. A position counts the bytes since the start.
+/// made, and emptied by whoever writes. A position counts the bytes since the start.
 pub struct Tail {
     bytes: Vec<u8>,
-    /// The position behind `bytes`.
+    /// The position after `bytes`.
     appended: u64,
-    /// The same steps once more, while the file is written anew.
+    /// A copy of the steps, while the file is being rewritten.
     copy: Option<Vec<u8>>,
-    /// The step under way. It joins the others when it is whole: a panic in its middle must leave
-    /// no half frame, behind which the file would count as damaged.
+    /// The step being made. It is appended when it is complete, so that a panic leaves no half
+    /// frame, which would count as damage.
     step: Vec<u8>,
 }
 
@@ -33,7 +34,7 @@ impl Tail {
         record::encode(change, &mut self.step);
     }
 
-    /// Ends the step; the position behind it.
+    /// Ends the step, and returns the position after it.
     pub fn end(&mut self) -> u64 {
         frame::end(&mut self.step, 0);
         if let Some(copy) = &mut self.copy {
@@ -43,8 +44,8 @@ impl Tail {
         self.appended
     }
 
-    /// Adds the mark that the disk has the file up to this byte. That says nothing of the file that
-    /// is being written anew, so it is not copied.
+    /// Adds the mark that the disk has the file up to this byte. It is not copied, since it says
+    /// nothing about the file that is being rewritten.
     pub fn mark(&mut self, confirmed: u64) {
         self.step.clear();
         frame::mark(&mut self.step, confirmed);
@@ -56,7 +57,7 @@ impl Tail {
         self.bytes.append(&mut self.step);
     }
 
-    /// Moves the bytes behind those in `into`; the position behind them.
+    /// Appends the bytes to those in `into`, and returns the position after them.
     pub fn take(&mut self, into: &mut Vec<u8>) -> u64 {
         match into.is_empty() {
             true => std::mem::swap(&mut self.bytes, into),
@@ -65,13 +66,13 @@ impl Tail {
         self.appended
     }
 
-    /// From now on every step is kept once more.
+    /// From now on every step is copied.
     pub fn begin_copy(&mut self) {
         self.copy = Some(Vec::new());
     }
 
-    /// Moves what was copied since the last time behind what is in `into`: how many of the bytes
-    /// that wait to be written it has now, and the position behind them.
+    /// Appends what was copied since the last time to `into`. Returns how many of the bytes that
+    /// wait to be written it has now, and the position after them.
     pub fn take_copy(&mut self, into: &mut Vec<u8>) -> (usize, u64) {
         if let Some(copy) = &mut self.copy {
             into.append(copy);
@@ -79,7 +80,7 @@ impl Tail {
         (self.bytes.len(), self.appended)
     }
 
-    /// Ends the copy, which has found its place: so many bytes need no other.
+    /// Ends the copy, which is in the new file now: so many bytes need not be written any more.
     pub fn end_copy(&mut self, waiting: usize) {
         self.copy = None;
         self.bytes.drain(..waiting);
@@ -102,7 +103,7 @@ mod tests {
             (frame::MARK_SIZE, START + frame::MARK_SIZE as u64)
         );
         assert_eq!(copied, b"");
-        // It tells of the old file, and goes with it.
+        // It is about the old file, and goes with it.
         tail.end_copy(frame::MARK_SIZE);
         assert_eq!(tail.take(&mut copied), START + frame::MARK_SIZE as u64);
         assert_eq!(copied, b"");

@@ -1,4 +1,4 @@
-//! Looking through everything, a slice at a time, so that nobody waits for it.
+//! Going through everything, a slice at a time, so that nobody has to wait.
 
 use super::Unavailable;
 use super::key::Key;
@@ -9,7 +9,7 @@ use super::state::State;
 use crate::oauth::Registry;
 
 impl Memory {
-    /// Frees what belongs to nobody in `registry`; `pause` comes between two holds of the lock.
+    /// Frees the rows of names that are not in `registry`; `pause` is called between slices.
     pub fn free_unknown(&self, registry: &Registry, pause: impl Fn()) {
         self.free(&pause, |state| &state.families, Change::TakeFamily, registry);
         self.free(&pause, |state| &state.access_tokens, Change::TakeAccessToken, registry);
@@ -17,7 +17,7 @@ impl Memory {
         self.free(&pause, |state| &state.devices, Change::TakeDevice, registry);
     }
 
-    /// Takes the rows of nobody out of a shelf, a slice at a time.
+    /// The same for one shelf.
     fn free<T: Kept>(
         &self,
         pause: &impl Fn(),
@@ -50,7 +50,7 @@ impl Memory {
         self.each_of(|state| &state.access_tokens, |row| Row::AccessToken(row.clone()), see)
     }
 
-    /// Shows the rows of a shelf, a slice at a time.
+    /// Calls `see` with the rows of a shelf, a slice at a time.
     fn each_of<T: Kept>(
         &self,
         shelf: impl Fn(&State) -> &Shelf<T>,

@@ -1,4 +1,4 @@
-//! What goes wrong with the file, and what is said of it.
+//! What goes wrong with the file, and what the operator is told.
 
 use std::io;
 use std::sync::PoisonError;
@@ -18,7 +18,7 @@ pub struct FileStatus {
 }
 
 impl StateFile {
-    /// What an operator has to hear, each once.
+    /// What the operator has to know, each once.
     pub fn notices(&self) -> Vec<Notice> {
         std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -40,18 +40,18 @@ impl StateFile {
         }
     }
 
-    /// A new file did not come about. The old one goes on, as long as it can.
+    /// A new file could not be made. The old one stays in use, as long as that works.
     pub fn could_not_replace(&self, error: &io::Error, was_told: bool) {
         match self.is_spoiled() {
             true => self.fail(error),
             false if was_told => {}
             false => {
-                self.tell(true, &format!("cannot be written anew: {error}; it goes on as it is"));
+                self.tell(true, &format!("cannot be rewritten: {error}; it stays in use as it is"));
             }
         }
     }
 
-    /// Something has gone well. A write that does heals no file whose sync has failed.
+    /// Something has worked again. A write that works does not repair a file whose sync has failed.
     pub(super) fn recovered(&self, disk: &Disk) {
         if !disk.is_spoiled && self.is_broken.swap(false, Ordering::SeqCst) {
             self.notice("can be written again");

@@ -1,4 +1,5 @@
-//! Faults that no healthy disk gives: a file that cannot be written, one that cannot be synced.
+//! Faults that a healthy disk does not have: a file that cannot be written, one that cannot be
+//! synced.
 
 use std::os::fd::OwnedFd;
 
@@ -25,7 +26,7 @@ impl Disks {
         self.tail.lock().unwrap()
     }
 
-    /// A step that ends something, in memory.
+    /// Makes a step that ends something, in memory.
     fn step(&self) -> u64 {
         let mut tail = self.tail();
         tail.begin();
@@ -49,9 +50,9 @@ impl Disks {
         })
     }
 
-    /// A step whose sync fails; with the next one the disk would be well again.
+    /// Makes a step whose sync fails; the next would work again.
     fn fail_to_sync(&self) {
-        // A pipe can be written to and not synced.
+        // A pipe can be written to, but not synced.
         let pipe = File::from(OwnedFd::from(io::pipe().unwrap().1));
         let good = std::mem::replace(&mut self.file.disk().file, Arc::new(pipe));
         assert_eq!(self.keep(self.step()), Err(BROKEN));
@@ -64,7 +65,7 @@ impl Disks {
         told.map(|notice| notice.what.strip_prefix(&name).unwrap().into()).collect()
     }
 
-    /// The steps of the file that has the name.
+    /// How many steps the file with the name has.
     fn steps(&self) -> usize {
         let bytes = fs::read(self.folder.path().join("state")).unwrap();
         let (mut at, mut steps) = (frame::HEADER.len(), 0);
@@ -85,7 +86,7 @@ fn after_a_failed_sync_the_file_is_never_synced_again() {
     assert_eq!(disks.keep(disks.step()), Ok(()));
     disks.fail_to_sync();
     let synced = disks.file.disk().synced;
-    // One whose step was made before the failure still writes, and that goes well.
+    // A thread whose step was made before the failure still writes, and that works.
     assert_eq!(disks.keep(disks.step()), Err(BROKEN));
     disks.upkeep();
     assert_eq!(disks.file.disk().synced, synced);
@@ -98,7 +99,7 @@ fn after_a_failed_sync_the_file_is_never_synced_again() {
     assert_eq!(disks.file.check(), Ok(()));
     assert_eq!(disks.keep(disks.step()), Ok(()));
     assert_eq!(disks.notices(), ["can be written again"]);
-    // The rows that a new file begins with are not this test's; a step behind them is there.
+    // This test has none of the rows that a new file begins with; the step after them is there.
     assert_eq!(disks.steps(), 1);
 }
 
@@ -130,7 +131,7 @@ fn all_who_wait_for_one_sync_hear_that_it_failed() {
     disks.file.disk().is_led = true;
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..8).map(|_| scope.spawn(|| disks.keep(disks.step()))).collect();
-        // Whoever comes later finds the file as it is then.
+        // A later step finds the file as it is then.
         let mut disk = disks.file.disk();
         disk.is_led = false;
         disk.is_spoiled = true;
@@ -146,7 +147,7 @@ fn all_who_wait_for_one_sync_hear_that_it_failed() {
 fn a_new_file_that_is_not_written_whole_changes_nothing() {
     let disks = Disks::new();
     assert_eq!(disks.keep(disks.step()), Ok(()));
-    // A folder cannot be replaced by a file.
+    // A directory cannot be replaced by a file.
     let state = disks.folder.path().join("state");
     let aside = disks.folder.path().join("aside");
     fs::rename(&state, &aside).unwrap();
