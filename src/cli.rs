@@ -1,4 +1,4 @@
-//! The command line: arguments in; out of it, why the program ends.
+//! The command line: its arguments, and the messages and exit codes with which the program fails.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -22,17 +22,17 @@ usage: oauth2d [--config FILE] [--listen HOST:PORT]... [--demo] [--check]
 
   --config FILE       serve what FILE says; without it, the demo data
   --listen HOST:PORT  listen here instead (may repeat; port 0 takes a free one);
-                      unix:PATH, systemd and systemd:NAME are places, too
-  --demo              the demo data on an address that is not loopback too
+                      also unix:PATH, systemd or systemd:NAME
+  --demo              serve the demo data even on an address that is not loopback
   --check             print every fault of the configuration, and exit
   --health            exit 0 if the server of this configuration answers, 1 if not
-  --tokens            what is alive: of everyone, or of a client, a user or a resource
-  --json              an object a line in place of the table
-  --end               end all tokens of a client, a user or a resource (of what all of them say)
-  --token             end the token that stands on standard input
+  --tokens            list live tokens: all, or those of a client, a user or a resource
+  --json              list one JSON object a line instead of a table
+  --end               end all tokens of a client, a user or a resource (of several: what fits all)
+  --token             end the token on standard input
   --hash              ask for a password, or read it from a pipe; print its line for FILE
-  --new-secret        print a fresh random secret, and its line for FILE
-  --new-token         print a fresh access token, and its line for a [token] in FILE
+  --new-secret        print a new random secret, and its line for FILE
+  --new-token         print a new access token, and its line for a [token] in FILE
   --help, --version   print this, or the version, and exit
 ";
 
@@ -52,7 +52,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether what was said goes together.
+    /// Whether the options go together.
     fn check(&self) -> Result<(), String> {
         let (options, may_end) = match self {
             Command::Tokens(options) => (options, false),
@@ -71,7 +71,7 @@ impl Command {
             (false, true) => Err("--token goes with --end".into()),
             (true, _) if options.as_json => Err("--json goes with --tokens".into()),
             (true, true) if is_filtered => {
-                Err("--token stands for one token; leave it or the others out".into())
+                Err("--token names a single token; leave out either it or the others".into())
             }
             (true, false) if !is_filtered => {
                 Err("--end needs --client, --user, --resource or --token".into())
@@ -86,12 +86,12 @@ pub struct Options {
     /// `None` for the demo data.
     pub config: Option<PathBuf>,
     pub listen: Vec<Place>,
-    /// `--demo` was said.
+    /// Whether `--demo` was given.
     pub demo: bool,
-    /// Whose tokens are to be listed or ended.
+    /// Whose tokens to list or to end.
     pub filter: Filter,
     pub as_json: bool,
-    /// The token to end stands on standard input.
+    /// Whether the token to end is on standard input.
     pub token_on_input: bool,
 }
 
@@ -106,7 +106,7 @@ impl Options {
     }
 }
 
-/// Why the program ends without success.
+/// Why the program fails.
 #[derive(Debug, PartialEq)]
 pub struct Failure {
     code: u8,
@@ -114,22 +114,22 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Wrong arguments or a wrong configuration; what is wrong, each on a line.
+    /// Wrong arguments or a wrong configuration: a line for each fault.
     pub fn wrong(lines: impl IntoIterator<Item = impl Into<String>>) -> Failure {
         Failure { code: 2, lines: lines.into_iter().map(Into::into).collect() }
     }
 
-    /// The same, of which only the first line is told.
+    /// The same, but only the first fault.
     pub fn first_wrong(lines: Vec<String>) -> Failure {
         Failure::wrong(lines.into_iter().take(1))
     }
 
-    /// Anything else.
+    /// Any other failure.
     pub fn failed(what: impl Display) -> Failure {
         Failure { code: 1, lines: vec![what.to_string()] }
     }
 
-    /// Writes it on standard error; the exit code.
+    /// Writes it to standard error, and returns the exit code.
     pub fn tell(&self) -> u8 {
         for line in &self.lines {
             // Standard error may be closed; there is nobody else to tell.
@@ -139,7 +139,7 @@ impl Failure {
     }
 }
 
-/// Every argument that there is.
+/// All arguments.
 const ARGUMENTS: [&str; 17] = [
     "--config",
     "--listen",
@@ -160,26 +160,26 @@ const ARGUMENTS: [&str; 17] = [
     "--version",
 ];
 
-/// An argument that says what to do, and the command that it makes.
+/// An argument that names a command, and that command.
 type Chosen = (String, fn(Options) -> Command);
 
-/// The arguments on their way to a command.
+/// Reads the arguments one after the other.
 struct Reader<I> {
     rest: I,
-    /// What stands behind the `=` of the argument that is being read.
+    /// What follows the `=` of the argument that is being read.
     attached: Option<OsString>,
     options: Options,
     chosen: Option<Chosen>,
 }
 
-/// Reads the arguments behind the program's name.
+/// Reads the arguments after the program's name.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Failure> {
     let rest = arguments.into_iter();
     let reader = Reader { rest, attached: None, options: Options::default(), chosen: None };
     reader.command().map_err(|what| Failure::wrong([what]))
 }
 
-/// Errors are sentences for the program's user.
+/// Errors are messages for the user.
 impl<I: Iterator<Item = OsString>> Reader<I> {
     fn command(mut self) -> Result<Command, String> {
         while let Some(argument) = self.rest.next() {
@@ -212,7 +212,7 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
             "--config" => {
                 let path = PathBuf::from(self.value(name, "a file")?);
                 if self.options.config.replace(path).is_some() {
-                    return Err("--config is there twice; leave one out".into());
+                    return Err("--config appears twice; leave one out".into());
                 }
             }
             "--listen" => {
@@ -244,7 +244,7 @@ impl<I: Iterator<Item = OsString>> Reader<I> {
         Ok(())
     }
 
-    /// The value of the argument: behind its `=`, or the next one.
+    /// The value of the argument: after its `=`, or the next argument.
     fn value(&mut self, name: &str, what: &str) -> Result<OsString, String> {
         let value = self.attached.take().or_else(|| self.rest.next());
         value.filter(|value| !value.is_empty()).ok_or_else(|| format!("{name} needs {what}"))

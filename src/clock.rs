@@ -1,5 +1,4 @@
-//! The system's clock in the protocol's form. Rules take an instant as an argument; this is where
-//! those who hand it to them read it.
+//! Reads the system's clock. The rules themselves take the time as an argument.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +8,7 @@ pub fn now() -> Timestamp {
     timestamp(SystemTime::now())
 }
 
-/// The protocol's form of an instant.
+/// A time of the system's clock, in the form that the rules use.
 pub fn timestamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(since.as_millis() as u64)

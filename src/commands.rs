@@ -1,4 +1,4 @@
-//! What the program does beside serving: `--check`, `--health`, `--hash`, `--new-secret` and
+//! What the program does besides serving: `--check`, `--health`, `--hash`, `--new-secret` and
 //! `--new-token`.
 
 use std::io::{self, Read, Write};
@@ -15,10 +15,10 @@ use crate::oauth::secret::{ITERATIONS, StoredSecret};
 use crate::oauth::token;
 use crate::typed;
 
-/// How long a healthy server takes at most, by far.
+/// By far longer than a healthy server takes.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Writes on standard output.
+/// Writes to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout();
     out.write_all(text.as_bytes())
@@ -26,7 +26,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format_args!("standard output: {error}")))
 }
 
-/// Tells every fault of the configuration, or every warning and how much there is in it.
+/// Prints every fault of the configuration, or every warning and what it contains.
 pub fn check(options: &Options) -> Result<(), Failure> {
     let Loaded { config, warnings } = load::load(options).map_err(Failure::wrong)?;
     for warning in warnings {
@@ -36,7 +36,7 @@ pub fn check(options: &Options) -> Result<(), Failure> {
     print(&format!("{}: ok: {}\n", load::name(options), load::size(&config.registry)))
 }
 
-/// Makes the line of a password for the file.
+/// Makes the configuration's line for a password.
 pub fn hash() -> Result<(), Failure> {
     let password = typed::password()?;
     let salt: [u8; 16] = token::random_bytes();
@@ -44,14 +44,14 @@ pub fn hash() -> Result<(), Failure> {
     print(&format!("password_hash = {hash}\n"))
 }
 
-/// Makes a client's secret or an access token, and its line for the file, with this key.
+/// Makes a random secret or token, and the configuration's line for it, with this key.
 pub fn new_random(key: &str) -> Result<(), Failure> {
     let secret = Token::random().reveal();
     let hash = StoredSecret::hash_random(&secret);
     print(&format!("{}\n{key} = {hash}\n", &*secret))
 }
 
-/// Asks the server of this configuration whether it can do its work.
+/// Asks the server of this configuration whether it is ready.
 pub fn health(options: &Options) -> Result<(), Failure> {
     let places = load::listen(options)?;
     let place = places.iter().find(|place| !matches!(place, Place::Passed(_)));
@@ -69,7 +69,7 @@ pub fn health(options: &Options) -> Result<(), Failure> {
     asked.map_err(Failure::failed)
 }
 
-/// Asks at the addresses of a name, until one is well.
+/// Asks each address of a name, until one is ready.
 fn ask_host(place: &HostPort) -> Result<(), String> {
     let mut asked = Err(format!("{place}: it has no address"));
     for mut address in place.resolve().map_err(|error| format!("{place}: {error}"))? {
@@ -96,7 +96,7 @@ fn told(place: &str, asked: io::Result<bool>) -> Result<(), String> {
     }
 }
 
-/// The stream may be a Unix socket's, too.
+/// The stream may also be a Unix socket's.
 fn ask(mut stream: TcpStream) -> io::Result<bool> {
     stream.set_read_timeout(Some(HEALTH_PATIENCE))?;
     stream.set_write_timeout(Some(HEALTH_PATIENCE))?;

@@ -14,22 +14,21 @@ use crate::oauth::Registry;
 use crate::os;
 
 const DEMO: &[u8] = include_bytes!("demo.conf");
-/// Who is in it, for those who have just started it.
+/// Its names and passwords, for whoever has just started it.
 pub const DEMO_NAMES: &str = "demo data: clients application (secret), confidentialApplication \
                               (topSecret) and publicApplication (no secret), user pedroetb \
                               (password)";
-/// The permission of everyone who is neither the owner nor in the group.
+/// The permission for everyone who is neither the owner nor in the group.
 const OTHERS_READ: u32 = 0o004;
 
-/// A configuration, and what is to be said of it.
+/// A configuration and its warnings.
 pub struct Loaded {
     pub config: Config,
     /// `FILE:LINE: warning: what`.
     pub warnings: Vec<String>,
 }
 
-/// Reads the configuration that the options name; where it has faults, all of them as
-/// `FILE:LINE: what`.
+/// Reads the configuration that the options name, or returns all its faults, as `FILE:LINE: what`.
 pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
     let path = options.config.as_deref();
     let text = text(options).map_err(|what| vec![what])?;
@@ -56,7 +55,7 @@ pub fn load(options: &Options) -> Result<Loaded, Vec<String>> {
     Ok(Loaded { config, warnings })
 }
 
-/// The configuration as it is written. An error is a line for the operator.
+/// The text of the configuration. An error is a line for the operator.
 fn text(options: &Options) -> Result<Vec<u8>, String> {
     match &options.config {
         Some(path) => {
@@ -66,22 +65,22 @@ fn text(options: &Options) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The folder of the configuration, beside which relative paths are looked for.
+/// The folder of the configuration, to which paths in it are relative.
 pub fn beside(options: &Options) -> &Path {
     options.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
 }
 
-/// Where the running server of this configuration takes orders. Other faults of the file do not
-/// count: whoever has to end a token has no time for them.
+/// The control socket of this configuration. Other faults of the file do not matter: whoever has to
+/// end a token has no time for them.
 pub fn control(options: &Options) -> Result<PathBuf, Failure> {
-    let none = "there is no control in [server]; write control = PATH and start the server anew";
+    let none = "there is no control in [server]; write control = PATH and restart the server";
     let control = only(options, "control")?;
     let control =
         control.ok_or_else(|| Failure::failed(format_args!("{}: {none}", name(options))))?;
     Ok(beside(options).join(control))
 }
 
-/// Where the server of this configuration listens, as far as that can be read.
+/// Where the server of this configuration listens.
 pub fn listen(options: &Options) -> Result<Vec<Place>, Failure> {
     if !options.listen.is_empty() {
         return Ok(options.listen.clone());
@@ -98,14 +97,14 @@ fn only(options: &Options, key: &str) -> Result<Option<String>, Failure> {
     config::only(&text, key).map_err(|fault| Failure::failed(line(&name(options), "", &fault)))
 }
 
-/// How much there is in a configuration.
+/// How many clients, users and resources there are.
 pub fn size(registry: &Registry) -> String {
     let (clients, users) = registry.size();
     let resources = registry.resources.len();
     format!("{clients} clients, {users} users, {resources} resources")
 }
 
-/// What the configuration is called in messages.
+/// The name of the configuration in messages.
 pub fn name(options: &Options) -> String {
     let path: Option<&PathBuf> = options.config.as_ref();
     path.map_or("demo data".into(), |path| path.display().to_string())
@@ -124,7 +123,7 @@ fn is_open(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|data| data.permissions().mode() & OTHERS_READ != 0)
 }
 
-/// Why no file can be made at this path: its folder, and the end of a sentence about it.
+/// Why no file can be created at this path: its folder, and the end of a sentence about that.
 fn folder_fault(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let what = match fs::metadata(folder) {
@@ -136,7 +135,7 @@ fn folder_fault(path: &Path) -> Option<String> {
     Some(format!("{}, {what}", folder.display()))
 }
 
-/// Everyone knows the demo's secrets.
+/// Refuses other addresses, since everyone knows the demo's secrets.
 fn stay_on_loopback(config: &Config) -> Result<(), String> {
     for place in &config.server.listen {
         let addresses = place.host_port().and_then(|place| place.resolve().ok());

@@ -1,4 +1,4 @@
-//! Tells the service manager what the server is at, where one listens (sd_notify(3)).
+//! Tells the service manager, if there is one, what the server is doing (sd_notify(3)).
 
 use std::env;
 use std::ffi::OsString;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::os;
 
-/// How long the service manager may take to hear us.
+/// How long the service manager may take to receive a message.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// It serves; `status` is what people read of it, on one line.
+/// The server is serving; `status` is a line for people.
 pub fn ready(status: &str) {
     say(&format!("READY=1\nSTATUS={}", status.replace(char::is_control, " ")));
 }

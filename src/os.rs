@@ -1,10 +1,9 @@
-//! What the program needs of the system and the standard library does not have: SIGTERM, SIGINT
-//! and SIGHUP as events, and a word on file descriptors and sockets. The only `unsafe` code of the program, but
-//! for the one line in `crypto/sha256_hw.rs`.
+//! What the program needs from the system but the standard library lacks: SIGTERM, SIGINT and
+//! SIGHUP as events, and some calls about file descriptors and sockets. The only `unsafe` code of
+//! the program, except for one line in `crypto/sha256_hw.rs`.
 //!
 //! The signals are blocked everywhere and waited for in one place. So no handler interrupts
-//! anything, and it works as process 1 of a container, where the default action of a signal is to
-//! be ignored.
+//! anything, and they work for process 1 of a container, too, where by default a signal is ignored.
 
 #![expect(unsafe_code, reason = "the standard library has no signals, file limits or backlog")]
 
@@ -18,7 +17,7 @@ use std::path::Path;
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// By the signal of this name.
+    /// The server is to stop, because of the signal with this name.
     Stop(&'static str),
     Reload,
 }
@@ -29,11 +28,11 @@ const SIGTERM: c_int = 15;
 const SIG_BLOCK: c_int = if cfg!(target_os = "linux") { 0 } else { 1 };
 const RLIMIT_NOFILE: c_int = if cfg!(target_os = "linux") { 7 } else { 8 };
 
-/// As large as the largest `sigset_t` of the systems with Rust's standard library.
+/// As large as the largest `sigset_t` of any system with Rust's standard library.
 #[repr(C, align(16))]
 struct SignalSet([u8; 128]);
 
-/// `rlim_t`: as long as a pointer where glibc has the call of this name, and 64 bits elsewhere.
+/// `rlim_t`: the size of a pointer with glibc, and 64 bits elsewhere.
 #[cfg(target_env = "gnu")]
 type LimitValue = c_ulong;
 #[cfg(not(target_env = "gnu"))]
@@ -52,7 +51,7 @@ struct PollFd {
     seen: c_short,
 }
 
-/// How many of them: `nfds_t`.
+/// `nfds_t`.
 #[cfg(target_os = "linux")]
 type PollCount = c_ulong;
 #[cfg(not(target_os = "linux"))]
@@ -100,7 +99,7 @@ type ModeFlags = u32;
 #[cfg(not(target_os = "linux"))]
 type ModeFlags = c_ulong;
 
-/// `struct termios`, of which only the local modes are touched; with room for what follows them.
+/// `struct termios`. Only the local modes are touched; there is room for what follows them.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct TerminalModes {
@@ -110,17 +109,17 @@ struct TerminalModes {
 }
 
 const ECHO: ModeFlags = 0o10;
-/// Once everything is written, and without what was typed before.
+/// Change after all output is written, and drop what was typed before.
 const TCSAFLUSH: c_int = 2;
 const STANDARD_INPUT: c_int = 0;
 
-/// The terminal shows nothing of what is typed, until this is dropped.
+/// The terminal does not echo what is typed, until this is dropped.
 pub struct Silence(TerminalModes);
 
 impl Silence {
     pub fn begin() -> io::Result<Silence> {
         let mut modes = TerminalModes { others: [0; 3], local: 0, rest: [0; 128] };
-        // SAFETY: the pointer is to a struct at least as large as the system's, and lives.
+        // SAFETY: the pointer is to a live struct that is at least as large as the system's.
         if unsafe { tcgetattr(STANDARD_INPUT, &mut modes) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -131,7 +130,7 @@ impl Silence {
     }
 
     fn set(&self, modes: &TerminalModes) -> io::Result<()> {
-        // SAFETY: what was read by `tcgetattr` is written back, but for one flag.
+        // SAFETY: what `tcgetattr` has read is written back, except for one flag.
         match unsafe { tcsetattr(STANDARD_INPUT, TCSAFLUSH, modes) } {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
@@ -160,15 +159,15 @@ const X_OK: c_int = 1;
 const CLOCK_MONOTONIC: c_int = if cfg!(target_os = "linux") { 1 } else { 6 };
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 const FIRST_PASSED: RawFd = 3;
-/// What the system holds of answers that a client does not read; Linux doubles it for its own
-/// bookkeeping. Without this it is up to 4 MiB for each connection.
+/// How much the system buffers of answers that a client does not read; Linux doubles this for its
+/// bookkeeping. Without it, that can be 4 MiB for each connection.
 const SEND_BUFFER: c_int = 128 * 1024;
 
 /// The blocked signals.
 pub struct Signals(SignalSet);
 
 impl Signals {
-    /// Blocks the signals. Threads inherit this, so it comes before the first of them.
+    /// Blocks the signals. Threads inherit this, so it must be called before the first is started.
     pub fn block() -> Signals {
         let mut set = SignalSet([0; 128]);
         // SAFETY: `set` is as large as any sigset_t, and lives through these calls.
@@ -182,7 +181,7 @@ impl Signals {
         Signals(set)
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next signal.
     pub fn wait(&self) -> Event {
         let mut signal = 0;
         // SAFETY: both pointers are to values that live through the call.
@@ -195,7 +194,7 @@ impl Signals {
     }
 }
 
-/// Asks for room for `wanted` file descriptors; how many there can be now.
+/// Asks the system for `wanted` file descriptors, and returns how many there can be now.
 pub fn allow_files(wanted: u64) -> u64 {
     let wanted = LimitValue::try_from(wanted).unwrap_or(LimitValue::MAX);
     let mut limit = Limit { soft: 0, hard: 0 };
@@ -204,7 +203,7 @@ pub fn allow_files(wanted: u64) -> u64 {
         if getrlimit(RLIMIT_NOFILE, &mut limit) != 0 || limit.soft >= wanted {
             limit.soft.max(wanted)
         } else {
-            // The hard limit is what an operator has set, so it stays, even where we could raise it.
+            // The hard limit is the operator's, so it stays, even if we could raise it.
             let asked = Limit { soft: wanted.min(limit.hard), hard: limit.hard };
             match setrlimit(RLIMIT_NOFILE, &asked) {
                 0 => asked.soft,
@@ -216,8 +215,8 @@ pub fn allow_files(wanted: u64) -> u64 {
     u64::from(allowed)
 }
 
-/// Lets more connections wait to be accepted than the 128 of the standard library: a burst of
-/// thousands is otherwise told to try again in a second.
+/// Lets more connections wait to be accepted than the standard library's 128. Otherwise many of a
+/// burst of thousands would have to try again after a second.
 pub fn widen_backlog(listener: &impl AsFd) {
     // SAFETY: the descriptor is that of a live listener, for which a second listen() is allowed.
     unsafe {
@@ -225,7 +224,8 @@ pub fn widen_backlog(listener: &impl AsFd) {
     }
 }
 
-/// Bounds what the system holds of unread answers, for every connection that this listener takes.
+/// Limits what the system buffers of unread answers, for every connection that this listener
+/// accepts.
 pub fn bound_send_buffers(listener: &impl AsFd) {
     let size = size_of::<c_int>() as u32;
     // SAFETY: the descriptor is that of a live listener, and the value lives and is `size` long.
@@ -234,17 +234,17 @@ pub fn bound_send_buffers(listener: &impl AsFd) {
     }
 }
 
-/// Waits until one of them has something to read, a connection to accept, or an end.
+/// Waits until one of them has something to read, a connection to accept, or is at its end.
 pub fn wait_for_input(descriptors: [BorrowedFd; 2]) {
     let mut waiting =
         descriptors.map(|it| PollFd { descriptor: it.as_raw_fd(), wanted: POLLIN, seen: 0 });
-    // SAFETY: the array lives and is as long as we say. An error is looked into by whoever reads.
+    // SAFETY: the array lives and is as long as we say. An error shows when it is read.
     unsafe {
         poll(waiting.as_mut_ptr(), 2, -1);
     }
 }
 
-/// Does something under a umask, which holds for all threads meanwhile.
+/// Does something under a umask, which applies to all threads meanwhile.
 pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
     // SAFETY: it takes and gives a number, and cannot fail.
     let before = unsafe { umask(mask as ModeMask) };
@@ -254,34 +254,34 @@ pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Whether this process may make files in the folder.
+/// Whether this process may create files in the folder.
 pub fn may_write(folder: &Path) -> bool {
     let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
     // SAFETY: the pointer is to a string that lives and ends with a zero.
     unsafe { access(path.as_ptr(), W_OK | X_OK) == 0 }
 }
 
-/// The `count` descriptors that were passed at the start, each as our own; an error is the number
-/// of one that is no socket that listens. To be called once, before anything else is opened.
+/// Takes over the `count` descriptors that were passed at the start; an error is the number of one
+/// that is not a listening socket. To be called once, before anything else is opened.
 pub fn passed_sockets(count: usize) -> Result<Vec<OwnedFd>, RawFd> {
     let descriptors = FIRST_PASSED..FIRST_PASSED + count as RawFd;
     match descriptors.clone().find(|&descriptor| !is_listening(descriptor)) {
         Some(other) => Err(other),
-        // SAFETY: they are open, and by the rules of those who passed them nobody else's.
+        // SAFETY: they are open, and by the convention for passing them nobody else owns them.
         None => Ok(descriptors.map(|it| unsafe { OwnedFd::from_raw_fd(it) }).collect()),
     }
 }
 
-/// Whether it is a socket that listens.
+/// Whether it is a listening socket.
 fn is_listening(descriptor: RawFd) -> bool {
     let (mut value, mut size) = (0, size_of::<c_int>() as u32);
-    // SAFETY: both pointers are to values that live, and the first is `size` long. Of a descriptor
-    // that is not open or no socket it says so.
+    // SAFETY: both pointers are to values that live, and the first is `size` long. For a descriptor
+    // that is not open or not a socket the call returns an error.
     let known = unsafe { getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &mut value, &mut size) };
     known == 0 && value != 0
 }
 
-/// The name of a Unix socket that has none in any folder.
+/// The name of an abstract Unix socket, which is in no folder.
 #[cfg(target_os = "linux")]
 pub fn abstract_name(address: &SocketAddr) -> Option<&[u8]> {
     std::os::linux::net::SocketAddrExt::as_abstract_name(address)
@@ -292,7 +292,7 @@ pub fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
     None
 }
 
-/// The address of that name.
+/// The address with that name.
 #[cfg(target_os = "linux")]
 pub fn abstract_address(name: &[u8]) -> io::Result<SocketAddr> {
     <SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)

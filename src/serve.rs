@@ -1,8 +1,8 @@
 //! The server's life: start, reload, stop.
 //!
-//! The main thread only waits for signals. Whatever may hang has a thread of its own: reading the
+//! The main thread only waits for signals. Whatever may hang has its own thread: reading the
 //! configuration, which may be a pipe that nobody writes to, and standard output, which may be one
-//! that nobody reads. So SIGTERM ends the program whatever else it is at.
+//! that nobody reads. So SIGTERM always ends the program.
 
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -27,17 +27,17 @@ use crate::os::{self, Event, Signals};
 use crate::store::{Counts, EngineConfig, Store, SyncPolicy};
 use crate::watch::log::{Level, Log};
 
-/// How long requests in hand may take to finish at a stop: a little less than the ten seconds
+/// How long requests in progress may take to finish at a stop: a little less than the ten seconds
 /// after which supervisors lose patience.
 const DRAIN: Duration = Duration::from_millis(9_300);
 /// How long the log may take to write its last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
-/// File descriptors beside those of connections: of connections that leave, of those for which
-/// there is no room, listeners and standard streams.
+/// File descriptors besides the open connections': those of connections that are ending or find no
+/// room, listeners and standard streams.
 const OTHER_FILES: u64 = 64;
-/// Connections of the metrics' listener: a few scrapers.
+/// Connections to `metrics_listen`, enough for a few scrapers.
 const METRICS_CONNECTIONS: usize = 16;
-/// Between two looks at what has expired.
+/// How often what has expired is freed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A server that has been started.
@@ -45,18 +45,18 @@ struct Running {
     server: Arc<Server<App>>,
     /// Where clients find it.
     places: Vec<String>,
-    /// The names of its Unix sockets, which go at a stop.
+    /// The paths of its Unix sockets, which are removed at a stop.
     paths: Vec<SocketPath>,
     started_with: Fixed,
 }
 
-/// Its sockets, bound and not yet accepting.
+/// Its sockets, which are bound but do not accept yet.
 struct Listeners {
     service: Vec<Open>,
     metrics: Vec<Open>,
 }
 
-/// What only a restart changes.
+/// What only a restart can change.
 struct Fixed {
     listen: Vec<Place>,
     listen_mode: u32,
@@ -75,7 +75,7 @@ pub fn serve(options: Options) -> Result<(), Failure> {
         let _ = writeln!(io::stderr(), "oauth2d: {what}");
     });
     let running = Arc::new(OnceLock::new());
-    // A signal during a reload asks for one more; further ones ask for the same one.
+    // A signal during a reload asks for another reload; further signals ask for that same one.
     let (ask, asked) = sync_channel(1);
     let own = Arc::clone(&running);
     spawn(move || match catch_unwind(AssertUnwindSafe(|| start(&options, &own))) {
@@ -85,7 +85,7 @@ pub fn serve(options: Options) -> Result<(), Failure> {
             }
         }
         Ok(Err(failure)) => std::process::exit(failure.tell().into()),
-        // The hook has told of it.
+        // The panic hook has reported it.
         Err(_panic) => std::process::exit(1),
     })?;
     let signal = loop {
@@ -97,14 +97,15 @@ pub fn serve(options: Options) -> Result<(), Failure> {
     running.get().map_or(Ok(()), |running| running.stop(signal))
 }
 
-/// Prepares, accepts and says so. A stop knows of `running` before the first request is answered.
+/// Prepares, accepts connections and says so. `running` is set before the first request is
+/// answered, so that a stop finds it.
 fn start<'a>(options: &Options, running: &'a OnceLock<Running>) -> Result<&'a Running, Failure> {
     let (ready, listeners) = prepare(options)?;
     let running = running.get_or_init(|| ready);
     accept(&running.server, listeners)?;
     let swept = Arc::clone(&running.server);
     spawn(move || {
-        // Of a state file from before: whoever is not in the configuration any more.
+        // A state file may have tokens of clients and users that have left the configuration.
         swept.service().free_unknown();
         loop {
             thread::sleep(SWEEP_INTERVAL);
@@ -116,7 +117,7 @@ fn start<'a>(options: &Options, running: &'a OnceLock<Running>) -> Result<&'a Ru
     Ok(running)
 }
 
-/// Reads the configuration and the state, and binds: nobody is let in before everything is there.
+/// Reads the configuration, opens the store and binds the sockets; no connection is accepted yet.
 fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     if !token::has_randomness() {
         return Err(Failure::failed("the operating system gives no random bytes"));
@@ -159,7 +160,7 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
     Ok((running, Listeners { service, metrics }))
 }
 
-/// What was given out before, where it outlives the process. Whoever connects meanwhile waits.
+/// Opens the store, with what was issued before if there is a state file.
 fn open_store(options: &Options, server: &config::Server, log: &Log) -> Result<Store, Failure> {
     if let Some(engine) = &server.store {
         return Store::shared(engine.beside(load::beside(options))).map_err(Failure::failed);
@@ -200,7 +201,7 @@ fn accept_at<S: Service>(server: &Arc<Server<S>>, open: Open) -> Result<(), Fail
     spawn(move || server.accept(open.listener))
 }
 
-/// Says what it is and where it listens. Nobody has to read it, so nothing waits for it.
+/// Prints what it is and where it listens. Nothing waits for this, since perhaps nobody reads it.
 fn announce(options: &Options, running: &Running) {
     let app = running.server.service();
     for line in introduction(options, running) {
@@ -215,11 +216,11 @@ fn announce(options: &Options, running: &Running) {
         let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
     });
     if written.is_err() {
-        app.log.tell(Level::Error, "no thread can be started to say where it listens");
+        app.log.tell(Level::Error, "no thread can be started to print where it listens");
     }
 }
 
-/// What an operator wants to know of a server that has just started.
+/// What the operator wants to know about a server that has just started.
 fn introduction(options: &Options, running: &Running) -> Vec<String> {
     let app = running.server.service();
     let settings = app.settings.get();
@@ -248,12 +249,12 @@ fn introduction(options: &Options, running: &Running) -> Vec<String> {
 }
 
 impl Running {
-    /// Lets requests in hand finish, and says why it stops.
+    /// Lets requests in progress finish, and says why it stops.
     fn stop(&self, signal: &str) -> Result<(), Failure> {
         notify::stopping();
         let app = self.server.service();
         app.begins_to_stop();
-        // The names go first: whoever has connected by then is still served.
+        // The paths go first: connections that have been made by then are still served.
         self.paths.iter().for_each(SocketPath::remove);
         self.server.stop(DRAIN);
         let finished = app.finish();
@@ -264,9 +265,9 @@ impl Running {
 
     fn reload_and_say_so(&self, options: &Options) {
         notify::reloading();
-        // What panics in one reload may be mended in the file before the next.
+        // A panic must not be the end of reloads: the next file may be another.
         let done = catch_unwind(AssertUnwindSafe(|| self.reload(options)));
-        match done.unwrap_or_else(|_| Err("a fault in this program".into())) {
+        match done.unwrap_or_else(|_| Err("a bug in this program".into())) {
             Ok(()) => {
                 notify::ready("serving");
                 self.server.service().free_unknown();
@@ -275,7 +276,8 @@ impl Running {
         }
     }
 
-    /// Puts the configuration in place as it is now, whole or not at all; an error says why not.
+    /// Puts the file's new configuration into force, as a whole or not at all; an error says why
+    /// not.
     fn reload(&self, options: &Options) -> Result<(), String> {
         let app = self.server.service();
         let Loaded { config, warnings } = match load::load(options) {
@@ -321,7 +323,7 @@ impl Fixed {
         }
     }
 
-    /// The keys whose values are others now.
+    /// The keys whose values have changed.
     fn changed(&self, now: &Fixed) -> impl Iterator<Item = &'static str> {
         let keys = [
             (self.listen != now.listen, "listen"),
@@ -337,7 +339,7 @@ impl Fixed {
     }
 }
 
-/// As many connections as are wanted, or as there can be file descriptors for.
+/// As many connections as wanted, or as many as there can be file descriptors for.
 fn affordable_connections(wanted: usize, log: &Log) -> usize {
     let files = os::allow_files(wanted as u64 + OTHER_FILES);
     let affordable = files.saturating_sub(OTHER_FILES).max(1) as usize;
@@ -366,10 +368,10 @@ fn no_thread(error: io::Error) -> Failure {
     Failure::failed(format_args!("no thread can be started: {error}"))
 }
 
-/// A panic is a fault of ours, and its message may hold anything: only its place is told.
+/// Reports a panic by its place alone, since its message may contain anything.
 fn silence_panics(tell: impl Fn(&str) + Send + Sync + 'static) {
     panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map_or(String::new(), ToString::to_string);
-        tell(&format!("a fault in this program at {place}"));
+        tell(&format!("a bug in this program at {place}"));
     }));
 }

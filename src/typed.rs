@@ -1,4 +1,4 @@
-//! A password that somebody types, or that a program hands over.
+//! Reads a password that a person types or a program passes.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::process::exit;
@@ -9,11 +9,11 @@ use crate::cli::Failure;
 use crate::oauth::secret::without_line_end;
 use crate::os::{Signals, Silence};
 
-/// What a shell expects of a program that was interrupted.
+/// The exit code of a program that was interrupted, by a shell's convention.
 const INTERRUPTED: i32 = 130;
 
-/// The password: on a terminal what is typed twice, unseen; from a pipe all of it, but for one line
-/// end at its end.
+/// The password: on a terminal it is typed twice, without an echo; from a pipe it is everything,
+/// except for one line end after it.
 pub fn password() -> Result<String, Failure> {
     let failed = |error| Failure::failed(format_args!("standard input: {error}"));
     let password = match io::stdin().is_terminal() {
@@ -25,7 +25,7 @@ pub fn password() -> Result<String, Failure> {
         }
     };
     match password {
-        None => Err(Failure::failed("the two are not the same; nothing is made")),
+        None => Err(Failure::failed("the two passwords differ; nothing was made")),
         Some(text) if text.is_empty() => {
             Err(Failure::wrong(["the password on standard input is empty; write one"]))
         }
@@ -33,12 +33,12 @@ pub fn password() -> Result<String, Failure> {
     }
 }
 
-/// What is typed, where it is the same twice.
+/// What is typed, if it is the same twice.
 fn unseen() -> io::Result<Option<String>> {
     let signals = Signals::block();
     let silence = Arc::new(Mutex::new(Some(Silence::begin()?)));
     let held = Arc::clone(&silence);
-    // Whoever interrupts it wants to see again what they type.
+    // After an interrupt the terminal must echo again.
     thread::Builder::new().spawn(move || {
         signals.wait();
         end(&held);
@@ -58,7 +58,7 @@ fn prompted(prompt: &str) -> io::Result<String> {
     out.write_all(prompt.as_bytes()).and_then(|()| out.flush())?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    // The one that was typed is not shown either.
+    // The Enter that was typed is not echoed either.
     out.write_all(b"\n")?;
     Ok(without_line_end(&line).into())
 }

@@ -1,10 +1,10 @@
-//! What changes for those who stay, where the tokens that they have been given stay good: an operator
-//! who changes a leaked password wants to know how to end them.
+//! What a reload changes for clients and users that stay, whose tokens stay valid: an operator who
+//! replaces a leaked password wants to know how to end those.
 
 use crate::oauth::secret::StoredSecret;
 use crate::oauth::{Client, Registry, User};
 
-/// A line for each client and user who may do less than before, or who proves it differently.
+/// A line for each client and user that may do less than before, or has a new secret or password.
 pub fn changes(before: &Registry, now: &Registry) -> Vec<String> {
     let clients = before.clients().iter().filter_map(|it| {
         let changed = of_client(it, now.client(&it.id)?);
@@ -34,7 +34,7 @@ fn of_client(before: &Client, now: &Client) -> Vec<&'static str> {
     };
     let has_all_uris = before.redirect_uris.iter().all(|uri| now.redirect_uris.contains(uri));
     let changed = [
-        (!same_secret, "another secret"),
+        (!same_secret, "a new secret"),
         (!now.scopes.covers(&before.scopes), "fewer scopes"),
         (!has_all_uris, "fewer redirect URIs"),
     ];
@@ -47,7 +47,7 @@ fn of_user(before: &User, now: &User) -> Vec<&'static str> {
         (before, now) => before.is_none() && now.is_some(),
     };
     let same = StoredSecret::is_kept_as(&before.password, &now.password);
-    let changed = [(!same, "another password"), (fewer, "fewer scopes")];
+    let changed = [(!same, "a new password"), (fewer, "fewer scopes")];
     changed.into_iter().filter_map(|(is_so, what)| is_so.then_some(what)).collect()
 }
 
@@ -74,8 +74,8 @@ mod tests {
         for (now, told) in [
             (client("app"), vec![]),
             (Client { secret: Some(kept), ..client("app") }, vec![]),
-            (Client { secret: Some(both), ..client("app") }, vec!["another secret"]),
-            (Client { secret: None, ..client("app") }, vec!["another secret"]),
+            (Client { secret: Some(both), ..client("app") }, vec!["a new secret"]),
+            (Client { secret: None, ..client("app") }, vec!["a new secret"]),
             (Client { scopes: scope("read write all"), ..client("app") }, vec![]),
             (Client { scopes: scope("read all"), ..client("app") }, vec!["fewer scopes"]),
             (Client { redirect_uris: vec![], ..client("app") }, vec!["fewer redirect URIs"]),
@@ -96,7 +96,7 @@ mod tests {
             (
                 user("ann"),
                 User { password: secret("new"), ..none() },
-                vec!["another password", "fewer scopes"],
+                vec!["a new password", "fewer scopes"],
             ),
         ] {
             assert_eq!(of_user(&before, &now), told, "{now:?}");
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn what_is_told_names_the_way_to_end_the_tokens() {
         assert_eq!(
-            line("user", "ann", &["another password", "fewer scopes"]).unwrap(),
-            "user ann has another password and fewer scopes now; tokens that were given before live \
+            line("user", "ann", &["a new password", "fewer scopes"]).unwrap(),
+            "user ann has a new password and fewer scopes now; tokens that were given before live \
              on, and oauth2d --end --user ann ends them"
         );
         assert_eq!(line("user", "ann", &[]), None);

@@ -41,7 +41,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
     read.clients.push(client);
 }
 
-/// Longer ones are allowed, but a stolen token is then good to its thief for as long.
+/// Longer ones are allowed, but a stolen token is useful to its thief for as long.
 const LONG_GRACE: u64 = 60;
 
 fn refresh_token_grace(keys: &mut Keys) -> u64 {
@@ -56,11 +56,11 @@ fn refresh_token_grace(keys: &mut Keys) -> u64 {
     grace
 }
 
-/// What a grant needs.
+/// Checks what each grant needs.
 fn check_grants(keys: &mut Keys, client: &Client) {
     if client.may(GrantType::ClientCredentials) && !SECRET.is_in(keys) {
-        // Whoever knows the id would be the client (RFC 6749, section 4.4).
-        let what = "client_credentials is not for a public client; give it a secret or take the \
+        // Otherwise anyone who knows the id could act as the client (RFC 6749, section 4.4).
+        let what = "client_credentials is not for public clients; give it a secret or take the \
                     grant away";
         keys.fault(keys.line_of("grants"), what);
     }
@@ -69,11 +69,11 @@ fn check_grants(keys: &mut Keys, client: &Client) {
     }
 }
 
-/// What programs need that register themselves as this client (RFC 7591).
+/// Checks what a client needs so that programs can register themselves as it (RFC 7591).
 fn check_registration(keys: &mut Keys, client: &Client, server: &Server) {
     let Some((line, id)) = &server.registration_client else { return };
     let is_fit = client.secret.is_none() && client.may(GrantType::AuthorizationCode);
-    // What is wrong with the client itself has been told.
+    // Faults of the client itself have been reported already.
     let is_told = keys.has_unreadable() || !keys.findings.faults.is_empty();
     if **id == *client.id && !is_fit && !is_told {
         let what = "registration_client must be a public client (one without a secret) that may \
@@ -93,7 +93,8 @@ fn check_scopes(keys: &mut Keys, scopes: Option<Scope>, default: Option<Scope>) 
         let what = format!("default_scopes has a scope that scopes lacks{meant}");
         keys.fault(keys.line_of("default_scopes"), what);
     } else if !scopes.is_empty() && !keys.has("default_scopes") {
-        let what = "scopes without default_scopes: who asks for no scope gets a token without any";
+        let what =
+            "scopes without default_scopes: a request without a scope gets a token without any";
         keys.warn(keys.line(), what);
     }
 }
@@ -112,7 +113,7 @@ fn grants(keys: &mut Keys) -> Vec<GrantType> {
                 keys.fault(line, format!("unknown grant {word:?}; did you mean {meant}?"));
             }
             (None, None) => {
-                keys.fault(line, format!("unknown grant; there are {}", names.join(", ")));
+                keys.fault(line, format!("unknown grant; the grants are {}", names.join(", ")));
             }
         }
     }
@@ -130,8 +131,8 @@ fn redirect_uris(keys: &mut Keys, insecure: bool) -> Vec<String> {
         keys.fault(line, "redirect_uris is empty; write one or leave it out");
     }
     if uris.iter().any(|uri| uri.contains('*')) {
-        // They are compared character for character (RFC 9700, section 2.1).
-        let what = "redirect_uris has a *, which stands for itself alone; write each URI whole";
+        // Redirect URIs are compared character for character (RFC 9700, section 2.1).
+        let what = "redirect_uris has a *, which is no wildcard; write each URI in full";
         keys.warn(line, what);
     }
     uris

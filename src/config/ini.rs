@@ -1,5 +1,5 @@
-//! Text into sections: `[kind name]`, and `key = value` below it. Which there may be is not known
-//! here.
+//! From text to sections: `[kind name]`, and `key = value` below it. Which kinds and keys exist is
+//! not known here.
 
 use super::Finding;
 
@@ -12,9 +12,9 @@ pub struct Section {
     /// The rest between the brackets.
     pub name: String,
     pub entries: Vec<Entry>,
-    /// The header has a fault, which has been told.
+    /// The header has a fault, which has been reported.
     pub is_told: bool,
-    /// A line below has no key that can be read, which has been told. It may have been any.
+    /// A line below has no readable key, which has been reported. It may have been any key.
     pub has_unreadable: bool,
 }
 
@@ -23,7 +23,7 @@ pub struct Section {
 pub struct Entry {
     pub line: usize,
     pub key: String,
-    /// The value without its quotes, or what is wrong with it: the end of a sentence that begins
+    /// The value without its quotes, or what is wrong with it, as the end of a sentence that begins
     /// with the key.
     pub value: Result<String, &'static str>,
 }
@@ -32,7 +32,7 @@ const NO_UTF8_LINE: &str = "the line is not UTF-8; save the file as UTF-8";
 const NO_UTF8_VALUE: &str = "is not UTF-8; save the file as UTF-8";
 
 impl Section {
-    /// A section without lines, as if it stood at `line`.
+    /// A section without lines, as if it were at `line`.
     pub fn empty(line: usize, kind: &str) -> Section {
         Section {
             line,
@@ -45,8 +45,8 @@ impl Section {
     }
 }
 
-/// Cuts the text into sections; what cannot be one is a fault. Where it can be guessed what a line
-/// was meant to be, it is in the sections too, so that nothing else is called missing for it.
+/// Splits the text into sections, and reports what is not part of one. A line whose meaning can be
+/// guessed is in the sections, too, so that nothing is reported missing because of it.
 pub fn parse(text: &[u8]) -> (Vec<Section>, Vec<Finding>) {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut sections: Vec<Section> = Vec::new();
@@ -101,7 +101,7 @@ fn keep(
     section: Option<&mut Section>,
 ) -> Option<&'static str> {
     let Some(section) = section else {
-        return Some("this stands before any section; put it below one, such as [server]");
+        return Some("this is not in a section; put it below one, such as [server]");
     };
     let Some((key, value)) = content.split_once('=') else {
         section.has_unreadable = true;
@@ -122,7 +122,7 @@ fn unquoted(value: &str) -> Result<&str, &'static str> {
     if let Some(rest) = value.strip_prefix('"') {
         return rest.strip_suffix('"').ok_or("begins with a double quote and must end with one");
     }
-    // Nobody's comment becomes a part of a secret.
+    // So that a comment never becomes part of a secret.
     let has_comment = [" #", " ;", "\t#", "\t;"].iter().any(|mark| value.contains(mark));
     match has_comment || value.starts_with(['#', ';']) {
         true => Err("has a # or ; after a blank; put a comment on a line of its own, and a value \
@@ -184,7 +184,7 @@ mod tests {
             (b"[client \xff]", "client/\u{fffd}", vec![1]),
             (b"a = b\n[server]", "server/", vec![1]),
             (b"[server]\nlisten", "server/", vec![2]),
-            // Whoever knows the key tells of its value.
+            // Whoever takes the key reports its value.
             (b"[user a]\npassword = \xff", "user/a password!", vec![]),
             (b"[user a]\npassword = a ;b", "user/a password!", vec![]),
             (b"[user a]\n\xff", "user/a", vec![2]),

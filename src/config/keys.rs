@@ -1,5 +1,5 @@
-//! A section whose keys are taken out of it one by one. What is left over in the end is unknown, so
-//! no list of keys has to be kept beside the code that reads them.
+//! A section whose keys are taken out one by one. What is left over in the end is unknown, so no
+//! list of keys is needed besides the code that reads them.
 
 use std::ops::RangeInclusive;
 
@@ -8,12 +8,12 @@ use super::nearest::{did_you_mean, nearest};
 use super::{Finding, Findings};
 use crate::oauth::Scope;
 
-/// The longest time that may be set, in seconds: ten years.
+/// The longest time that can be set, in seconds: ten years.
 const LONGEST: u64 = 10 * 365 * 86400;
 
 pub struct Keys {
     section: ini::Section,
-    /// Each key that was asked for, and the line where it stands or is meant.
+    /// Each key that was asked for, and the line where it is, or is meant to be.
     asked: Vec<(&'static str, Option<usize>)>,
     pub findings: Findings,
 }
@@ -47,7 +47,7 @@ impl Keys {
         self.findings.warnings.push(Finding { line: Some(line), what: what.into() });
     }
 
-    /// Takes a value out of the section; one that cannot be read is told and counts as none.
+    /// Takes a value out of the section. One that cannot be read is reported, and counts as none.
     pub fn take(&mut self, key: &'static str) -> Option<Value> {
         let entries = std::mem::take(&mut self.section.entries);
         let (own, others) = entries.into_iter().partition(|entry| entry.key == key);
@@ -55,7 +55,7 @@ impl Keys {
         let mut own = Vec::into_iter(own);
         let first = own.next();
         for again in own {
-            self.fault(again.line, format!("{key} is there twice; leave one out"));
+            self.fault(again.line, format!("{key} appears twice; leave one out"));
         }
         self.asked.push((key, first.as_ref().map(|entry| entry.line)));
         let ini::Entry { line, value, .. } = first?;
@@ -68,16 +68,16 @@ impl Keys {
         }
     }
 
-    /// Tells what is left over: keys that nobody asked for.
+    /// Reports what is left over, keys that nobody asked for.
     pub fn end(&mut self) {
         for entry in std::mem::take(&mut self.section.entries) {
             let meant = nearest(&entry.key, self.asked.iter().map(|(key, _)| *key));
             let what = match meant {
                 Some(meant) => format!("unknown key {:?}; did you mean {meant}?", entry.key),
-                // It may be a part of a secret, so it is not repeated.
+                // It may be part of a secret, so it is not repeated.
                 None => {
                     let known: Vec<&str> = self.asked.iter().map(|(key, _)| *key).collect();
-                    format!("unknown key; there are {}", known.join(", "))
+                    format!("unknown key; the keys are {}", known.join(", "))
                 }
             };
             self.fault(entry.line, what);
@@ -89,27 +89,27 @@ impl Keys {
         }
     }
 
-    /// Whether the key stands there or is what an unreadable or mistyped line may have meant.
+    /// Whether the key is there, or may be what an unreadable or mistyped line was meant to be.
     pub fn has(&self, key: &str) -> bool {
         self.section.has_unreadable || self.place(key).is_some()
     }
 
-    /// Whether a line could not be read, which may have been any key.
+    /// Whether there is an unreadable line, which may have been any key.
     pub fn has_unreadable(&self) -> bool {
         self.section.has_unreadable
     }
 
-    /// Where something is wrong with this key: its line or, without it, that of the section.
+    /// The line for a fault of this key: its own or, if it is missing, that of the section.
     pub fn line_of(&self, key: &str) -> usize {
         self.place(key).unwrap_or(self.section.line)
     }
 
-    /// The line of a key that has been asked for and is there.
+    /// The line of a key that was asked for, if it is there.
     pub fn place(&self, key: &str) -> Option<usize> {
         self.asked.iter().find(|(asked, _)| *asked == key).and_then(|(_, line)| *line)
     }
 
-    /// `yes` or `no`, which is the default.
+    /// `yes` or `no`; the default is `no`.
     pub fn yes(&mut self, key: &'static str) -> bool {
         let Some(value) = self.take(key) else { return false };
         if !["yes", "no"].contains(&value.text.as_str()) {
@@ -146,7 +146,7 @@ impl Keys {
         let Value { line, text } = self.take(key)?;
         if text.contains(',') {
             let what = format!(
-                "{key} has a comma, which counts as a part of a word; separate them with blanks"
+                "{key} has a comma, which counts as part of a word; separate words with blanks"
             );
             self.warn(line, what);
         }
@@ -165,7 +165,7 @@ impl Keys {
         scope.ok()
     }
 
-    /// What people read in place of a name that is made for programs.
+    /// A name for people, instead of one for programs.
     pub fn label(&mut self, key: &'static str) -> Option<String> {
         let Value { line, text } = self.take(key)?;
         if text.is_empty() {
@@ -177,7 +177,7 @@ impl Keys {
         Some(text)
     }
 
-    /// A list of what people call things, empty where the key is not there.
+    /// A list of names for people; empty if the key is missing.
     pub fn names(&mut self, key: &'static str) -> Vec<String> {
         let Some((line, words)) = self.words(key) else { return Vec::new() };
         if words.is_empty() {
@@ -188,7 +188,7 @@ impl Keys {
         words
     }
 
-    /// For names, where quotes are never a part of the syntax.
+    /// Warns of quotes in a section's name, where they have no meaning.
     pub fn warn_of_quotes_in_name(&mut self, what: &str) {
         let name = self.section.name.clone();
         self.warn_of_quotes(self.section.line, what, &name);
@@ -197,13 +197,13 @@ impl Keys {
     fn warn_of_quotes(&mut self, line: usize, what: &str, text: &str) {
         if text.contains('"') {
             let what =
-                format!("{what} has a double quote in it, which is a part of it; was that meant?");
+                format!("{what} has a double quote in it, which is part of it; is that intended?");
             self.warn(line, what);
         }
     }
 }
 
-/// What a number in digits that is too small or too large comes nearest to.
+/// The number in the range that is nearest to one that is too small or too large.
 pub fn nearest_number(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -212,7 +212,7 @@ pub fn nearest_number(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // More digits than fit are more than any limit.
+    // With too many digits it exceeds any limit.
     let number = if sign { 0 } else { digits.parse().unwrap_or(u64::MAX) };
     Some(number.clamp(*range.start(), *range.end()))
 }
@@ -238,9 +238,9 @@ mod tests {
         assert_eq!(
             told(&keys.findings.faults),
             [
-                (5, "password is there twice; leave one out"),
+                (5, "password appears twice; leave one out"),
                 (3, "unknown key \"scops\"; did you mean scopes?"),
-                (4, "unknown key; there are password, scopes"),
+                (4, "unknown key; the keys are password, scopes"),
             ]
         );
         // It counts as what was meant.
@@ -283,10 +283,7 @@ mod tests {
         assert_eq!(keys.scopes("scopes").unwrap().as_str(), "read, write");
         assert_eq!(
             told(&keys.findings.warnings),
-            [(
-                2,
-                "scopes has a comma, which counts as a part of a word; separate them with blanks"
-            )]
+            [(2, "scopes has a comma, which counts as part of a word; separate words with blanks")]
         );
     }
 }

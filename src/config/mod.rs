@@ -1,10 +1,11 @@
-//! The configuration file: its text into [`Config`], every fault with its line.
+//! The configuration file: from its text to a [`Config`], or to its faults, with their lines.
 //!
-//! Read [`ini`] (text into sections), [`keys`] (how a section gives up its keys), then a file for
-//! each kind of section: [`server`], [`client`], [`user`], [`resource`]. This file is the meaning of the whole.
+//! Read [`ini`] (from text to sections), [`keys`] (how keys are taken out of a section), then a
+//! file for each kind of section: [`server`], [`client`], [`user`], [`resource`]. This file puts
+//! them together.
 //!
-//! Reading and opening are apart: what stands outside the file (secret files, the environment) is
-//! asked for through [`Outside`], so that every rule can be tested with a string.
+//! What is outside of the file (secret files, the environment) is asked for through [`Outside`], so
+//! that every rule can be tested with a string.
 
 mod changes;
 mod client;
@@ -40,11 +41,11 @@ pub struct Config {
     pub registry: Registry,
     /// Whether it is the demo data.
     pub is_demo: bool,
-    /// What is allowed but hardly meant, in the order of the lines.
+    /// What is allowed but hardly intended, in the order of the lines.
     pub warnings: Vec<Finding>,
 }
 
-/// A fault or a warning, and the line where it is to be mended; `None` where there is none.
+/// A fault or a warning, and the line to correct, if there is one.
 #[derive(Debug, PartialEq)]
 pub struct Finding {
     pub line: Option<usize>,
@@ -57,44 +58,45 @@ pub struct Findings {
     pub warnings: Vec<Finding>,
 }
 
-/// What a configuration needs that is not in its text.
+/// What a configuration needs besides its text.
 pub struct Outside<'a> {
-    /// The bytes of a file named in the configuration, or why there are none.
+    /// The bytes of a file that the configuration names, or why it cannot be read.
     pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
-    /// Whether every user of the machine can read such a file; `None` is the configuration itself.
+    /// Whether every user of the machine can read such a file, or the configuration itself for
+    /// `None`.
     pub is_open: &'a dyn Fn(Option<&str>) -> bool,
     pub environment: &'a dyn Fn(&str) -> Option<String>,
-    /// Why no file can be made at this path: its folder, and the end of a sentence about it.
+    /// Why no file can be created at this path: its folder, and the end of a sentence about that.
     pub folder: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What the command line says about the file.
+/// What is known besides the file, such as the command line.
 #[derive(Default)]
 pub struct Context {
-    /// In place of the file's `listen`.
+    /// If not empty, used instead of the file's `listen`.
     pub listen: Vec<Place>,
-    /// The demo may listen on a wildcard address without an issuer.
+    /// The demo data may be served on a wildcard address without an issuer.
     pub is_demo: bool,
-    /// What expires soon is warned of.
+    /// For warnings about what expires soon.
     pub now: Timestamp,
 }
 
-/// A kind of section of which there may be many.
+/// A kind of section that there may be many of.
 struct Kind {
     word: &'static str,
-    /// What stands behind the word.
+    /// What comes after the word.
     name: &'static str,
     read: fn(&mut Keys, &mut Read),
 }
 
 impl Kind {
-    /// Its header, for people.
+    /// Its header, as messages show it.
     fn header(&self) -> String {
         format!("[{} {}]", self.word, self.name)
     }
 }
 
-/// In the order in which they are read: each may look at those before it.
+/// In the order in which they are read: each may refer to those before it.
 const KINDS: [Kind; 4] = [
     Kind { word: "client", name: "ID", read: client::read },
     Kind { word: "user", name: "NAME", read: user::read },
@@ -108,7 +110,7 @@ const SERVER: &str = "server";
 /// What has been read.
 struct Read<'a> {
     outside: &'a Outside<'a>,
-    /// What the sections are called, those to come among them.
+    /// The names of all sections, including those not yet read.
     names: Names,
     server: Server,
     clients: Vec<Client>,
@@ -117,12 +119,12 @@ struct Read<'a> {
     tokens: Vec<FixedToken>,
     now: Timestamp,
     defaults: Vec<resource::Default>,
-    /// The line of each secret, and what a comparison with it costs.
+    /// The line of each secret, and the cost of comparing with it.
     client_costs: Vec<(usize, u32)>,
     user_costs: Vec<(usize, u32)>,
 }
 
-/// Reads the whole configuration; where it has faults, all of them in the order of their lines.
+/// Reads the whole configuration, or returns all its faults in the order of their lines.
 pub fn parse(text: &[u8], context: &Context, outside: &Outside) -> Result<Config, Vec<Finding>> {
     let (mut sections, faults) = ini::parse(text);
     let mut findings = Findings { faults, warnings: Vec::new() };
@@ -167,7 +169,7 @@ impl<'a> Read<'a> {
         self.check_registration(&mut findings);
         findings.warn_of_mixed("client's secret", &self.client_costs);
         findings.warn_of_mixed("user's password", &self.user_costs);
-        // What has no line comes last.
+        // A fault without a line comes last.
         let place = |finding: &Finding| (finding.line.is_none(), finding.line);
         findings.faults.sort_by_key(place);
         findings.warnings.sort_by_key(place);
@@ -185,14 +187,14 @@ impl<'a> Read<'a> {
 }
 
 impl Read<'_> {
-    /// That there is a client as whom programs register themselves; `client.rs` says what it needs.
+    /// Checks that `registration_client` is a client; `client.rs` checks what it needs.
     fn check_registration(&self, findings: &mut Findings) {
         let Some((line, id)) = &self.server.registration_client else { return };
         if self.clients.iter().any(|client| *client.id == **id) {
             return;
         }
         let meant = did_you_mean(id, self.clients.iter().map(|client| &*client.id));
-        let what = format!("registration_client is no [client] of this file{meant}");
+        let what = format!("registration_client is not a [client] of this file{meant}");
         findings.fault(Some(*line), what);
     }
 }
@@ -207,10 +209,10 @@ impl Findings {
         self.faults.push(Finding { line, what: what.into() });
     }
 
-    /// An unknown name takes as long as the costliest secret of its kind: who has a cheaper one is
-    /// told from the unknown by the time of an answer.
+    /// Warns if hashes differ in cost. An unknown name takes as long as the costliest, so the time
+    /// of an answer tells that a user with a cheaper one exists.
     fn warn_of_mixed(&mut self, whose: &str, costs: &[(usize, u32)]) {
-        // Without a slow hash nothing can be measured.
+        // Differences between fast hashes cannot be measured.
         const FAST: u32 = 1;
         let most = costs.iter().map(|(_, cost)| *cost).max().unwrap_or(0);
         for (line, cost) in costs {
@@ -225,7 +227,7 @@ impl Findings {
     }
 }
 
-/// Tells which sections are none, and which are there twice; their names.
+/// Reports sections that are unknown or appear twice; returns the names of all.
 fn check_headers(sections: &mut [Section], findings: &mut Findings) -> Names {
     let mut seen = Names::default();
     for section in sections.iter_mut() {
@@ -239,7 +241,7 @@ fn check_headers(sections: &mut [Section], findings: &mut Findings) -> Names {
             findings.fault(Some(section.line), what);
         }
     }
-    // One whose kind is unknown may have been meant to be a client.
+    // A section of an unknown kind may have been meant to be a client.
     if !sections.iter().any(|section| ["client", ""].contains(&section.kind.as_str())) {
         let what = "there is no [client]; add one, such as [client application], or nobody can \
                     get a token";
@@ -248,14 +250,14 @@ fn check_headers(sections: &mut [Section], findings: &mut Findings) -> Names {
     seen
 }
 
-/// What is wrong with a section's kind and name. A kind that is mistyped becomes the one that was
-/// meant, so that nothing is called missing for it; one that is unknown becomes empty.
+/// What is wrong with a section's kind and name. A mistyped kind becomes the one that was meant, so
+/// that nothing is reported missing because of it; an unknown one becomes empty.
 fn settle_kind(section: &mut Section) -> Option<String> {
     let words = [SERVER].into_iter().chain(KINDS.iter().map(|kind| kind.word));
     let Some(word) = nearest(&section.kind, words) else {
         section.kind.clear();
         let kinds: Vec<String> = KINDS.iter().map(Kind::header).collect();
-        return Some(format!("unknown section; there are [{SERVER}], {}", kinds.join(", ")));
+        return Some(format!("unknown section; the sections are [{SERVER}], {}", kinds.join(", ")));
     };
     let kind = KINDS.iter().find(|kind| kind.word == word);
     let header = kind.map_or_else(|| format!("[{SERVER}]"), Kind::header);
@@ -269,19 +271,19 @@ fn settle_kind(section: &mut Section) -> Option<String> {
     }
 }
 
-/// What is wrong with a section beside those before it.
+/// What is wrong with a section, given those before it.
 fn clash(section: &Section, before: &Names) -> Option<&'static str> {
     let is_there = |kind: &str| before.has(kind, &names::key(section));
     match section.kind.as_str() {
         "" => None,
-        kind if is_there(kind) => Some("this section is there twice; join the two"),
+        kind if is_there(kind) => Some("this section appears twice; join the two"),
         "client" if is_there("user") => Some(ONE_NAME),
         "user" if is_there("client") => Some(ONE_NAME),
         _ => None,
     }
 }
 
-/// Tokens, log and proxies name both in the same way.
+/// Tokens, the log and proxies name both in the same way.
 const ONE_NAME: &str = "a user and a client have this name; give one of them another";
 
 #[cfg(test)]

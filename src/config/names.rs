@@ -1,4 +1,4 @@
-//! What the sections of a file are called: who names another may stand before it.
+//! The names of a file's sections, so that a section can name one that comes later.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -20,7 +20,7 @@ impl Names {
         self.0.get(kind).is_some_and(|names| names.contains(name))
     }
 
-    /// The same, and true also where nobody can tell of what kind the section of this name is.
+    /// The same, and also true if the section with this name has an unknown kind.
     pub fn may_have(&self, kind: &str, name: &str) -> bool {
         self.has(kind, name) || self.has("", name)
     }
@@ -30,7 +30,7 @@ impl Names {
     }
 }
 
-/// What tells a section from others of its kind.
+/// What distinguishes a section from others of its kind.
 pub fn key(section: &Section) -> Cow<'_, str> {
     match section.kind == resource::KIND {
         true => Cow::Owned(resource::key(&section.name)),

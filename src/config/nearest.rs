@@ -1,7 +1,7 @@
-//! The name that was meant by one that is mistyped.
+//! Finds the name that was meant by a mistyped one.
 
-/// That of `names` from which `word` differs least, where it differs so little that it must be a
-/// slip: by one letter for three, at most by three.
+/// The one of `names` that differs least from `word`, if it differs so little that it must be a
+/// typo: by one letter in three, and by three at most.
 pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let word: Vec<char> = word.to_lowercase().chars().take(MOST + 1).collect();
     let near = names.into_iter().filter_map(|name| {
@@ -13,17 +13,17 @@ pub fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Opti
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// The end of a sentence about a wrong word, which names the right one where there is one near.
+/// The end of a sentence about a wrong word, which names the nearest right one, if any.
 pub fn did_you_mean<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     nearest(word, names).map_or(String::new(), |name| format!("; did you mean {name}?"))
 }
 
-/// What is longer is not compared.
+/// Longer words are not compared.
 const MOST: usize = 64;
 
-/// How many letters have to be put in, left out, replaced or swapped with their neighbour.
+/// How many letters have to be inserted, deleted, replaced or swapped with their neighbour.
 fn distance(a: &[char], b: &[char]) -> usize {
-    // Three rows of the table of distances between beginnings: it grows line by line.
+    // Three rows of the table of distances between prefixes, computed row by row.
     let mut before = vec![0; b.len() + 1];
     let mut above: Vec<usize> = (0..=b.len()).collect();
     for i in 1..=a.len() {

@@ -2,7 +2,7 @@
 
 use super::{Finding, SERVER, ini};
 
-/// The value of this key, where there is one, whatever else is wrong in the file.
+/// The value of this key, if there is one, whatever else is wrong with the file.
 pub fn only(text: &[u8], key: &str) -> Result<Option<String>, Finding> {
     let (sections, _) = ini::parse(text);
     let servers = sections.into_iter().filter(|section| section.kind == SERVER);

@@ -1,4 +1,4 @@
-//! `[resource URL]`: a protected service, for which tokens can be.
+//! `[resource URL]`: a protected service that tokens can be for.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::keys::{Keys, Value};
 use super::nearest::{did_you_mean, nearest};
 use crate::oauth::resource::{Resource, fault, identity};
 
-/// The kind of section that this is about.
+/// The kind of section that this file is about.
 pub const KIND: &str = "resource";
 
 /// What is wrong with the name of a section, if it is of this kind.
@@ -31,7 +31,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
     read.resources.push(resource);
 }
 
-/// Some names of the file, which are of this kind.
+/// A list of names, each of which must be a section of this kind.
 fn listed(
     keys: &mut Keys,
     key: &'static str,
@@ -47,19 +47,19 @@ fn listed(
             line,
             match meant {
                 Some(meant) => format!("{key} has {word:?}; did you mean {meant}?"),
-                None => format!("{key} has a name that is no [{kind}] of this file"),
+                None => format!("{key} has a name that is not a [{kind}] of this file"),
             },
         );
     }
     Some(words.into_iter().collect())
 }
 
-/// A client cannot have tokens by default for a service that takes none of its tokens.
+/// A client's default cannot be a resource that does not accept its tokens.
 fn check_defaults(keys: &mut Keys, resource: &Resource, read: &Read) {
     let Some(listed) = &resource.clients else { return };
     for default in read.defaults.iter().filter(|it| it.identity == *resource.identity) {
         if !listed.contains(&default.client) {
-            let what = "default_resource is a resource whose clients lack this one; add it there";
+            let what = "default_resource is a resource that does not list this client; add it to its clients";
             keys.fault(default.line, what);
         }
     }
@@ -80,7 +80,7 @@ pub fn default(keys: &mut Keys, read: &mut Read) -> Option<Arc<str>> {
     Some(text.into())
 }
 
-/// A value that names a service of the file, or the server itself where there is any.
+/// A value that names a resource of the file, or the server itself if the file has any.
 pub fn named(keys: &mut Keys, key: &'static str, read: &Read) -> Option<Value> {
     let value = keys.take(key)?;
     let identity = self::key(&value.text);
@@ -88,12 +88,12 @@ pub fn named(keys: &mut Keys, key: &'static str, read: &Read) -> Option<Value> {
     let is_issuer = services.peek().is_some() && identity == self::key(&read.server.url());
     if !is_issuer && !read.names.may_have(KIND, &identity) {
         let meant = did_you_mean(&identity, services);
-        keys.fault(value.line, format!("{key} is no [resource] of this file{meant}"));
+        keys.fault(value.line, format!("{key} is not a [resource] of this file{meant}"));
     }
     Some(value)
 }
 
-/// What tells a service from others: spellings of one URL are one.
+/// What distinguishes a resource from others: all spellings of a URL are one.
 pub fn key(url: &str) -> String {
     identity(url).unwrap_or_else(|| url.into())
 }
@@ -112,7 +112,7 @@ mod tests {
         parse(text.as_bytes(), &Context::default(), &outside)
     }
 
-    /// The lines of the faults beside a client and a user, and the words of the first.
+    /// The lines of the faults, besides a client and a user, and the words of the first.
     fn faults(text: &str) -> (Vec<usize>, String) {
         let text = format!("{text}\n[client app]\n[client web]\n[user ann]\npassword = p\n");
         let faults = read(&text).expect_err(&text);
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_fault_is_told_once_and_by_the_nearest_right_name() {
         for (text, lines, what) in [
-            // Nothing is called missing for a section that is mistyped.
+            // Nothing is reported missing because of a mistyped section.
             (
                 "[resorce https://h]\n[client c]\ndefault_resource = https://h",
                 vec![1],
@@ -214,22 +214,22 @@ mod tests {
             (
                 "[resource https://h]\nclients = hunter2",
                 vec![2],
-                "clients has a name that is no [client] of this file",
+                "clients has a name that is not a [client] of this file",
             ),
             (
                 "[client c]\ndefault_resource = https://a/mpc\n[resource https://a/mcp]",
                 vec![2],
-                "default_resource is no [resource] of this file; did you mean https://a/mcp?",
+                "default_resource is not a [resource] of this file; did you mean https://a/mcp?",
             ),
             (
                 "[resource https://h]\nclients = app\n[client c]\ndefault_resource = https://h",
                 vec![4],
-                "default_resource is a resource whose clients lack this one; add it there",
+                "default_resource is a resource that does not list this client; add it to its clients",
             ),
             (
                 "[resource https://h]\n[resource https://h/]",
                 vec![2],
-                "this section is there twice; join the two",
+                "this section appears twice; join the two",
             ),
         ] {
             assert_eq!(faults(text), (lines, what.into()), "{text}");

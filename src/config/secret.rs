@@ -1,4 +1,4 @@
-//! The four forms of a secret: in the open (`secret`), in a file (`secret_file`), as a hash
+//! The four forms of a secret: in plain text (`secret`), in a file (`secret_file`), as a hash
 //! (`secret_hash`), and in the environment (`secret_env`).
 
 use super::Outside;
@@ -22,7 +22,7 @@ pub const SECRET: Forms = Forms {
     environment: "secret_env",
 };
 
-/// The one that a client had before, while it changes.
+/// A client's previous one, while it is being changed.
 pub const PREVIOUS_SECRET: Forms = Forms {
     plain: "previous_secret",
     file: "previous_secret_file",
@@ -38,7 +38,7 @@ pub const PASSWORD: Forms = Forms {
     environment: "password_env",
 };
 
-/// Ours, for the engine.
+/// The server's own, for the engine.
 pub const STORE_PASSWORD: Forms = Forms {
     plain: "store_password",
     file: "store_password_file",
@@ -46,7 +46,7 @@ pub const STORE_PASSWORD: Forms = Forms {
     environment: "store_password_env",
 };
 
-/// A client's secret, with the one before where there is such a one.
+/// A client's secret, with the previous one if there is one.
 pub fn of_client(keys: &mut Keys, outside: &Outside) -> Option<Given> {
     let current = SECRET.take(keys, outside);
     let previous = PREVIOUS_SECRET.take(keys, outside);
@@ -65,7 +65,7 @@ pub fn of_client(keys: &mut Keys, outside: &Outside) -> Option<Given> {
     }
 }
 
-/// A secret, and the line where it stands.
+/// A secret, and its line.
 #[derive(Debug)]
 pub struct Given {
     pub line: usize,
@@ -75,7 +75,7 @@ pub struct Given {
 type Read = fn(&mut Keys, &'static str, &Value, &Outside) -> Option<StoredSecret>;
 
 impl Forms {
-    /// Takes the one that is there.
+    /// Takes whichever form is there.
     pub fn take(&self, keys: &mut Keys, outside: &Outside) -> Option<Given> {
         let forms: [(Option<&'static str>, Read); 4] = [
             (Some(self.plain), in_the_open),
@@ -89,7 +89,7 @@ impl Forms {
         }
         given.sort_by_key(|(_, _, value)| value.line);
         if let [(key, ..), .., (other, _, last)] = given.as_slice() {
-            keys.fault(last.line, format!("{other} and {key} are both there; keep one of them"));
+            keys.fault(last.line, format!("{other} and {key} are both set; keep one of them"));
             return None;
         }
         let (key, read, value) = given.pop()?;
@@ -97,7 +97,7 @@ impl Forms {
         Some(Given { line: value.line, secret })
     }
 
-    /// Whether one is there, if only in a line that cannot be read.
+    /// Whether a form is there, perhaps in a line that cannot be read.
     pub fn is_in(&self, keys: &Keys) -> bool {
         let open = [self.plain, self.file, self.environment];
         open.into_iter().chain(self.hash).any(|key| keys.has(key))
@@ -137,7 +137,7 @@ fn from_file(
                 let what = format!("every user of this machine can read {key}; chmod o-r it");
                 keys.warn(value.line, what);
             }
-            // An editor ends its last line, which is no part of the secret.
+            // The line end that an editor adds is not part of the secret.
             let line = without_line_end(&text);
             checked(keys, key, value.line, line.into())
         }
@@ -177,7 +177,7 @@ fn from_environment(
     match (outside.environment)(&value.text) {
         Some(text) => checked(keys, key, value.line, text),
         None => {
-            let what = "must name an environment variable that is set to UTF-8 text";
+            let what = "must name an environment variable that is set, to UTF-8 text";
             keys.fault(value.line, format!("{key} {what}"));
             None
         }
@@ -212,7 +212,7 @@ mod tests {
         folder: &|_| None,
     };
 
-    /// The secret of a client with these lines, and what was told of it.
+    /// The secret of a client with these lines, and what was reported.
     fn take(lines: &str) -> (Option<StoredSecret>, crate::config::Findings) {
         let (mut sections, _) = ini::parse(format!("[client c]\n{lines}\n").as_bytes());
         let mut keys = Keys::new(sections.remove(0));

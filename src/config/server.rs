@@ -1,4 +1,4 @@
-//! `[server]`: what holds for everyone.
+//! `[server]`: what applies to everyone.
 
 use std::path::PathBuf;
 
@@ -23,28 +23,29 @@ pub struct Server {
     pub listen: Vec<Place>,
     /// The permissions of the sockets of `unix:PATH`.
     pub listen_mode: u32,
-    /// `None`: made of the first `listen`, once its port is known.
+    /// `None` if it is to be made from the first `listen`, once its port is known.
     pub issuer: Option<String>,
     pub bearer_in_query: bool,
     pub allowed_origins: Vec<String>,
-    /// As whom programs register themselves, and the line that says so.
+    /// The client that programs register themselves as, and its line.
     pub registration_client: Option<(usize, String)>,
     pub trusted_proxies: Vec<Network>,
-    /// Redirect URIs may be `http` elsewhere than on loopback.
+    /// Redirect URIs may be `http` to other hosts than loopback.
     pub insecure_redirects: bool,
     pub max_connections: usize,
     pub max_tokens_per_client: usize,
     pub lifetimes: Lifetimes,
     pub log: LogFormat,
     pub metrics_listen: Option<HostPort>,
-    /// Where tokens outlive the process, as it stands in the file; `None`: nowhere.
+    /// The file in which tokens outlive the process, as written in the configuration.
     pub state_file: Option<PathBuf>,
     pub state_sync: SyncPolicy,
     /// The engine that replicas share.
     pub store: Option<EngineConfig>,
-    /// Where `--tokens` and `--end` reach the server, as it stands in the file.
+    /// The socket by which `--tokens` and `--end` reach the server, as written in the
+    /// configuration.
     pub control: Option<PathBuf>,
-    /// The bench for other people's tests, where it is open.
+    /// The bench for other people's tests, if it is switched on.
     pub testing: Option<Testing>,
 }
 
@@ -94,19 +95,19 @@ pub fn read(keys: &mut Keys, context: &Context, outside: &Outside) -> Server {
     server
 }
 
-/// What can only be said of all places to listen together.
+/// Checks all addresses to listen on together.
 fn check_places(keys: &mut Keys, server: &Server, context: &Context) {
     if !keys.has("issuer")
         && let Some(what) = lacks_issuer(&server.listen, context.is_demo)
     {
-        // On the command line there is no line.
+        // An address from the command line has no line.
         let line = context.listen.is_empty().then(|| keys.line());
         keys.findings.faults.push(Finding { line, what: what.into() });
     }
     let metrics = server.metrics_listen.as_ref();
     let mut places = server.listen.iter().filter_map(Place::host_port);
     if metrics.is_some_and(|place| places.any(|other| other.overlaps(place))) {
-        let what = "metrics_listen and listen are one address; give one of them another port";
+        let what = "metrics_listen and listen are the same address; give one of them another port";
         let line = match context.listen.is_empty() {
             true => keys.line_of("listen").max(keys.line_of("metrics_listen")),
             false => keys.line_of("metrics_listen"),
@@ -115,7 +116,7 @@ fn check_places(keys: &mut Keys, server: &Server, context: &Context) {
     }
 }
 
-/// Why no issuer can be made of these places, if so.
+/// Why no issuer can be made from these addresses, if so.
 fn lacks_issuer(places: &[Place], is_demo: bool) -> Option<&'static str> {
     if places.first().is_some_and(|place| place.host_port().is_none()) {
         return Some(
@@ -171,7 +172,7 @@ fn metrics_listen(keys: &mut Keys) -> Option<HostPort> {
         .ok()
 }
 
-/// A file that the server makes.
+/// The path of a file that the server creates.
 fn path(keys: &mut Keys, key: &'static str, outside: &Outside) -> Option<PathBuf> {
     let value = keys.take(key)?;
     if value.text.is_empty() {

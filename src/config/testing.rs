@@ -13,15 +13,15 @@ use super::server::Server;
 use crate::http::Status;
 use crate::oauth::ErrorCode;
 
-/// What stands in place of an issuer that each request names.
+/// The value of `issuer` with which each request names it.
 pub const REQUEST: &str = "request";
 
-/// What `testing = yes` opens.
+/// What `testing = yes` allows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Testing {
-    /// The issuer is the host that a request asks.
+    /// The issuer is the host that a request is sent to.
     pub issuer_is_requested: bool,
-    /// By the client's id.
+    /// By client id.
     pub benches: HashMap<Arc<str>, Bench>,
 }
 
@@ -37,14 +37,14 @@ pub struct Bench {
 /// One word of `faults`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// As it stands in the file, for the log.
+    /// As written in the file, for the log.
     pub word: String,
     pub kind: FaultKind,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
-    /// None: the right answer.
+    /// No fault: the right answer.
     Ok,
     /// This error, with its own status.
     Error(ErrorCode),
@@ -56,7 +56,7 @@ pub enum FaultKind {
     Close,
     /// Half of the right answer, and the connection ends.
     Truncated,
-    /// An HTML page in place of the right answer.
+    /// An HTML page instead of the right answer.
     Garbage,
     /// A token that lives one second.
     Short,
@@ -64,7 +64,7 @@ pub enum FaultKind {
     NoRefreshToken,
 }
 
-/// Seconds: less than the time that a client's own patience usually has.
+/// Seconds: less than clients usually wait.
 const DELAY: RangeInclusive<u64> = 0..=25;
 const STATUS: RangeInclusive<u64> = 400..=599;
 
@@ -92,7 +92,7 @@ const OTHERS: [(&str, FaultKind); 6] = [
 pub(super) fn settle(keys: &mut Keys, said: Option<Value>, server: &mut Server) {
     let is_on = match &said {
         Some(value) => value.text != "no",
-        // Mistyped or unreadable it counts as what was meant.
+        // If mistyped or unreadable it counts as what was meant.
         None => keys.has("testing"),
     };
     if let Some(value) = said.filter(|value| !["yes", "no"].contains(&value.text.as_str())) {
@@ -139,7 +139,7 @@ pub(super) fn client(keys: &mut Keys, read: &mut Read) {
 fn user(keys: &mut Keys, value: Value, names: &Names) -> Option<Arc<str>> {
     if !names.may_have("user", &value.text) {
         let meant = did_you_mean(&value.text, names.of("user"));
-        keys.fault(value.line, format!("auto_approve is no [user] of this file{meant}"));
+        keys.fault(value.line, format!("auto_approve is not a [user] of this file{meant}"));
     }
     Some(value.text.into())
 }
@@ -158,7 +158,7 @@ fn faults(keys: &mut Keys, line: usize, words: &[String]) -> Vec<Fault> {
     faults
 }
 
-/// What a word asks for; else what would be right.
+/// The fault of a word, or what would be right.
 fn kind(word: &str) -> Result<FaultKind, String> {
     if let Some((name, number)) = word.split_once(':') {
         return match name {
@@ -190,7 +190,7 @@ fn unknown(word: &str) -> String {
     let words: Vec<&str> = OTHERS.iter().map(|(name, _)| *name).chain(words).collect();
     match nearest(word, words.iter().copied()) {
         Some(meant) => format!("unknown fault {word:?}; did you mean {meant}?"),
-        None => format!("unknown fault; there are {}, status:N, delay:S", words.join(", ")),
+        None => format!("unknown fault; the faults are {}, status:N, delay:S", words.join(", ")),
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
         }
         let told = |word| kind(word).unwrap_err();
         assert_eq!(told("closed"), "unknown fault \"closed\"; did you mean close?");
-        assert!(told("access_denied").starts_with("unknown fault; there are ok, close, "));
+        assert!(told("access_denied").starts_with("unknown fault; the faults are ok, close, "));
         assert!(told("pause:5").starts_with("unknown fault"));
         let range = "a fault's number must be a whole number from";
         assert_eq!(told("status:600"), format!("{range} 400 to 599; did you mean 599?"));

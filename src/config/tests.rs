@@ -1,4 +1,4 @@
-//! What the whole configuration means; what each part of it means is tested in its own file.
+//! Tests of the configuration as a whole; each part is tested in its own file.
 
 use super::*;
 use crate::http::Limits;
@@ -33,7 +33,7 @@ fn faults(text: &str) -> (Vec<Option<usize>>, String) {
     (lines, errors[0].what.clone())
 }
 
-/// The same beside a client, which every configuration needs.
+/// The same with a client added, which every configuration needs.
 fn faults_beside_a_client(text: &str) -> (Vec<Option<usize>>, String) {
     faults(&format!("{text}\n[client other]\n"))
 }
@@ -150,7 +150,7 @@ fn every_key_of_clients_and_users_is_read() {
     assert_eq!(client.redirect_uris, ["com.example.app:/callback"]);
     assert_eq!((client.access_token_lifetime, client.needs_pkce()), (300, true));
     assert_eq!(client.refresh_token_lifetime, 86400);
-    // The server's lifetime is everyone's who has none of their own.
+    // The server's lifetime applies to every client without its own.
     let other = config.registry.client("other").unwrap();
     assert_eq!((other.access_token_lifetime, other.refresh_token_lifetime), (60, 61));
     assert!(!other.needs_pkce());
@@ -262,7 +262,7 @@ fn a_configuration_without_a_client_is_a_fault() {
                         can get a token";
         assert_eq!(faults(text), (vec![None], expected.into()), "{text}");
     }
-    // It comes after what has a line.
+    // It comes after the faults that have a line.
     assert_eq!(faults("[server]\nx = 1").0, [Some(2), None]);
 }
 
@@ -363,7 +363,8 @@ fn a_random_secret_may_have_a_fast_hash() {
 
 #[test]
 fn who_is_faster_to_check_than_an_unknown_name_is_warned_of() {
-    // As many as guessing asks for, so that nothing else is warned of; the key is never derived.
+    // As many iterations as recommended, so that there is no other warning; the hash is never
+    // computed.
     let slow = "pbkdf2-sha256$600000$c2FsdA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let text = format!(
         "[client c]\nsecret = s\n[client d]\nsecret_hash = {slow}\n\
@@ -381,7 +382,7 @@ fn who_is_faster_to_check_than_an_unknown_name_is_warned_of() {
     );
 }
 
-/// Lines that are nearly right, which random bytes never are.
+/// Lines that are almost right, which random bytes never are.
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         "\\[(server|client|user|clinet|resource)( [ab\"]| https://[ab]/?)?\\]?",
@@ -408,7 +409,7 @@ proptest! {
         };
         let places: Vec<usize> = told.iter().filter_map(|finding| finding.line).collect();
         prop_assert!(places.iter().all(|line| (1..=lines.len()).contains(line)) && places.is_sorted());
-        // That there is no client has no line; all else has one.
+        // That there is no client has no line; everything else has one.
         prop_assert!(told.len() - places.len() <= 1);
     }
 }

@@ -1,4 +1,4 @@
-//! `[token NAME]`: an access token that was given out by hand.
+//! `[token NAME]`: an access token that an operator has issued by hand.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::oauth::fixed_token::FixedToken;
 use crate::oauth::{Scope, Timestamp};
 use crate::store::Key;
 
-/// Seconds before its end from which on an operator hears of it.
+/// How many seconds before its end the operator is warned.
 const SOON: u64 = 14 * 86_400;
 
 pub fn read(keys: &mut Keys, read: &mut Read) {
@@ -24,7 +24,7 @@ pub fn read(keys: &mut Keys, read: &mut Read) {
     keys.end();
     for (key, what) in [
         ("token_hash", "the token has no token_hash; oauth2d --new-token makes one"),
-        ("client", "the token has no client; name the one whose it is"),
+        ("client", "the token has no client; name the client that it belongs to"),
     ] {
         if !keys.has(key) {
             keys.fault(keys.line(), what);
@@ -52,17 +52,17 @@ fn hash(keys: &mut Keys, read: &Read) -> Option<Key> {
     Some(key)
 }
 
-/// A client or a user of this file.
+/// The name of a client or a user of this file.
 fn named(keys: &mut Keys, kind: &'static str, read: &Read) -> Option<Arc<str>> {
     let value = keys.take(kind)?;
     if !read.names.may_have(kind, &value.text) {
         let meant = did_you_mean(&value.text, read.names.of(kind));
-        keys.fault(value.line, format!("{kind} is no [{kind}] of this file{meant}"));
+        keys.fault(value.line, format!("{kind} is not a [{kind}] of this file{meant}"));
     }
     Some(value.text.into())
 }
 
-/// It may have no more than its client and its user.
+/// Checks that it has no scope that its client or its user may not have.
 fn check_scopes(
     keys: &mut Keys,
     scope: &Scope,
@@ -74,13 +74,13 @@ fn check_scopes(
     let outside = |of: &Scope| scope.tokens().any(|token| !of.contains(token));
     let line = keys.line_of("scopes");
     if client.is_some_and(|client| outside(&client.scopes)) {
-        keys.fault(line, "scopes has one that the token's client lacks; leave it out");
+        keys.fault(line, "scopes has one that the token's client may not have; leave it out");
     } else if user.and_then(|user| user.scopes.as_ref()).is_some_and(outside) {
-        keys.fault(line, "scopes has one that the token's user lacks; leave it out");
+        keys.fault(line, "scopes has one that the token's user may not have; leave it out");
     }
 }
 
-/// The end of the day that is named.
+/// The end of the day that is given.
 fn expires(keys: &mut Keys, read: &Read) -> Option<Timestamp> {
     let value = keys.take("expires")?;
     let Some(day) = date::day(&value.text) else {
@@ -90,10 +90,10 @@ fn expires(keys: &mut Keys, read: &Read) -> Option<Timestamp> {
     let end = (day + 1) * 86_400;
     let now = read.now.seconds();
     if end <= now {
-        keys.warn(value.line, "the token has expired; give it another day or take it out");
+        keys.warn(value.line, "the token has expired; give it a later day or remove it");
     } else if end - now <= SOON {
         let days = (end - now).div_ceil(86_400);
-        let what = format!("the token expires within {days} days; make another in time");
+        let what = format!("the token expires within {days} days; replace it in time");
         keys.warn(value.line, what);
     }
     Some(Timestamp(end * 1000))
@@ -103,16 +103,16 @@ fn expires(keys: &mut Keys, read: &Read) -> Option<Timestamp> {
 mod tests {
     use crate::config::tests::warnings_at;
 
-    /// The day's end is the beginning of the next.
+    /// A day ends when the next begins.
     #[test]
     fn the_day_counts_to_its_end_and_fourteen_more_are_soon() {
         const DAY: u64 = 86_400_000;
         for (now, told) in [
             (0, None),
             (DAY - 1, None),
-            (DAY, Some("the token expires within 14 days; make another in time")),
-            (15 * DAY - 1, Some("the token expires within 1 days; make another in time")),
-            (15 * DAY, Some("the token has expired; give it another day or take it out")),
+            (DAY, Some("the token expires within 14 days; replace it in time")),
+            (15 * DAY - 1, Some("the token expires within 1 days; replace it in time")),
+            (15 * DAY, Some("the token has expired; give it a later day or remove it")),
         ] {
             let text = format!(
                 "[client c]\n[token t]\ntoken_hash = sha256${}\nclient = c\nexpires = 1970-01-15\n",

@@ -1,5 +1,5 @@
-//! Contract section 3: the configuration file. Every fault and its line is tested in
-//! `src/config/`; here, what the program makes of them.
+//! Contract section 3: the configuration file. Every fault and its line is tested in `src/config/`;
+//! here, what the program does about them.
 
 use crate::support::*;
 
@@ -35,8 +35,8 @@ fn check_says_what_is_there_where_there_is_no_fault() {
 #[test]
 fn warnings_have_a_line_and_change_no_exit_code() {
     let text = "[client c]\nscopes = a\n\n[client d]\nsecret = s\n";
-    let warnings = "oauth2d: FILE:1: warning: scopes without default_scopes: who asks for no \
-                    scope gets a token without any\n\
+    let warnings = "oauth2d: FILE:1: warning: scopes without default_scopes: a request \
+                    without a scope gets a token without any\n\
                     oauth2d: FILE:5: warning: every user of this machine can read secret; \
                     chmod o-r the file, or keep a hash (oauth2d --hash)\n";
     let ok = "FILE: ok: 2 clients, 0 users, 0 resources\n";
@@ -123,8 +123,8 @@ fn a_reload_says_how_to_end_what_was_given_before() {
     };
     let expected = [
         line("client", "fewer scopes", "app"),
-        line("client", "another secret", "api"),
-        line("user", "another password", "ann"),
+        line("client", "a new secret", "api"),
+        line("user", "a new password", "ann"),
     ];
     assert_eq!(told, expected);
 }

@@ -1,5 +1,6 @@
-//! Contract section 3: everything that `--check` warns of and refuses, each by its whole line. What is
-//! said of `[token]` is tested in `fixed_tokens.rs`, of `[resource]` in `src/config/resource.rs`.
+//! Contract section 3: everything that `--check` warns of and refuses, each by its whole line.
+//! `fixed_tokens.rs` tests what is said about `[token]`, and `src/config/resource.rs` about
+//! `[resource]`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -8,7 +9,7 @@ use std::process::Command;
 
 use crate::support::*;
 
-/// What is told of a file with this text that only its owner may read.
+/// What is said about a file with this text that only its owner may read.
 fn check(text: &str) -> (i32, String) {
     let folder = Folder::new();
     let file = folder.write("c.conf", text);
@@ -19,7 +20,7 @@ fn check(text: &str) -> (i32, String) {
 }
 
 const FAST: &str = "sha256$2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
-/// With fewer iterations than hold guessing up.
+/// With too few iterations to hold up guessing.
 const FEW: &str = "pbkdf2-sha256$1000$c2FsdA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 #[test]
@@ -28,17 +29,17 @@ fn each_warning_is_a_whole_line_and_changes_no_exit_code() {
         (
             "scopes = read, write\ndefault_scopes = write",
             2,
-            "scopes has a comma, which counts as a part of a word; separate them with blanks",
+            "scopes has a comma, which counts as part of a word; separate words with blanks",
         ),
         (
             "redirect_uris = https://*.example.com/",
             2,
-            "redirect_uris has a *, which stands for itself alone; write each URI whole",
+            "redirect_uris has a *, which is no wildcard; write each URI in full",
         ),
         (
             "scopes = read",
             1,
-            "scopes without default_scopes: who asks for no scope gets a token without any",
+            "scopes without default_scopes: a request without a scope gets a token without any",
         ),
         (
             &format!("[user u]\npassword_hash = {FAST}"),
@@ -55,17 +56,17 @@ fn each_warning_is_a_whole_line_and_changes_no_exit_code() {
         (
             "[client \"b\"]",
             2,
-            "the client's id has a double quote in it, which is a part of it; was that meant?",
+            "the client's id has a double quote in it, which is part of it; is that intended?",
         ),
         (
             "[user b\"]\npassword = p",
             2,
-            "the user's name has a double quote in it, which is a part of it; was that meant?",
+            "the user's name has a double quote in it, which is part of it; is that intended?",
         ),
         (
             "name = My \"App\"",
             2,
-            "name has a double quote in it, which is a part of it; was that meant?",
+            "name has a double quote in it, which is part of it; is that intended?",
         ),
         (
             "refresh_token_grace = 61",
@@ -162,7 +163,7 @@ fn a_folder_that_cannot_be_written_is_warned_of() {
     }
     let output = match command.output() {
         Ok(output) => output,
-        // Where the program lies, nobody else may read.
+        // Other users cannot reach the program.
         Err(error) => return eprintln!("not tried: {error}"),
     };
     let told = format!(
@@ -175,14 +176,14 @@ fn a_folder_that_cannot_be_written_is_warned_of() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// Faults beside `[client c]` in line 1.
+/// Faults after a `[client c]` in line 1.
 #[test]
 fn each_refusal_is_a_whole_line_with_the_line_of_the_key_at_fault() {
     for (lines, line, what) in [
         (
             "grants = client_credentials",
             2,
-            "client_credentials is not for a public client; give it a secret or take the grant away",
+            "client_credentials is not for public clients; give it a secret or take the grant away",
         ),
         ("secret =", 2, "secret is empty; write one or leave it out"),
         ("secret = s\ngrants = authorization_code", 1, "authorization_code needs redirect_uris"),
@@ -239,7 +240,7 @@ fn each_refusal_is_a_whole_line_with_the_line_of_the_key_at_fault() {
         (
             "[server]\nregistration_client = d",
             3,
-            "registration_client is no [client] of this file; did you mean c?",
+            "registration_client is not a [client] of this file; did you mean c?",
         ),
         (
             "[server]\nregistration_client = c",
@@ -250,7 +251,7 @@ fn each_refusal_is_a_whole_line_with_the_line_of_the_key_at_fault() {
         (
             "[server]\nmetrics_listen = 127.0.0.1:3000",
             3,
-            "metrics_listen and listen are one address; give one of them another port",
+            "metrics_listen and listen are the same address; give one of them another port",
         ),
         ("[server]\nstate_sync = ends", 3, "state_sync needs state_file"),
         (

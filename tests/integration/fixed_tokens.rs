@@ -1,4 +1,4 @@
-//! `[token NAME]`: access tokens that were given out by hand, and `--new-token`.
+//! `[token NAME]`: access tokens in the configuration, and `--new-token`.
 
 use std::process::Command;
 
@@ -67,8 +67,8 @@ fn its_client_cannot_revoke_it_and_no_other_may() {
     let answer = revoke(APP);
     assert_eq!(
         answer.body,
-        "{\"error\":\"unsupported_token_type\",\"error_description\":\"the token stands in the \
-         server's configuration and ends when it leaves that\"}"
+        "{\"error\":\"unsupported_token_type\",\"error_description\":\"the token is part of \
+         the server's configuration and ends when it is removed there\"}"
     );
     assert_eq!(answer.status, 400);
     assert_eq!(revoke(OTHER).error(), (400, "unauthorized_client".into()));
@@ -119,7 +119,11 @@ fn what_is_wrong_with_one_is_told_with_its_line() {
     let ok = format!("token_hash = {hash}\nclient = c\n");
     for (lines, line, what) in [
         ("client = c\n".into(), 8, "the token has no token_hash; oauth2d --new-token makes one"),
-        (format!("token_hash = {hash}\n"), 8, "the token has no client; name the one whose it is"),
+        (
+            format!("token_hash = {hash}\n"),
+            8,
+            "the token has no client; name the client that it belongs to",
+        ),
         (
             "token_hash = sha256$00\nclient = c\n".into(),
             9,
@@ -133,20 +137,20 @@ fn what_is_wrong_with_one_is_told_with_its_line() {
         (
             format!("token_hash = {hash}\nclient = cc\n"),
             10,
-            "client is no [client] of this file; did you mean c?",
+            "client is not a [client] of this file; did you mean c?",
         ),
-        (format!("{ok}user = nobody\n"), 11, "user is no [user] of this file"),
+        (format!("{ok}user = nobody\n"), 11, "user is not a [user] of this file"),
         (
             format!("{ok}scopes = a b\n"),
             11,
-            "scopes has one that the token's client lacks; leave it out",
+            "scopes has one that the token's client may not have; leave it out",
         ),
         (
             format!("{ok}user = u\nscopes = a\n"),
             12,
-            "scopes has one that the token's user lacks; leave it out",
+            "scopes has one that the token's user may not have; leave it out",
         ),
-        (format!("{ok}resource = https://x\n"), 11, "resource is no [resource] of this file"),
+        (format!("{ok}resource = https://x\n"), 11, "resource is not a [resource] of this file"),
         (
             format!("{ok}expires = 2027-02-29\n"),
             11,
@@ -175,7 +179,7 @@ fn one_that_has_expired_or_soon_will_is_warned_of() {
     let warned = |what: &str| format!("oauth2d: FILE:5: warning: {what}\n");
     assert_eq!(
         told("2020-01-01"),
-        warned("the token has expired; give it another day or take it out")
+        warned("the token has expired; give it a later day or remove it")
     );
     assert!(told(&day(5)).contains("FILE:5: warning: the token expires within "));
     assert_eq!(told(&day(20)), "");

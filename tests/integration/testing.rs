@@ -15,7 +15,7 @@ const CHALLENGE: &str =
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const REQUEST: &str = "/oauth/authorize?response_type=code&state=xyz&client_id";
 
-/// A bench with the clients `app` (with a secret), `public` and `strict`, which has nothing of it.
+/// A bench with the clients `app` (with a secret), `public`, and `strict`, which does not use it.
 pub fn bench(server: &str, app: &str, public: &str) -> Server {
     Server::configured(&format!(
         "[server]\ntesting = yes\n{server}\n[client app]\nsecret = secret\n{GRANTS}\n{app}\n\
@@ -41,7 +41,7 @@ fn without_testing_each_key_is_an_error_with_its_line() {
         let file = file.to_str().unwrap();
         let (code, _, errors) = run(&["--config", file, "--check"]);
         assert_eq!(code, 2, "{text}");
-        // What was refused does not start either.
+        // What the check refuses does not start either.
         assert_eq!(run(&["--config", file, "--listen", "127.0.0.1:0"]).0, 2, "{text}");
         errors.replace(&format!("oauth2d: {file}"), "")
     };
@@ -65,8 +65,8 @@ fn without_testing_each_key_is_an_error_with_its_line() {
 fn a_mistake_in_the_bench_is_told_with_what_would_be_right() {
     let folder = Folder::new();
     for (keys, line, what) in [
-        ("auto_approve = anne", 6, "auto_approve is no [user] of this file; did you mean ann?"),
-        ("auto_approve = c", 6, "auto_approve is no [user] of this file"),
+        ("auto_approve = anne", 6, "auto_approve is not a [user] of this file; did you mean ann?"),
+        ("auto_approve = c", 6, "auto_approve is not a [user] of this file"),
         ("faults =", 6, "faults is empty; write one or leave it out"),
         (
             "faults = ok invalid_grants",
@@ -136,7 +136,7 @@ fn the_issuer_is_what_the_request_asks() {
             format!("http://{host}")
         );
     }
-    // Nobody vouches for this connection.
+    // This connection does not come from a trusted proxy.
     let field = "X-Forwarded-Proto: https";
     let metadata = ask("h", "/.well-known/oauth-authorization-server", field);
     assert_eq!(metadata.member("issuer"), "http://h");
@@ -151,7 +151,7 @@ fn a_trusted_proxy_says_that_it_was_asked_by_https() {
     assert_eq!(issuer("X-Forwarded-Proto: HTTPS"), "https://localhost");
     assert_eq!(issuer("X-Forwarded-Proto: http"), "http://localhost");
     assert_eq!(issuer("X-Forwarded-Host: elsewhere"), "http://localhost");
-    // Without a host there is the first place where it listens.
+    // Without a host it is the first place where it listens.
     let mut connection = server.connect();
     connection.send("GET /.well-known/oauth-authorization-server HTTP/1.0\r\n\r\n");
     assert_eq!(connection.answer().member("issuer"), server.issuer());
@@ -186,7 +186,7 @@ fn the_requested_issuer_is_a_resource_as_the_issuer_is() {
     assert_eq!(told.json()["aud"], json!(["http://localhost"]));
     let other = token("https%3A%2F%2Fapi.example.com%2Fmcp").member("access_token");
     assert_eq!(server.bearer(&other).error(), (401, "invalid_token".into()));
-    // Where the file has no service the parameter is not looked at, with faults neither.
+    // Without a `[resource]` the parameter is ignored, and so it is with faults.
     let server = faulty("ok");
     assert_eq!(server.token(APP, &format!("{ANN}&resource=a&resource=b")).status, 200);
 }
@@ -220,7 +220,7 @@ fn auto_approve_answers_as_if_the_user_had_allowed() {
     let form = format!("grant_type=authorization_code&code={code}");
     let given = server.token(APP, &form);
     assert_eq!((given.status, given.member("scope")), (200, "write read".into()));
-    // Nobody else's, once, and with what the user may give: as ever.
+    // Only for its own client, once, and with what the user may grant: as usual.
     assert_eq!(server.token(APP, &form).error(), (400, "invalid_grant".into()));
     let target = format!("{REQUEST}=public&scope=read+write&{CHALLENGE}");
     let code = server.get(&target, &[]).location_parameter("code").unwrap();
@@ -229,11 +229,11 @@ fn auto_approve_answers_as_if_the_user_had_allowed() {
     );
     let given = server.post("/oauth/token", &[], &form);
     assert_eq!(given.member("scope"), "read");
-    // A request may come by POST, from another site too.
+    // A request may be a POST, even from another site.
     let form = "response_type=code&client_id=app";
     let posted = server.post("/oauth/authorize", &["Sec-Fetch-Site: cross-site"], form);
     assert!(posted.status == 303 && posted.location_parameter("code").is_some());
-    // Who has nobody to allow is asked as ever.
+    // A client without `auto_approve` gets the page as usual.
     let page = server.get(&format!("{REQUEST}=strict"), &[]);
     assert!(page.status == 200 && page.body.contains("name=\"password\""));
 }
@@ -280,7 +280,7 @@ fn auto_approve_is_as_strict_as_ever() {
     assert_eq!(exchange(&[OTHER], format!("code={}", code("app"))).0, 401);
     let wrong = format!("client_id=app&client_secret=wrong&code={}", code("app"));
     assert_eq!(exchange(&[], wrong), (401, "invalid_client".into()));
-    // The password is not bent either.
+    // Passwords stay as strict as ever.
     let form = "grant_type=password&username=ann&password=wrong";
     assert_eq!(server.token(APP, form).error(), bad);
 }

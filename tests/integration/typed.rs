@@ -8,7 +8,8 @@ use nix::pty::openpty;
 
 use crate::support::*;
 
-/// `--hash` with this typed at its prompts: its exit code, its output, and what the terminal shows.
+/// Runs `--hash` with this typed at its prompts: its exit code, its output, and what the terminal
+/// shows.
 fn typed(answers: [&str; 2]) -> (i32, String, String) {
     let pty = openpty(None, None).unwrap();
     let (mut screen, terminal) = (File::from(pty.master), File::from(pty.slave));
@@ -29,7 +30,7 @@ fn typed(answers: [&str; 2]) -> (i32, String, String) {
         screen.write_all(format!("{answer}\n").as_bytes()).unwrap();
     }
     let output = child.wait_with_output().unwrap();
-    // The other end is closed by then, which reads as an error once all is read.
+    // The other end is closed, so after everything has been read there is an error.
     let mut rest = Vec::new();
     let _ = screen.read_to_end(&mut rest);
     shown.push_str(&String::from_utf8(rest).unwrap());
@@ -51,7 +52,7 @@ fn a_password_is_asked_for_twice_and_not_shown() {
 fn two_that_differ_make_nothing() {
     let (code, out, shown) = typed(["hunter2", "hunter3"]);
     assert_eq!((code, out.as_str()), (1, ""));
-    let told = "oauth2d: the two are not the same; nothing is made\r\n";
+    let told = "oauth2d: the two passwords differ; nothing was made\r\n";
     assert_eq!(shown, format!("Password: \r\nAgain: \r\n{told}"));
     let told = "oauth2d: the password on standard input is empty; write one\r\n";
     let (code, _, shown) = typed(["", ""]);
