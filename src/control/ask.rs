@@ -1,4 +1,4 @@
-//! `oauth2d --tokens` and `oauth2d --end`: ask the running server, and print what it says.
+//! `oauth2d --tokens` and `oauth2d --end`: ask the running server, and print its answer.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -13,14 +13,14 @@ use crate::encode::date;
 use crate::encode::json::Object;
 use crate::load;
 
-/// What it means that the server ends a connection without an answer.
-const BUSY: &str = "the server has too much to do; try again";
+/// What it means if the server closes the connection without an answer.
+const BUSY: &str = "the server is too busy; try again";
 /// How long the server may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest token that is read from standard input.
 const TOKEN: u64 = 4096;
 
-/// Prints the tokens that are meant, as a table or as JSON.
+/// Prints the tokens that the options name, as a table or as JSON.
 pub fn tokens(options: &Options) -> Result<(), Failure> {
     let (rows, _) = ask(options, &request("list", options.filter.named()))?;
     if rows.is_empty() {
@@ -31,7 +31,7 @@ pub fn tokens(options: &Options) -> Result<(), Failure> {
     print(&if options.as_json { json(&rows) } else { table(&rows) })
 }
 
-/// Ends the tokens that are meant: those of a filter, or the one on standard input.
+/// Ends the tokens that the options name, or the one on standard input.
 pub fn end(options: &Options) -> Result<(), Failure> {
     let line = match options.token_on_input {
         true => request("end", [("token", token_on_input()?.as_str())].into_iter()),
@@ -80,7 +80,7 @@ fn exchange(path: &Path, line: &str) -> io::Result<Vec<String>> {
     BufReader::new(stream).lines().collect()
 }
 
-/// One object a line; what there is not is absent, and times are seconds since 1970.
+/// One object a line. What a token does not have is left out, and times are in seconds since 1970.
 fn json(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows {
@@ -97,7 +97,7 @@ fn json(rows: &[Row]) -> String {
     text
 }
 
-/// A header and a line a token, in columns that are as wide as they need to be.
+/// A header and a line for each token, in columns as wide as they need to be.
 fn table(rows: &[Row]) -> String {
     let header: Row = FIELDS.map(String::from).into();
     let shown =

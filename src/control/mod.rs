@@ -1,13 +1,13 @@
-//! Where `oauth2d --tokens` and `oauth2d --end` reach the running server: a Unix socket that only
-//! its owner may open, `control` in the configuration.
+//! The Unix socket by which `oauth2d --tokens` and `oauth2d --end` reach the running server:
+//! `control` in the configuration. Only its owner may open it.
 //!
 //!     list=yes&client=app                                   a form on one line
 //!
 //!     app⇥ann⇥access⇥read write⇥⇥1764000000⇥1764003600      a row a token, its fields in [`FIELDS`]
 //!     done 1
 //!
-//! Whoever may open the socket is the operator: nothing else is asked. Never a token goes over it
-//! but the one that is to be ended.
+//! Whoever can open the socket is the operator; nothing else is checked. No token is ever sent over
+//! it, except the one to end.
 
 mod ask;
 mod rows;
@@ -19,7 +19,7 @@ pub use server::ControlSocket;
 
 use crate::encode::form::push_encoded;
 
-/// Which tokens are meant: those of which everything that is named here is true.
+/// Which tokens are meant: those that everything named here is true of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     pub client: Option<String>,
@@ -39,7 +39,7 @@ impl Filter {
 /// The parameters of a request.
 const PARAMETERS: [&str; 6] = ["list", "end", "client", "user", "resource", "token"];
 
-/// The fields of a row, which are the table's columns and the JSON's members too.
+/// The fields of a row, which are also the table's columns and the JSON's members.
 const FIELDS: [&str; 7] = ["client", "user", "kind", "scope", "resource", "issued", "expires"];
 
 /// The most bytes of a request.

@@ -1,21 +1,21 @@
-//! Which tokens there are, and ending some of them: what the socket's requests come to.
+//! Lists tokens and ends them, for the requests of the control socket.
 
 use super::{FIELDS, Filter};
 use crate::oauth::{Registry, Timestamp, TokenInfo, grace};
 use crate::store::{Change, Decision, Key, Number, OnlyIf, Owner, Row, Store, Unavailable};
 
-/// The tokens that are meant, by the numbers that the store knows.
+/// The tokens that are meant, by the store's numbers.
 pub struct Which<'a> {
     registry: &'a Registry,
     client: Option<Number>,
     user: Option<Number>,
     resource: Option<Number>,
-    /// Somebody is named who does not exist: no token can be theirs.
+    /// A name does not exist, so no token can be meant.
     is_nobody: bool,
 }
 
-/// A token's row in the answer, without the line's end, and never what it is found by. Names have no
-/// tab in them: they have no control characters.
+/// A token's row in the answer, without the line end, and without its key. Names have no tabs,
+/// since they have no control characters.
 fn line(kind: &str, info: &TokenInfo) -> String {
     let time =
         |time: Option<Timestamp>| time.map_or(String::new(), |time| time.seconds().to_string());
@@ -54,7 +54,8 @@ impl<'a> Which<'a> {
             && self.resource.is_none_or(|wanted| Some(wanted) == resource)
     }
 
-    /// Shows the line of every live token of these, in slices: nobody waits for it.
+    /// Calls `show` with the line of every live token that is meant, slice by slice, so that nobody
+    /// has to wait.
     pub fn list(
         &self,
         store: &Store,
@@ -87,7 +88,8 @@ impl<'a> Which<'a> {
         })
     }
 
-    /// Ends all of these: tokens, codes, and device grants that were allowed; how many tokens.
+    /// Ends all that is meant: tokens, codes, and devices that were allowed. Returns how many
+    /// tokens that were.
     pub fn end(&self, store: &Store) -> Result<usize, Unavailable> {
         let mut ended = 0;
         store.each(&mut |rows| {
@@ -102,7 +104,7 @@ impl<'a> Which<'a> {
     }
 }
 
-/// A device about which nobody has said yes has nothing to end.
+/// The change that ends a row. A device that nobody has allowed has nothing to end.
 fn end_of(key: Key, row: &Row) -> Option<Change> {
     match row {
         Row::AccessToken(_) => Some(Change::TakeAccessToken(key)),

@@ -1,4 +1,4 @@
-//! The socket's side of the server. An operator's tool: few connections, each with one request.
+//! The server's side of the control socket: few connections, each with one request.
 
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -15,29 +15,29 @@ use crate::http::server::Server;
 use crate::listen::unix::{SocketPath, bind_unix};
 use crate::oauth::{Token, revoke};
 
-/// Connections at once.
+/// How many connections may be open at once.
 const CONNECTIONS: usize = 8;
 /// How long a request may take to arrive.
 const READING: Duration = Duration::from_secs(5);
-/// How long a write may wait for somebody who does not read.
+/// How long a write may wait for a client that does not read.
 const WRITING: Duration = Duration::from_secs(30);
-/// Between two tries, where the system has no room for a connection.
+/// The pause between two attempts if the system cannot take a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The socket, as long as it has its name.
+/// The socket, bound to its path.
 pub struct ControlSocket {
     listener: UnixListener,
     path: SocketPath,
 }
 
 impl ControlSocket {
-    /// Binds it, for its owner alone. An error is a line for the operator.
+    /// Binds the socket, for its owner alone. An error is a line for the operator.
     pub fn bind(path: &Path) -> Result<ControlSocket, String> {
         let (listener, path) = bind_unix(path)?;
         Ok(ControlSocket { listener, path })
     }
 
-    /// Answers on a thread of its own until the process ends. What is given back removes the name.
+    /// Answers on its own thread until the process ends. What it returns removes the path.
     pub fn serve(self, server: &Arc<Server<App>>) -> io::Result<SocketPath> {
         let ControlSocket { listener, path } = self;
         let server = Arc::clone(server);
@@ -53,9 +53,9 @@ impl ControlSocket {
                     continue;
                 }
                 let server = Arc::clone(&server);
-                // Where there can be no thread, the connection ends, which its client tells.
+                // If no thread can be started, the connection ends, and its client says so.
                 let _ = thread::Builder::new().spawn(move || {
-                    // Whoever has gone needs no answer.
+                    // A client that has gone needs no answer.
                     let _ = answer(&stream, server.service());
                     drop(place);
                 });
@@ -65,7 +65,7 @@ impl ControlSocket {
     }
 }
 
-/// One of the connections; it is given back when this is dropped: at a panic, too.
+/// A connection's place, given back when this is dropped, even by a panic.
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
@@ -96,7 +96,7 @@ fn answer(stream: &UnixStream, app: &App) -> io::Result<()> {
     out.flush()
 }
 
-/// What the request comes to: how many tokens were listed or ended, or why none.
+/// Does what the request asks for: how many tokens were listed or ended, or why none.
 fn done(app: &App, line: &str, out: &mut impl Write) -> io::Result<Result<usize, &'static str>> {
     let Ok(form) = Form::parse(line, &PARAMETERS) else {
         return Ok(Err("the request is malformed"));
@@ -119,17 +119,17 @@ fn done(app: &App, line: &str, out: &mut impl Write) -> io::Result<Result<usize,
         (None, Some(_), Some(token)) => {
             let key = Token::key_of(token);
             if key.is_some_and(|key| settings.registry.fixed_tokens.get(&key).is_some()) {
-                return Ok(Err("this token stands in the configuration; take it out there"));
+                return Ok(Err("this token is in the configuration; remove it there"));
             }
             revoke::end(store, token)
         }
         (None, Some(_), None) if filter.named().next().is_some() => which.end(store),
-        _ => return Ok(Err("the request asks for nothing that is known here")),
+        _ => return Ok(Err("the request is unknown")),
     };
     Ok(count.map_err(|_| "the state cannot be read or written now; try again"))
 }
 
-/// The request's line, without its end.
+/// The request's line, without its line end.
 fn read(mut stream: &UnixStream) -> io::Result<String> {
     let began = Instant::now();
     let mut bytes = Vec::new();

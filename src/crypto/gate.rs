@@ -1,11 +1,12 @@
-//! The gate before slow hashes: a few run at a time, so that a flood of passwords leaves
-//! processors to everything else, and whoever waits gets its turn, whatever the others do.
+//! The gate before slow hashes. Only a few are computed at a time, so that a flood of passwords
+//! leaves processors for everything else, and everyone who waits gets a turn, whatever the others
+//! do.
 //!
-//! Turns go round by standing: addresses whose last password was right, those that have not come
-//! before, those whose last one was wrong; and within each from address to address. So guesses do
-//! not hold up who guesses nothing, whether they come from one address or from many. What remains:
-//! a flood in which no address comes twice cannot be told from a crowd of honest strangers, and
-//! only those who have signed in before go past it.
+//! Turns alternate between three standings: addresses whose last password was right, new addresses,
+//! and addresses whose last one was wrong; and within a standing from address to address. So
+//! guesses do not hold up anyone else, whether they come from one address or from many. What
+//! remains is that a flood in which no address comes twice looks like a crowd of honest strangers:
+//! only those who have signed in before get past it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,12 +14,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Who may wait in all: at some 0.1 s a hash no more would get their turn in time, and each keeps a
-/// thread waiting.
+/// How many may wait in all. At some 0.1 s a hash no more would get their turn in time, and each
+/// keeps a thread waiting.
 const PLACES: usize = 128;
-/// Who may wait from one address: an office behind one router signs in together.
+/// How many may wait from one address: an office behind one router signs in together.
 const PLACES_OF_ONE: usize = 32;
-/// Addresses whose last turns are remembered.
+/// How many addresses' last turns are remembered.
 const REMEMBERED: usize = 4096;
 
 /// Lets slow work run a few at a time.
@@ -30,13 +31,13 @@ struct State {
     queue: Queue,
 }
 
-/// Who comes to the gate.
+/// A request that wants a turn.
 pub struct Visitor<'a> {
-    /// By which turns are shared out.
+    /// The address that its turn counts for.
     pub address: IpAddr,
-    /// When it has waited for long enough.
+    /// How long it will wait.
     pub patience_ends: Instant,
-    /// Whether nobody would hear the result any more.
+    /// Whether nobody waits for the result any more.
     pub is_gone: &'a dyn Fn() -> bool,
 }
 
@@ -48,9 +49,9 @@ impl Gate {
         Gate(Mutex::new(State { free: at_once, queue: Queue::default() }))
     }
 
-    /// Does `work` when it is the visitor's turn, and gives its result: whether the password was
-    /// right. `None` where it was not done: there is no place to wait, patience ended, or the
-    /// visitor went away.
+    /// Does `work` when it is the visitor's turn, and returns its result: whether the password was
+    /// right. `None` if it was not done, because there was no place to wait, patience ended, or the
+    /// visitor had gone.
     pub fn pass(&self, visitor: &Visitor, work: &mut dyn FnMut() -> bool) -> Option<bool> {
         let pass = self.enter(visitor)?;
         let is_right = work();
@@ -60,7 +61,7 @@ impl Gate {
     }
 
     fn enter(&self, visitor: &Visitor) -> Option<Pass<'_>> {
-        // Requests that came in one segment share their patience: the last ones have none left.
+        // Requests that arrived together share their patience, so the last ones may have none left.
         if visitor.patience_ends <= Instant::now() {
             return None;
         }
@@ -75,7 +76,7 @@ impl Gate {
         let left = visitor.patience_ends.saturating_duration_since(Instant::now());
         let mut is_called = turn.recv_timeout(left).is_ok();
         if !is_called {
-            // The turn may come just when patience ends; it must not get lost.
+            // If the turn comes just when patience ends, it must not get lost.
             self.lock().queue.leave(number);
             is_called = turn.try_recv().is_ok();
         }
@@ -89,7 +90,7 @@ impl Gate {
 }
 
 impl Drop for Pass<'_> {
-    /// Hands the turn on.
+    /// Passes the turn on.
     fn drop(&mut self) {
         let mut state = self.0.lock();
         match state.queue.next() {
@@ -100,7 +101,7 @@ impl Drop for Pass<'_> {
     }
 }
 
-/// Who waits, and in which order they are called.
+/// Who waits, and whose turn is next.
 #[derive(Default)]
 struct Queue {
     /// In the order of arrival.
@@ -119,7 +120,7 @@ struct Waiting {
     call: Sender<()>,
 }
 
-/// What is known of an address.
+/// What is known about an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Standing {
     Right,
@@ -128,8 +129,8 @@ enum Standing {
 }
 
 impl Queue {
-    /// Takes a place; its number, or `None` where there is none. Where all are taken, whoever
-    /// would be called last is sent away, which may be the newcomer.
+    /// Takes a place in the queue; returns its number. If all are taken, whoever would be called
+    /// last is sent away: `None` if that is the newcomer.
     fn join(&mut self, address: IpAddr, call: Sender<()>) -> Option<u64> {
         if self.waiting.iter().filter(|other| other.address == address).count() >= PLACES_OF_ONE {
             return None;
@@ -148,8 +149,8 @@ impl Queue {
         self.waiting.retain(|waiting| waiting.number != number);
     }
 
-    /// Whose turn it is: of the standing whose last turn is longest ago, the address whose last
-    /// turn is longest ago.
+    /// Whose turn it is: of the standing whose last turn was longest ago, the address whose last
+    /// turn was longest ago.
     fn next(&mut self) -> Option<Waiting> {
         let order = |&at: &usize| {
             let (number, standing) = self.last_turn(self.waiting[at].address);
@@ -163,7 +164,7 @@ impl Queue {
         Some(called)
     }
 
-    /// Who would be called last: of the standing with the most who wait, the one with the most of
+    /// Who would be called last: in the standing where most are waiting, the one with the most of
     /// its own address before it.
     fn last(&self) -> usize {
         let mut crowds = [0; 3];
@@ -194,7 +195,7 @@ impl Queue {
         let number = self.next_number();
         self.turns.insert(address, (number, standing));
         if self.turns.len() > REMEMBERED {
-            // The older half goes: rarely, and all at once.
+            // The older half is forgotten, all at once, so that this happens rarely.
             let mut numbers: Vec<u64> = self.turns.values().map(|turn| turn.0).collect();
             let (_, &mut median, _) = numbers.select_nth_unstable(REMEMBERED / 2);
             self.turns.retain(|_, turn| turn.0 > median);
@@ -219,13 +220,13 @@ mod tests {
         IpAddr::from(number.to_be_bytes())
     }
 
-    /// Joins from this address; how it is called, if it found a place.
+    /// Joins the queue from this address; how it is called, if it found a place.
     fn join(queue: &mut Queue, from: u32) -> Option<Receiver<()>> {
         let (call, called) = channel();
         queue.join(address(from), call).map(|_| called)
     }
 
-    /// The addresses of the next turns, which all end so, if they end.
+    /// The addresses of the next turns, which all end like this, if they end.
     fn turns(queue: &mut Queue, count: usize, is_right: Option<bool>) -> Vec<u32> {
         let mut next = || {
             let ip = queue.next().unwrap().address;
@@ -287,7 +288,7 @@ mod tests {
         for guesser in 0..PLACES as u32 {
             join(&mut queue, guesser % 8).unwrap();
         }
-        // The first address has just had a turn, so that its newest is the one.
+        // The first address has just had a turn, so its newest is sent away.
         assert_eq!(turns(&mut queue, 1, None), [0]);
         let sent_away = join(&mut queue, 0).unwrap();
         let newcomer = join(&mut queue, 9).unwrap();
@@ -295,7 +296,7 @@ mod tests {
         assert_eq!(newcomer.try_recv(), Err(TryRecvError::Empty));
         assert_eq!(queue.waiting.len(), PLACES);
 
-        // Among strangers alone the newcomer is the last.
+        // Among strangers alone the newcomer would be the last.
         let mut queue = Queue::default();
         for stranger in 0..PLACES as u32 {
             join(&mut queue, stranger).unwrap();
@@ -314,7 +315,7 @@ mod tests {
         assert!(queue.turns.contains_key(&address(99_999 - REMEMBERED as u32 / 4)));
     }
 
-    /// A visitor from this address who is still there.
+    /// A visitor from this address that has not gone.
     fn visitor(from: u32, patience: Duration) -> Visitor<'static> {
         Visitor {
             address: address(from),

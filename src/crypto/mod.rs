@@ -1,21 +1,21 @@
-//! What keeps secrets: hashes, and a comparison that tells nothing by its time. Pure functions of
-//! bytes, each checked against published vectors and a well-kept crate; and the gate before those
-//! that are slow.
+//! What protects secrets: hashes, and a comparison whose time tells nothing. Pure functions of
+//! bytes, each tested against published vectors and a well-kept crate; and the gate before slow
+//! hashes.
 
 pub mod gate;
 pub mod pbkdf2;
 pub mod sha256;
 mod sha256_hw;
 
-/// Says whether two byte strings are the same, in a time that depends on the length of `given`
-/// alone: an answer's delay tells nothing about `kept`.
+/// Whether two byte strings are the same, in a time that depends on the length of `given` alone, so
+/// that it tells nothing about `kept`.
 pub fn same(given: &[u8], kept: &[u8]) -> bool {
     let mut difference = u8::from(given.len() != kept.len());
     if !kept.is_empty() {
         let mut at = 0;
         for byte in given {
             difference |= byte ^ kept[at];
-            // Around again, without the division of a remainder.
+            // Wraps around without a division.
             at = if at + 1 == kept.len() { 0 } else { at + 1 };
         }
     }

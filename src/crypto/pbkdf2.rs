@@ -1,9 +1,9 @@
 //! PBKDF2 with HMAC-SHA-256 (RFC 8018, section 5.2), for secrets that people choose: each guess
-//! costs as many hashes as the file says.
+//! costs as many hashes as the stored line says.
 
 use super::sha256::{Sha256, compress, digest, to_bytes, to_words};
 
-/// The first 32 bytes of the derived key: one block of PBKDF2, which is all that a check needs.
+/// The first 32 bytes of the derived key, one block of PBKDF2: a check needs no more.
 pub fn derive(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     let hmac = Hmac::new(password);
     let mut u = to_words(&hmac.sign(&[salt, &1u32.to_be_bytes()].concat()));
@@ -17,7 +17,7 @@ pub fn derive(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     to_bytes(&key)
 }
 
-/// HMAC (RFC 2104) with the key's two blocks hashed once, since each signature starts from them.
+/// HMAC (RFC 2104). The key's two blocks are hashed once, since each signature starts from them.
 struct Hmac {
     inner: Sha256,
     outer: Sha256,
@@ -47,8 +47,8 @@ impl Hmac {
         outer.finish()
     }
 
-    /// The same of a digest, as words from one to the next: one block for each of the two hashes,
-    /// in which only the digest changes.
+    /// The same for a digest, given and returned as words: one block for each of the two hashes, in
+    /// which only the digest changes.
     fn sign_digest(&self, digest: &[u32; 8]) -> [u32; 8] {
         let mut block = [0; 16];
         // The padding (FIPS 180-4, section 5.1.1): a bit, and the length with the key's block.
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn known_vectors() {
-        // The inputs of RFC 6070, with the outputs that are well known for SHA-256.
+        // The inputs of RFC 6070, with the well-known outputs for SHA-256.
         let vectors = [
             (1, "120fb6cffcf8b32c43e7225256c4f837a86548c92ccc35480805987cb70be17b"),
             (2, "ae4d0c95af6b46d32d0adff928f06dd02a303f8ef3c251dfd6e2d85a95474c43"),

@@ -1,13 +1,13 @@
-//! SHA-256 (FIPS 180-4), the one algorithm written here that a library would give.
+//! SHA-256 (FIPS 180-4).
 //!
-//! PKCE's `S256` needs it (RFC 7636, section 4.2), and the program's dependencies are three by
-//! decision; so it stands here, small and plain, and the tests compare it with the published
-//! vectors and with the crate `sha2`. Where the processor has instructions for it, they do the
-//! same in a fifth of the time: `sha256_hw.rs`.
+//! PKCE's `S256` needs it (RFC 7636, section 4.2), and so do the store's keys. The program has
+//! three dependencies by decision, so it is written here, small and plain, and tested against the
+//! published vectors and the crate `sha2`. If the processor has instructions for it, `sha256_hw.rs`
+//! does the same in a fifth of the time.
 
 use super::sha256_hw;
 
-/// A hash under way.
+/// A hash that is being computed.
 #[derive(Clone)]
 pub struct Sha256 {
     state: [u32; 8],
@@ -40,7 +40,7 @@ impl Sha256 {
         }
     }
 
-    /// Pads (FIPS 180-4, section 5.1.1) and gives the digest.
+    /// Pads (FIPS 180-4, section 5.1.1) and returns the digest.
     pub fn finish(mut self) -> [u8; 32] {
         let bits = self.length * 8;
         let filled = (self.length % 64) as usize;
@@ -55,7 +55,7 @@ impl Sha256 {
         to_bytes(&self.state)
     }
 
-    /// What the whole blocks so far have made of it.
+    /// The state after the complete blocks so far.
     pub fn state(&self) -> [u32; 8] {
         self.state
     }
@@ -70,7 +70,7 @@ const INITIAL: [u32; 8] = [
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
 
-/// One block into the state, in the fastest way that this processor has.
+/// Hashes one block into the state, in the fastest way that this processor has.
 pub fn compress(state: &mut [u32; 8], block: &[u32; 16]) {
     #[cfg(test)]
     COMPRESSED.set(COMPRESSED.get() + 1);
@@ -79,8 +79,8 @@ pub fn compress(state: &mut [u32; 8], block: &[u32; 16]) {
     }
 }
 
-/// One block into the state (FIPS 180-4, section 6.2.2). Of the 64 words of the message schedule
-/// only the last 16 are ever needed, so each takes the place of the one 16 before it.
+/// Hashes one block into the state (FIPS 180-4, section 6.2.2). Of the 64 words of the message
+/// schedule only the last 16 are needed at a time, so each replaces the one 16 before it.
 pub fn compress_portably(state: &mut [u32; 8], block: &[u32; 16]) {
     let mut w = *block;
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
@@ -107,7 +107,7 @@ pub fn compress_portably(state: &mut [u32; 8], block: &[u32; 16]) {
     }
 }
 
-/// A block's or a digest's bytes as words (FIPS 180-4, section 3.1).
+/// The bytes of a block or a digest as words (FIPS 180-4, section 3.1).
 pub fn to_words<const BYTES: usize, const WORDS: usize>(bytes: &[u8; BYTES]) -> [u32; WORDS] {
     let (words, _) = bytes.as_chunks();
     std::array::from_fn(|at| u32::from_be_bytes(words[at]))
@@ -137,7 +137,7 @@ pub const ROUND: [u32; 64] = [
 
 #[cfg(test)]
 thread_local! {
-    /// Blocks that this thread has hashed: what tests count as work.
+    /// How many blocks this thread has hashed, which tests count as work.
     pub static COMPRESSED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_portable_code_knows_them_too() {
-        // "abc" as the one block that it is (FIPS 180-4, appendix B.1 of the edition of 2002).
+        // "abc" as its one block (FIPS 180-4, appendix B.1 of the edition of 2002).
         let mut block = [0; 16];
         (block[0], block[15]) = (0x6162_6380, 24);
         let mut state = INITIAL;

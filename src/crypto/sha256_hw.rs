@@ -1,32 +1,32 @@
-//! SHA-256's compression by the processor's own instructions, where it has them: the same as the
-//! portable code in `sha256.rs`, which is the one to read, in a fifth of its time. Passwords are
-//! what it is for: a check is as many hashes as the file says.
+//! SHA-256's compression by the processor's own instructions, if it has them: the same as the
+//! portable code in `sha256.rs`, which is the one to read, in a fifth of the time. It is for
+//! passwords, since a check takes many hashes.
 
-/// Hashes one block into the state; false where this processor cannot, and nothing was done.
+/// Hashes one block into the state; false if this processor cannot, and nothing was done.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(unsafe_code, reason = "the processor's instructions are called where they are there")]
 pub fn compress(state: &mut [u32; 8], block: &[u32; 16]) -> bool {
     let is_able = own::is_able();
     if is_able {
-        // SAFETY: the processor has been asked for every instruction that the function may use.
+        // SAFETY: the processor has every instruction that the function may use.
         unsafe { own::compress(state, block) };
     }
     is_able
 }
 
-/// Others have none that this program knows.
+/// This program knows no instructions of other processors.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub fn compress(_: &mut [u32; 8], _: &[u32; 16]) -> bool {
     false
 }
 
-/// x86-64's: two rounds an instruction, with the state as its words A, B, E, F and C, D, G, H.
+/// For x86-64: two rounds an instruction, with the state as the words A, B, E, F and C, D, G, H.
 #[cfg(target_arch = "x86_64")]
 mod own {
     use super::super::sha256::ROUND;
     use std::arch::x86_64::*;
 
-    /// Asks the processor once; after that it is a look at memory.
+    /// Asks the processor once, and remembers the answer.
     pub fn is_able() -> bool {
         std::is_x86_feature_detected!("sha") && std::is_x86_feature_detected!("sse4.1")
     }
@@ -42,7 +42,7 @@ mod own {
             let sums = _mm_add_epi32(oldest, four(&ROUND, t));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sums);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32::<0b1110>(sums));
-            // The four words of the schedule that come 16 after those that were just used.
+            // The four words of the schedule that come 16 after those just used.
             let sums = _mm_sha256msg1_epu32(oldest, next);
             let sums = _mm_add_epi32(sums, _mm_alignr_epi8::<4>(newest, third));
             words = [next, third, newest, _mm_sha256msg2_epu32(sums, newest)];
@@ -74,13 +74,13 @@ mod own {
     }
 }
 
-/// AArch64's: four rounds in two instructions, with the state's words in order.
+/// For AArch64: four rounds in two instructions, with the words of the state in order.
 #[cfg(target_arch = "aarch64")]
 mod own {
     use super::super::sha256::ROUND;
     use std::arch::aarch64::*;
 
-    /// Asks the processor once; after that it is a look at memory.
+    /// Asks the processor once, and remembers the answer.
     pub fn is_able() -> bool {
         std::arch::is_aarch64_feature_detected!("sha2")
     }
@@ -96,7 +96,7 @@ mod own {
             let old = abcd;
             abcd = vsha256hq_u32(abcd, efgh, sums);
             efgh = vsha256h2q_u32(efgh, old, sums);
-            // The four words of the schedule that come 16 after those that were just used.
+            // The four words of the schedule that come 16 after those just used.
             let sums = vsha256su0q_u32(oldest, next);
             words = [next, third, newest, vsha256su1q_u32(sums, third, newest)];
         }

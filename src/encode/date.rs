@@ -1,4 +1,4 @@
-//! Instants as people and HTTP write them, in UTC, from the seconds since the beginning of 1970.
+//! Times as HTTP and people write them, in UTC, from the seconds since the beginning of 1970.
 
 use super::decimal;
 
@@ -29,15 +29,15 @@ pub fn rfc3339(milliseconds: u64) -> [u8; 24] {
     text
 }
 
-/// The days from 1970-01-01 to a day that is written as `2027-06-30`; `None` where there is no such
-/// day, or it is before that one.
+/// The days from 1970-01-01 to a day that is written as `2027-06-30`; `None` if there is no such
+/// day, or it is before 1970.
 pub fn day(text: &str) -> Option<u64> {
     let is_digit = |at: usize| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
     if text.len() != 10 || ![0, 1, 2, 3, 5, 6, 8, 9].into_iter().all(is_digit) {
         return None;
     }
     let year: u64 = text[..4].parse().ok()?;
-    // From a few days before its year, so that no second calendar is needed.
+    // Counts from a few days before its year, so that no second calendar is needed.
     let first = (year.checked_sub(1970)? * 3_652_425 / 10_000).saturating_sub(3);
     (first..first + 375).find(|day| rfc3339(day * 86_400_000).starts_with(text.as_bytes()))
 }

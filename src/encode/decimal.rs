@@ -1,14 +1,14 @@
 //! Decimal digits.
 //!
 //! `format!` can do far more, at ten times the cost. A log line has a dozen numbers, and every
-//! answer some.
+//! answer has some.
 
 /// Appends the digits of `value`.
 pub fn push(text: &mut String, value: u64) {
     each_digit(value, &mut |digit| text.push(char::from(digit)));
 }
 
-/// Hands the digits of `value` on, the first one first.
+/// Calls `take` with each digit of `value`, the first one first.
 pub fn each_digit(value: u64, take: &mut impl FnMut(u8)) {
     if value > 9 {
         each_digit(value / 10, take);
@@ -16,7 +16,7 @@ pub fn each_digit(value: u64, take: &mut impl FnMut(u8)) {
     take(b'0' + (value % 10) as u8);
 }
 
-/// Writes the last digits of `value`, with leading zeros, as many as there is room for.
+/// Writes as many of the last digits of `value` as there is room for, with leading zeros.
 pub fn put(room: &mut [u8], mut value: u64) {
     for digit in room.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;

@@ -1,8 +1,8 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL, section 5), the format of OAuth's
 //! requests (RFC 6749, appendix B).
 //!
-//! Browsers guess where an escape is malformed; a server that checks passwords should not, so
-//! here it is an error.
+//! Browsers guess what a malformed escape means. A server that checks passwords should not, so here
+//! it is an error.
 
 use std::borrow::Cow;
 
@@ -18,24 +18,24 @@ pub fn pairs(text: &str) -> impl Iterator<Item = Result<Pair<'_>, Malformed>> {
     })
 }
 
-/// The one parameter that may be there more than once (RFC 8707, section 2).
+/// The one parameter that may appear more than once (RFC 8707, section 2).
 const MAY_REPEAT: &str = "resource";
-/// The most different values of it that are kept.
+/// How many different values of it are kept.
 const MOST: usize = 16;
 
 /// A decoded name and value.
 pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// The parameters of a request that an endpoint knows. What it does not know is not even kept, so
-/// that a form costs no more memory than its bytes.
+/// The parameters of a request that an endpoint knows. Others are not kept, so a form takes no more
+/// memory than its bytes.
 pub struct Form<'a> {
     values: Vec<(&'static str, Cow<'a, str>)>,
     repeated: Option<&'static str>,
 }
 
 impl<'a> Form<'a> {
-    /// Reads the parameters `known` out of `text`; of one that may not be sent twice, the first
-    /// stays.
+    /// Reads the parameters `known` from `text`. If one is repeated that must not be, its first
+    /// value is kept.
     pub fn parse(text: &'a str, known: &[&'static str]) -> Result<Form<'a>, Malformed> {
         let mut form = Form { values: Vec::new(), repeated: None };
         for pair in pairs(text) {
@@ -62,7 +62,7 @@ impl<'a> Form<'a> {
         self.pairs().find_map(|(n, value)| (n == name).then_some(value))
     }
 
-    /// The values of the parameter that may be there more than once, each once.
+    /// The different values of the parameter that may appear more than once.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs().filter_map(move |(n, value)| (n == name).then_some(value))
     }
@@ -75,14 +75,14 @@ impl<'a> Form<'a> {
             .filter(|(_, value)| !value.is_empty())
     }
 
-    /// The first parameter that was sent more than once, which none may be
-    /// (RFC 6749, sections 3.1 and 3.2).
+    /// The first parameter that was repeated, which is not allowed (RFC 6749, sections 3.1 and
+    /// 3.2).
     pub fn repeated(&self) -> Option<&'static str> {
         self.repeated
     }
 }
 
-/// One name or value, decoded.
+/// Decodes one name or value.
 pub fn decode(text: &str) -> Result<Cow<'_, str>, Malformed> {
     if !text.bytes().any(|b| matches!(b, b'%' | b'+')) {
         return Ok(Cow::Borrowed(text));
@@ -104,8 +104,8 @@ fn hex_digit(c: Option<u8>) -> Result<u8, Malformed> {
     value.map(|value| value as u8).ok_or(Malformed)
 }
 
-/// Appends `value` with everything escaped but unreserved characters (RFC 3986, section 2.3): right
-/// in a form, in a query and in a path alike.
+/// Appends `value`, escaping all but unreserved characters (RFC 3986, section 2.3): that is right
+/// in a form, in a query and in a path.
 pub fn push_encoded(text: &mut String, value: &str) {
     for &byte in value.as_bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -154,7 +154,7 @@ mod tests {
         let form = Form::parse(text, &["a", "resource"]).unwrap();
         assert_eq!(form.all("resource").collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((form.get("resource"), form.repeated()), (Some("a"), None));
-        // No stranger fills the memory with them.
+        // A stranger cannot fill the memory with them.
         let many: String = (0..1000).map(|at| format!("resource={at}&resource=&")).collect();
         let form = Form::parse(&many, &["resource"]).unwrap();
         assert_eq!((form.all("resource").count(), form.repeated()), (MOST, Some("resource")));

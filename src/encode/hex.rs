@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-/// The digits of `bytes`, a pair for each.
+/// The digits of `bytes`, two for each.
 pub fn encode<const N: usize>(bytes: &[u8; N]) -> Digits<N> {
     Digits(bytes.map(|byte| [digit(byte >> 4), digit(byte & 15)]))
 }
@@ -18,7 +18,7 @@ impl<const N: usize> Deref for Digits<N> {
     }
 }
 
-/// Reads exactly `2 * N` lowercase digits; anything else, uppercase too, is `None`.
+/// Reads exactly `2 * N` lowercase digits; `None` for anything else, uppercase digits included.
 pub fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let (pairs, rest) = text.as_chunks::<2>();
     let pairs: &[[u8; 2]; N] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
@@ -36,7 +36,7 @@ fn digit(value: u8) -> u8 {
     value + if value < 10 { b'0' } else { b'a' - 10 }
 }
 
-/// What a digit is worth, and 16 or more for what is none.
+/// The value of a digit; 16 or more if it is not one.
 fn value(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',

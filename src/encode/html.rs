@@ -1,7 +1,7 @@
 //! Text inside HTML.
 
-/// Appends `text` with the five characters escaped that could end a text node or a quoted
-/// attribute. Room is made once for all of it, which can be six times its length.
+/// Appends `text`, escaping the five characters that could end a text node or a quoted attribute.
+/// Memory is reserved once for the result, which can be six times as long.
 pub fn push_escaped(html: &mut String, text: &str) {
     html.reserve(text.chars().map(|c| entity(c).map_or(c.len_utf8(), str::len)).sum());
     for c in text.chars() {

@@ -2,12 +2,12 @@
 
 use super::{decimal, hex};
 
-/// A JSON object under construction; members keep the order in which they are added.
+/// A JSON object under construction. Its members keep the order in which they are added.
 pub struct Object(String);
 
 impl Object {
     pub fn new() -> Object {
-        // Room for a token answer, so that it is allocated once.
+        // Enough for a token response, so that there is one allocation.
         let mut text = String::with_capacity(192);
         text.push('{');
         Object(text)
@@ -31,7 +31,7 @@ impl Object {
         self
     }
 
-    /// A list of strings, left out where it is empty.
+    /// A list of strings, left out if it is empty.
     pub fn strings<T: AsRef<str>>(
         mut self,
         name: &str,
@@ -61,7 +61,7 @@ impl Object {
         if self.0.len() > 1 {
             self.0.push(',');
         }
-        // Names are our own, so there is nothing to escape in them.
+        // Names are our own, with nothing to escape in them.
         self.0.push('"');
         self.0.push_str(name);
         self.0.push_str("\":");
@@ -71,7 +71,7 @@ impl Object {
 /// Appends `value` as a JSON string, quotes included.
 pub fn push_string(text: &mut String, value: &str) {
     text.push('"');
-    // Without a way out early, so that it is a few instructions for many bytes.
+    // Without an early exit, so that the compiler can check many bytes at a time.
     match value.bytes().fold(false, |found, b| found | is_special(b)) {
         true => push_escaped(text, value),
         false => text.push_str(value),
@@ -81,7 +81,7 @@ pub fn push_string(text: &mut String, value: &str) {
 
 #[cold]
 fn push_escaped(text: &mut String, mut rest: &str) {
-    // Special characters are ASCII, so the text can be cut beside them.
+    // Special characters are ASCII, so the text can be cut before and after them.
     while let Some(at) = rest.bytes().position(is_special) {
         text.push_str(&rest[..at]);
         match rest.as_bytes()[at] {

@@ -1,28 +1,28 @@
-//! Reading JSON (RFC 8259): a registration is the one request that carries any.
+//! Reading JSON (RFC 8259), which only the requests for registration contain.
 //!
-//! A text is checked as a whole and then looked at where it stands, piece by piece. So nothing is
-//! copied but a string with escapes, and what a stranger sends costs no more memory than its own
-//! length.
+//! A text is checked as a whole, and its parts are then read in place. Only strings with escapes
+//! are copied, so what a stranger sends takes no more memory than its own length.
 
 use std::borrow::Cow;
 
-/// Objects and lists within each other: more than any registration has, and a bound on the stack.
+/// How deeply objects and lists may be nested: more than any registration has, and a limit on the
+/// stack.
 const DEPTH: usize = 32;
 
-/// A value that is well-formed, as it was written, without blanks around it.
+/// A well-formed value, as it was written, without blanks around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Value<'a>(&'a str);
 
 impl<'a> Value<'a> {
-    /// Reads a text that is one value and nothing more; `None` where it is no JSON, or nested
-    /// deeper than 32 times.
+    /// Reads a text that is one value and nothing else; `None` if it is not JSON, or nested too
+    /// deeply.
     pub fn read(bytes: &'a [u8]) -> Option<Value<'a>> {
         let text = std::str::from_utf8(bytes).ok()?;
         let (value, rest) = value(text, DEPTH)?;
         skip_blanks(rest).is_empty().then_some(value)
     }
 
-    /// The names and values of an object, in its order; `None` where it is another kind.
+    /// The names and values of an object, in its order; `None` for other kinds.
     pub fn members(self) -> Option<impl Iterator<Item = (Cow<'a, str>, Value<'a>)>> {
         let mut rest = self.0.strip_prefix('{')?;
         Some(std::iter::from_fn(move || {
@@ -32,7 +32,7 @@ impl<'a> Value<'a> {
         }))
     }
 
-    /// The values of a list; `None` where it is another kind.
+    /// The values of a list; `None` for other kinds.
     pub fn items(self) -> Option<impl Iterator<Item = Value<'a>> + Clone> {
         let mut rest = self.0.strip_prefix('[')?;
         Some(std::iter::from_fn(move || {
@@ -42,7 +42,7 @@ impl<'a> Value<'a> {
         }))
     }
 
-    /// What a string says; `None` where it is another kind.
+    /// The text of a string; `None` for other kinds.
     pub fn string(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
         match inner.contains('\\') {
@@ -62,7 +62,7 @@ fn skip_blanks(text: &str) -> &str {
     text.trim_start_matches([' ', '\t', '\n', '\r'])
 }
 
-/// The value at the beginning of a text, and what stands behind it.
+/// The value at the beginning of a text, and what follows it.
 fn value(text: &str, depth: usize) -> Option<(Value<'_>, &str)> {
     let text = skip_blanks(text);
     let rest = match text.bytes().next()? {
@@ -75,7 +75,7 @@ fn value(text: &str, depth: usize) -> Option<(Value<'_>, &str)> {
     Some((Value(&text[..text.len() - rest.len()]), rest))
 }
 
-/// What stands behind an object of which the first brace was read.
+/// What follows an object whose opening brace has been read.
 fn object(mut text: &str, depth: usize) -> Option<&str> {
     if let Some(rest) = skip_blanks(text).strip_prefix('}') {
         return Some(rest);
@@ -99,7 +99,7 @@ fn next_member(text: &str, depth: usize) -> Option<(Value<'_>, Value<'_>, &str)>
     Some((name, value, rest))
 }
 
-/// What stands behind a list of which the first bracket was read.
+/// What follows a list whose opening bracket has been read.
 fn list(mut text: &str, depth: usize) -> Option<&str> {
     if let Some(rest) = skip_blanks(text).strip_prefix(']') {
         return Some(rest);
@@ -114,7 +114,7 @@ fn list(mut text: &str, depth: usize) -> Option<&str> {
     }
 }
 
-/// What stands behind a string of which the first quote was read (RFC 8259, section 7).
+/// What follows a string whose opening quote has been read (RFC 8259, section 7).
 fn string(text: &str) -> Option<&str> {
     let mut rest = text;
     loop {
@@ -127,7 +127,7 @@ fn string(text: &str) -> Option<&str> {
     }
 }
 
-/// The character that an escape stands for, and what is behind it; the backslash was read.
+/// The character that an escape stands for, and what follows it; the backslash has been read.
 fn escape(text: &str) -> Option<(char, &str)> {
     let mut rest = text.chars();
     let character = match rest.next()? {
@@ -143,8 +143,8 @@ fn escape(text: &str) -> Option<(char, &str)> {
     Some((character, rest.as_str()))
 }
 
-/// Four digits or, for a character outside the Basic Multilingual Plane, two times four: a UTF-16
-/// surrogate pair. Half a pair is no character.
+/// Four digits or, for a character outside the Basic Multilingual Plane, twice four: a UTF-16
+/// surrogate pair. Half a pair is not a character.
 fn escaped_unit(text: &str) -> Option<(char, &str)> {
     let (first, rest) = four_digits(text)?;
     let pair = rest.strip_prefix("\\u").and_then(four_digits);
@@ -175,7 +175,7 @@ fn unescaped(mut text: &str) -> Option<String> {
     Some(out)
 }
 
-/// What stands behind a number (RFC 8259, section 6).
+/// What follows a number (RFC 8259, section 6).
 fn number(text: &str) -> Option<&str> {
     let text = text.strip_prefix('-').unwrap_or(text);
     // "Leading zeros are not allowed."
@@ -189,7 +189,7 @@ fn number(text: &str) -> Option<&str> {
     Some(rest)
 }
 
-/// What stands behind one digit or more.
+/// What follows one digit or more.
 fn digits(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
     (rest.len() < text.len()).then_some(rest)

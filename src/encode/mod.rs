@@ -1,5 +1,4 @@
-//! Pure functions from bytes to bytes: the encodings that HTTP and OAuth are written in.
-//! They know neither; both may use them.
+//! The encodings that HTTP and OAuth use, as pure functions from bytes to bytes. They know neither.
 
 pub mod date;
 pub mod decimal;

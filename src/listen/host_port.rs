@@ -1,4 +1,4 @@
-//! `HOST:PORT` into bound sockets: listeners on every address that is meant by it.
+//! From `HOST:PORT` to bound sockets, one for every address that it stands for.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -6,21 +6,21 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 
 use crate::os;
 
-/// How often another free port is tried where the first was taken on one of the addresses.
+/// How often another free port is tried if the first is taken on one of the addresses.
 const FREE_PORT_ATTEMPTS: usize = 20;
 
 /// A place to listen: a name or an address, as written, and a port.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostPort {
-    /// An IPv6 address stands in brackets.
+    /// An IPv6 address is in brackets.
     pub host: String,
     pub port: u16,
 }
 
-/// A TCP socket that listens.
+/// A listening TCP socket.
 pub struct Bound {
     pub listener: TcpListener,
-    /// With the real port where 0 was asked for.
+    /// Has the real port if 0 was asked for.
     pub address: SocketAddr,
 }
 
@@ -39,8 +39,8 @@ impl HostPort {
         is_host(host).then(|| HostPort { host: host.into(), port })
     }
 
-    /// What somebody wrote a port alone for, a URL, a port that is too large, or an IPv6 address
-    /// without brackets.
+    /// What was meant by a port alone, a URL, a port that is too large, or an IPv6 address without
+    /// brackets.
     fn meant(text: &str) -> Option<HostPort> {
         let (host, digits) = text.rsplit_once(':').unwrap_or(("", text));
         let url = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
@@ -49,7 +49,7 @@ impl HostPort {
             Err(_) if host.is_empty() => "localhost".into(),
             Err(_) => host.into(),
         };
-        // More digits than fit are more than any port.
+        // With too many digits it exceeds any port.
         let port = digits.parse().unwrap_or(u16::MAX);
         let mended = is_number(digits).then(|| format!("{host}:{port}"));
         HostPort::read(url.or(mended.as_deref())?)
@@ -64,13 +64,13 @@ impl HostPort {
         self.address().is_some_and(|address| address.is_unspecified())
     }
 
-    /// Its URL at this port, by a name that a browser can ask for.
+    /// Its URL with this port, by a name that a browser can use.
     pub fn url(&self, port: u16) -> String {
         let host = if self.is_wildcard() { "localhost" } else { &self.host };
         format!("http://{host}:{port}")
     }
 
-    /// Whether both would bind one address, as far as that is known without asking anybody.
+    /// Whether both would bind the same address, as far as that is known without a look-up.
     pub fn overlaps(&self, other: &HostPort) -> bool {
         let is_same = |a: &IpAddr, b: &IpAddr| a == b || a.is_unspecified() || b.is_unspecified();
         let others = other.known_addresses();
@@ -80,10 +80,11 @@ impl HostPort {
                 || self.known_addresses().iter().any(|a| others.iter().any(|b| is_same(a, b))))
     }
 
-    /// The addresses that need no look-up.
+    /// The addresses that are known without a look-up.
     fn known_addresses(&self) -> Vec<IpAddr> {
         if self.host.eq_ignore_ascii_case("localhost") {
-            // Loopback by definition (RFC 6761, section 6.3), whatever the system's files say.
+            // Loopback by definition (RFC 6761, section 6.3), whatever the system's configuration
+            // says.
             return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         }
         self.address().into_iter().collect()
@@ -132,7 +133,7 @@ fn is_host(text: &str) -> bool {
 /// Listens on every address of `place` that this machine has, all on one port.
 pub fn bind(place: &HostPort) -> io::Result<Vec<Bound>> {
     let addresses = place.resolve()?;
-    // A port that is free on one address may be taken on another; then the next free one is tried.
+    // A port that is free on one address may be taken on another. Then the next free one is tried.
     let mut attempts = if place.port == 0 { FREE_PORT_ATTEMPTS } else { 1 };
     loop {
         match bind_all(&addresses) {
@@ -165,7 +166,7 @@ fn bind_all(addresses: &[SocketAddr]) -> io::Result<Vec<Bound>> {
     }
 }
 
-/// Whether this machine has no such address, or not even its family (EAFNOSUPPORT).
+/// Whether this machine lacks the address, or even its family (EAFNOSUPPORT).
 fn is_lacking(error: &io::Error) -> bool {
     error.kind() == ErrorKind::AddrNotAvailable || matches!(error.raw_os_error(), Some(47 | 97))
 }

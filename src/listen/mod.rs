@@ -1,7 +1,8 @@
-//! Where the server listens: what `listen` and `--listen` say, and sockets for it.
+//! Where the server listens: the places that `listen` and `--listen` name, and the sockets for
+//! them.
 //!
-//! A place is a name and a port ([`host_port`]), a path ([`unix`]), or what systemd holds open for
-//! us ([`passed`]).
+//! A place is a host and a port ([`host_port`]), a path ([`unix`]), or sockets that systemd holds
+//! open for us ([`passed`]).
 
 mod host_port;
 mod passed;
@@ -24,16 +25,16 @@ pub enum Place {
     Tcp(HostPort),
     /// `unix:PATH`, as written.
     Unix(PathBuf),
-    /// `systemd`, or `systemd:NAME` for the sockets of this name.
+    /// `systemd`, or `systemd:NAME` for the sockets with this name.
     Passed(Option<String>),
 }
 
-/// A socket that listens.
+/// A listening socket.
 pub struct Open {
     pub listener: Listener,
     /// Where clients find it: `http://ADDRESS:PORT` or `unix:PATH`.
     pub shown: String,
-    /// The name that has to go at the end.
+    /// The path to remove at the end, if it has one.
     pub path: Option<SocketPath>,
 }
 
@@ -46,7 +47,7 @@ impl Place {
         match text.split_once(':') {
             Some(("unix", "")) => Err("must be unix:PATH; the path is missing".into()),
             Some(("unix", path)) => Ok(Place::Unix(path.into())),
-            // As for HOST:PORT, a number would be a port.
+            // A number is a port, as in HOST:PORT.
             Some(("systemd", name)) if name.parse::<u16>().is_err() => match name {
                 "" => Err("must be systemd:NAME or systemd; the name is missing".into()),
                 _ => Ok(Place::Passed(Some(name.into()))),
@@ -78,9 +79,9 @@ impl Display for Place {
     }
 }
 
-/// Binds every place; paths are looked for beside the folder, and get `mode`. Also the URL of the
-/// first, as written, with its real port, where it is a host and a port. Errors are lines for the
-/// operator.
+/// Binds every place. Paths are relative to the folder, and get the permissions `mode`. Also
+/// returns the URL of the first place, as written but with its real port, if it is a host and a
+/// port. Errors are lines for the operator.
 pub fn open(places: &[Place], folder: &Path, mode: u32) -> Result<(Vec<Open>, String), String> {
     let (mut all, mut url) = (Vec::new(), None);
     let is_passed = |place: &Place| matches!(place, Place::Passed(_));
@@ -106,7 +107,8 @@ pub fn open(places: &[Place], folder: &Path, mode: u32) -> Result<(Vec<Open>, St
     Ok((all, url.unwrap_or_default()))
 }
 
-/// Binds a place; where another program has it, the operator can stop that or do `otherwise`.
+/// Binds a place. If another program has it, the error tells the operator to stop that one, or to
+/// do `otherwise`.
 pub fn bind(place: &HostPort, otherwise: &str) -> Result<Vec<Open>, String> {
     Ok(bind_at(place, otherwise)?.into_iter().map(Open::from).collect())
 }

@@ -1,5 +1,5 @@
-//! Sockets that systemd has bound and passes to us (sd_listen_fds(3)). It holds them open while
-//! one process goes and the next one comes, so that nobody who connects in between is refused.
+//! Sockets that systemd has bound and passes to us (sd_listen_fds(3)). It holds them open when one
+//! process stops and the next starts, so that no connection is refused in between.
 
 use std::env;
 use std::net::TcpListener;
@@ -10,17 +10,17 @@ use super::Open;
 use crate::http::Listener;
 use crate::os;
 
-/// What a socket without a name is called.
+/// The name of a socket without a name.
 const NAMELESS: &str = "unknown";
-/// More is no honest number.
+/// More cannot be right.
 const MOST: usize = 1000;
 
-/// The sockets that nobody has taken yet, with their names.
+/// The sockets that have not been taken yet, with their names.
 #[derive(Default)]
 pub struct Passed(Vec<(String, OwnedFd)>);
 
 impl Passed {
-    /// Those that were passed to this process; an error says why there are none.
+    /// The sockets that were passed to this process; an error says why there are none.
     pub fn take() -> Result<Passed, String> {
         let variable = |name| env::var(name).unwrap_or_default();
         let count = count(&variable("LISTEN_FDS"), &variable("LISTEN_PID"), std::process::id())?;
@@ -34,7 +34,7 @@ impl Passed {
         Ok(Passed(names.into_iter().zip(sockets).collect()))
     }
 
-    /// Takes those of this name, or all.
+    /// Takes the sockets with this name, or all.
     pub fn named(&mut self, name: Option<&str>) -> Result<Vec<Open>, String> {
         let is_wanted = |it: &mut (String, OwnedFd)| name.is_none_or(|name| it.0 == name);
         let wanted: Vec<_> = self.0.extract_if(.., is_wanted).collect();
@@ -60,7 +60,7 @@ fn count(fds: &str, pid: &str, own: u32) -> Result<usize, String> {
         return Err("no sockets were passed to this process (LISTEN_PID is another's)".into());
     }
     let count = fds.parse().ok().filter(|count| (1..=MOST).contains(count));
-    count.ok_or_else(|| "no sockets were passed (LISTEN_FDS is no number above 0)".into())
+    count.ok_or_else(|| "no sockets were passed (LISTEN_FDS is not a number above 0)".into())
 }
 
 /// A name for each of `count` sockets.
@@ -77,9 +77,8 @@ fn open(socket: OwnedFd) -> Result<Open, String> {
         return Ok(Open { listener: Listener::tcp(listener).passed(), shown, path: None });
     }
     let listener = UnixListener::from(OwnedFd::from(listener));
-    let address = listener
-        .local_addr()
-        .map_err(|_| "a socket that was passed is of another kind than TCP and Unix")?;
+    let address =
+        listener.local_addr().map_err(|_| "a socket that was passed is neither TCP nor Unix")?;
     let shown = format!("unix:{}", name(&address));
     Ok(Open { listener: Listener::unix(listener).passed(), shown, path: None })
 }
@@ -104,9 +103,9 @@ mod tests {
             ("", "7", "(LISTEN_FDS is not set)"),
             ("1", "8", "(LISTEN_PID is another's)"),
             ("1", "", "(LISTEN_PID is another's)"),
-            ("0", "7", "(LISTEN_FDS is no number above 0)"),
-            ("x", "7", "(LISTEN_FDS is no number above 0)"),
-            ("99999999999999999999", "7", "(LISTEN_FDS is no number above 0)"),
+            ("0", "7", "(LISTEN_FDS is not a number above 0)"),
+            ("x", "7", "(LISTEN_FDS is not a number above 0)"),
+            ("99999999999999999999", "7", "(LISTEN_FDS is not a number above 0)"),
         ] {
             assert!(count(fds, pid, 7).unwrap_err().contains(told), "{fds} {pid}");
         }

@@ -1,4 +1,4 @@
-//! Unix sockets that have a name in a folder.
+//! Unix sockets with a path.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -13,16 +13,16 @@ use super::Open;
 use crate::http::Listener;
 use crate::os;
 
-/// For the owner alone, until it is opened up.
+/// The umask: a socket is for its owner alone until it is opened up.
 const CLOSED: u32 = 0o177;
-/// How long somebody who listens takes at most to let us in. One who takes longer listens, too.
+/// How long we wait for a listener to accept us. One that takes longer is there, too.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// The name of a socket that we have bound. It is removed when this is dropped, if it is still the
-/// same one.
+/// The path of a socket that we have bound. It is removed when this is dropped, if it is still our
+/// socket.
 pub struct SocketPath {
     path: PathBuf,
-    /// Its device and number in there.
+    /// Its device and inode.
     identity: (u64, u64),
 }
 
@@ -31,7 +31,7 @@ impl SocketPath {
         Ok(SocketPath { path: path.into(), identity: identity(path)? })
     }
 
-    /// Removes the name. Who has connected stays connected.
+    /// Removes the path. Connections that have been made stay.
     pub fn remove(&self) {
         if identity(&self.path).is_ok_and(|now| now == self.identity) {
             let _ = fs::remove_file(&self.path);
@@ -60,7 +60,7 @@ pub fn open(path: &Path, mode: u32) -> Result<Open, String> {
 }
 
 /// Listens at a path, with mode 0600 from the beginning. A socket that nobody listens on is
-/// replaced. An error is `PATH: what, and what to do`.
+/// replaced. An error is `PATH: what is wrong; what to do`.
 pub fn bind_unix(path: &Path) -> Result<(UnixListener, SocketPath), String> {
     let told = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
     let bind = || os::with_umask(CLOSED, || UnixListener::bind(path));
@@ -81,10 +81,10 @@ pub fn bind_unix(path: &Path) -> Result<(UnixListener, SocketPath), String> {
 fn make_way(path: &Path) -> Result<(), String> {
     let data = fs::symlink_metadata(path).map_err(|error| error.to_string())?;
     if !data.file_type().is_socket() {
-        return Err("this is no socket; move it away, or choose another path".into());
+        return Err("this is not a socket; move it away, or choose another path".into());
     }
     match knock(path) {
-        // Nobody listens, or nobody any more.
+        // Nobody listens, or nobody listens any more.
         Err(ErrorKind::ConnectionRefused) => {
             fs::remove_file(path).map_err(|error| error.to_string())
         }
@@ -93,8 +93,8 @@ fn make_way(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Connects to see who is there. Where the queue of somebody who hangs is full, this would wait
-/// for ever; so another thread does it.
+/// Connects to see whether anyone listens. On another thread, since this waits for ever if the
+/// listener hangs and its queue is full.
 fn knock(path: &Path) -> Result<(), ErrorKind> {
     let (tell, told) = mpsc::channel();
     let path = path.to_owned();
@@ -135,12 +135,14 @@ mod tests {
         assert_eq!(bind_unix(&path).err(), Some(told));
         drop(first);
         let (_listener, bound) = bind_unix(&path).unwrap();
-        // Another's is not removed.
+        // Another socket is not removed.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "").unwrap();
         drop(bound);
-        let told =
-            format!("{}: this is no socket; move it away, or choose another path", path.display());
+        let told = format!(
+            "{}: this is not a socket; move it away, or choose another path",
+            path.display()
+        );
         assert_eq!(bind_unix(&path).err(), Some(told));
         assert!(path.exists());
     }

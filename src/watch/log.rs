@@ -1,7 +1,7 @@
-//! One line a request, on standard error.
+//! The log: one line for each request, on standard error.
 //!
-//! Requests hand their lines to a thread that writes them, so that a full pipe holds nobody up;
-//! what it cannot take is counted and dropped.
+//! A thread of its own writes the lines, so that a full pipe holds no request up; what it cannot
+//! take is dropped and counted.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -16,12 +16,12 @@ use crate::http::Status;
 use crate::http::listener::UNIX;
 use crate::oauth::Timestamp;
 
-/// Bytes that wait to be written: some thousands of lines.
+/// How many bytes may wait to be written: some thousands of lines.
 const WAITING: usize = 1024 * 1024;
-/// A path and a method are shown so far; what is longer is nobody's honest request.
+/// How much of a path or a method is shown: no honest request has a longer one.
 const PATH: usize = 200;
 const METHOD: usize = 24;
-/// The writer rests so long after each write, so that a busy server writes many lines at once.
+/// How long the writer pauses after each write, so that a busy server writes many lines at once.
 const REST: Duration = Duration::from_millis(5);
 
 /// How a request's line is written.
@@ -29,12 +29,12 @@ const REST: Duration = Duration::from_millis(5);
 pub enum LogFormat {
     Text,
     Json,
-    /// Text, and below each line what was checked and done.
+    /// Text, with what was checked and done below each line.
     Explain,
     Off,
 }
 
-/// What there is to say about a request.
+/// What the log says about a request.
 pub struct Line<'a> {
     pub time: Timestamp,
     pub address: IpAddr,
@@ -43,17 +43,17 @@ pub struct Line<'a> {
     pub status: Status,
     pub duration: Duration,
     pub client: Option<&'a str>,
-    /// Which secret the client has shown, where that matters.
+    /// Which secret the client has used, if that matters.
     pub secret: Option<&'a str>,
     pub user: Option<&'a str>,
     pub error: Option<&'a str>,
     pub reason: Option<&'a str>,
     pub fault: Option<&'a str>,
-    /// What was checked and done, each a line of its own.
+    /// What was checked and done, each on its own line.
     pub steps: &'a [String],
 }
 
-/// How much an operator has to care.
+/// How much a notice matters to the operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Level {
     Notice,
@@ -79,7 +79,7 @@ pub struct Log {
 struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// Notices are JSON, too.
+    /// Whether notices are JSON, too.
     is_json: AtomicBool,
 }
 
@@ -87,13 +87,13 @@ struct Queue {
 struct State {
     waiting: Vec<u8>,
     dropped: u64,
-    /// The writer sleeps until something is there.
+    /// The writer is asleep, and has to be woken when there is something to write.
     asleep: bool,
     writing: bool,
 }
 
 impl Log {
-    /// Starts the thread that writes to `out`; where there can be none, nothing is logged.
+    /// Starts the thread that writes to `out`; if there can be none, nothing is logged.
     pub fn new(mut out: impl Write + Send + 'static) -> Log {
         let queue = Arc::new(Queue::default());
         let own = Arc::clone(&queue);
@@ -122,12 +122,12 @@ impl Log {
         }
     }
 
-    /// Writes notices in this format from now on; those of a log that is off are text.
+    /// From now on notices have this format; if the log is off they are text.
     pub fn speaks(&self, format: LogFormat) {
         self.queue.is_json.store(format == LogFormat::Json, Relaxed);
     }
 
-    /// Writes what an operator has to know whatever becomes of the requests' lines.
+    /// Writes a notice for the operator, even if the log is off.
     pub fn tell(&self, level: Level, what: &str) {
         self.push(&self.queue.notice(level, what));
     }
@@ -136,7 +136,7 @@ impl Log {
         self.tell(Level::Notice, what);
     }
 
-    /// Waits until everything is written, but not for long.
+    /// Waits until everything is written, but no longer than `patience`.
     pub fn finish(&self, patience: Duration) {
         let state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
         let unwritten = |state: &mut State| !state.waiting.is_empty() || state.writing;
@@ -169,7 +169,7 @@ impl Queue {
         let mut bytes = std::mem::take(&mut state.waiting);
         let dropped = std::mem::take(&mut state.dropped);
         if dropped > 0 {
-            let what = format!("{dropped} log lines were dropped, standard error is slow");
+            let what = format!("{dropped} log lines were dropped, since standard error is slow");
             bytes.extend(self.notice(Level::Warning, &what).as_bytes());
         }
         bytes
@@ -258,13 +258,13 @@ impl Line<'_> {
     }
 }
 
-/// At most `most` bytes of what stands in a request's first line.
+/// At most `most` bytes of a part of the request line.
 fn cut(text: &str, most: usize) -> &str {
-    // It is ASCII; anything else would not have become a request.
+    // It is ASCII: anything else would have been refused.
     text.get(..text.len().min(most)).unwrap_or("")
 }
 
-/// A value that cannot be taken for something else stands alone, any other in quotes.
+/// Appends a value, in quotes unless it cannot be misread without them.
 fn push_word(text: &mut String, value: &str) {
     let plain = |b: u8| b.is_ascii_graphic() && !b"\"\\=".contains(&b);
     match !value.is_empty() && value.bytes().all(plain) {

@@ -1,4 +1,4 @@
-//! Counters in Prometheus' text format. Counting is one atomic addition.
+//! The metrics, in Prometheus' text format. Counting is one atomic addition.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,60 +16,60 @@ const BUCKETS: [u64; 13] = [
 ];
 
 pub struct Metrics {
-    /// The last one is for whatever is none of the others.
+    /// The last one is for everything else.
     endpoints: Vec<Endpoint>,
     issued: [AtomicU64; GrantType::ALL.len()],
     refused: [AtomicU64; ErrorCode::ALL.len()],
 }
 
-/// The counters of one endpoint. Those of a usual answer, short and with status 200, are the
-/// neighbours in the middle: on one cache line, which two processors then hand to each other once
-/// an answer and not three times, at some 80 ns each.
+/// The counters of one endpoint. Those that a usual answer changes, a fast one with status 200, are
+/// next to one another, on one cache line. So it moves from one processor to another once an answer
+/// and not three times, at some 80 ns each.
 #[derive(Default)]
 #[repr(C, align(64))]
 struct Endpoint {
     /// By bucket, the longest first.
     durations: [AtomicU64; BUCKETS.len() + 1],
-    /// Nanoseconds.
+    /// In nanoseconds.
     total_duration: AtomicU64,
     statuses: [AtomicU64; Status::ALL.len()],
     name: &'static str,
 }
 
-/// What is not counted but asked for.
+/// What is not counted, but looked up when the metrics are asked for.
 pub struct Gauges {
     pub live: Vec<LiveTokens>,
     pub counts: Counts,
     pub connections: usize,
     pub throttled: u64,
-    /// Where there is a state file.
+    /// `None` without a state file.
     pub file: Option<FileStatus>,
-    /// Where there is an engine, which alone knows what it holds.
+    /// `None` without an engine, which alone knows what it stores.
     pub engine: Option<EngineStatus>,
     pub vitals: Vitals,
 }
 
-/// The live tokens of a client and a kind.
+/// The number of live tokens of one client and one kind.
 pub struct LiveTokens {
     pub client: Arc<str>,
     pub kind: &'static str,
     pub count: usize,
 }
 
-/// What the server remembers of its own life; times in seconds since 1970.
+/// What the server remembers about itself; times are in seconds since 1970.
 #[derive(Clone, Copy, Default)]
 pub struct Vitals {
     pub started: u64,
     /// When the configuration in force was read.
     pub loaded: u64,
-    /// Whether the last try to read it anew failed.
+    /// Whether the last reload failed.
     pub reload_failed: bool,
-    /// When the state file was last known to be on the disk.
+    /// When the state file was last synced.
     pub synced: u64,
 }
 
 impl Metrics {
-    /// Counters for the endpoints of these names, and for everything else.
+    /// Counters for the endpoints with these names, and for everything else.
     pub fn new(names: impl IntoIterator<Item = &'static str>) -> Metrics {
         let named = |name| Endpoint { name, ..Endpoint::default() };
         Metrics {
@@ -79,7 +79,8 @@ impl Metrics {
         }
     }
 
-    /// Counts an answer of the endpoint at this place among the names; `None` for everything else.
+    /// Counts an answer of the endpoint at this position among the names; `None` for everything
+    /// else.
     pub fn answered(&self, endpoint: Option<usize>, status: Status, duration: Duration) {
         let endpoint = &self.endpoints[endpoint.unwrap_or(self.endpoints.len() - 1)];
         if let Some(status) = Status::ALL.iter().position(|&known| known == status) {
@@ -91,7 +92,7 @@ impl Metrics {
         add(&endpoint.total_duration, nanos);
     }
 
-    /// Counts what a request came to.
+    /// Counts tokens, refusals and the like of a request.
     pub fn outcome(&self, outcome: &Outcome) {
         if let Some(grant) = outcome.issued {
             add(&self.issued[grant as usize], 1);
@@ -129,7 +130,7 @@ impl Metrics {
             None => text.tokens(gauges),
             Some(engine) => text.engine(engine),
         }
-        text.head("open_connections", "gauge", "Connections that are open.");
+        text.head("open_connections", "gauge", "Open connections.");
         text.sample("open_connections", "", gauges.connections as u64);
         let help = "Attempts refused because too many had failed.";
         text.head("throttled_attempts_total", "counter", help);
@@ -141,7 +142,7 @@ impl Metrics {
 
     fn histogram(&self, text: &mut Text) {
         const NAME: &str = "request_duration_seconds";
-        text.head(NAME, "histogram", "Time from a whole request to its answer.");
+        text.head(NAME, "histogram", "Time from a complete request to its answer.");
         let in_bucket = |at: usize| -> u64 {
             self.endpoints.iter().map(|e| read(&e.durations[BUCKETS.len() - at])).sum()
         };
@@ -161,14 +162,18 @@ impl Metrics {
 struct Text(String);
 
 impl Text {
-    /// What was given out and is still good.
+    /// Adds what was issued and is still valid.
     fn tokens(&mut self, gauges: &Gauges) {
-        self.head("live_tokens", "gauge", "Tokens that can be used, by client and kind.");
+        self.head("live_tokens", "gauge", "Live tokens, by client and kind.");
         for LiveTokens { client, kind, count } in &gauges.live {
             let labels = format!("{{client=\"{}\",kind=\"{kind}\"}}", escaped(client));
             self.sample("live_tokens", &labels, *count as u64);
         }
-        self.head("pending_grants", "gauge", "What waits to be redeemed, by kind.");
+        self.head(
+            "pending_grants",
+            "gauge",
+            "Codes and devices that wait to be redeemed, by kind.",
+        );
         for (kind, count) in
             [("authorization_code", gauges.counts.codes), ("device_code", gauges.counts.devices)]
         {
@@ -176,19 +181,19 @@ impl Text {
         }
     }
 
-    /// How the engine is that holds everything.
+    /// Adds what is known about the engine.
     fn engine(&mut self, engine: &EngineStatus) {
         self.head("store_connections", "gauge", "Connections to the engine.");
         self.sample("store_connections", "", engine.connections as u64);
         self.head("store_errors_total", "counter", "What the engine could not do.");
         self.sample("store_errors_total", "", engine.errors);
         const NAME: &str = "store_duration_seconds";
-        self.head(NAME, "histogram", "Time that the engine took, turns and second tries included.");
+        self.head(NAME, "histogram", "Time that the engine took, waiting and retries included.");
         let Durations { buckets, count, sum } = &engine.durations;
         self.buckets(NAME, buckets, (*count, *sum));
     }
 
-    /// A histogram's samples: what took no longer than so many seconds, then all of it.
+    /// A histogram's samples: how many took no longer than so many seconds, then all of them.
     fn buckets(&mut self, name: &str, buckets: &[(f64, u64)], (count, sum): (u64, f64)) {
         let bucket = format!("{name}_bucket");
         for (bound, count) in buckets {
@@ -199,13 +204,13 @@ impl Text {
         self.sample(&format!("{name}_count"), "", count);
     }
 
-    /// How the server itself is.
+    /// Adds what is known about the server itself.
     fn vitals(&mut self, gauges: &Gauges) {
         let vitals = &gauges.vitals;
         self.head("build_info", "gauge", "Always 1; the version is in the label.");
         self.sample("build_info", concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1);
         let name = "config_last_reload_successful";
-        self.head(name, "gauge", "Whether the configuration could be read the last time.");
+        self.head(name, "gauge", "Whether the last reload succeeded.");
         self.sample(name, "", u64::from(!vitals.reload_failed));
         let name = "config_last_reload_success_timestamp_seconds";
         self.head(name, "gauge", "When the configuration in force was read.");
@@ -214,7 +219,7 @@ impl Text {
             self.head("state_file_bytes", "gauge", "The size of the state file.");
             self.sample("state_file_bytes", "", bytes);
             let name = "state_file_last_sync_timestamp_seconds";
-            self.head(name, "gauge", "When the disk last had everything.");
+            self.head(name, "gauge", "When the state file was last synced.");
             self.sample(name, "", vitals.synced);
             let name = "state_file_errors_total";
             self.head(name, "counter", "Writes and syncs that failed.");
@@ -234,7 +239,7 @@ impl Text {
     }
 }
 
-/// A label's value, which stands in quotes. Names have no control characters.
+/// A label's value, for between quotes. Names have no control characters.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -1,4 +1,4 @@
-//! What operators see: one line a request, and counters. Fed by the endpoints alone.
+//! What operators see: a line for each request, and metrics. Only the endpoints feed them.
 
 pub mod log;
 pub mod metrics;

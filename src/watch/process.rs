@@ -1,13 +1,13 @@
-//! What the system says of this process, by the names that Prometheus' client libraries use. Read
-//! from `/proc`, so it is there on Linux alone.
+//! What the system says about this process, by the names that Prometheus' client libraries use. It
+//! is read from `/proc`, so it exists on Linux alone.
 
 use std::fs;
 
-/// Seconds of processor time are told in hundredths.
+/// The system counts processor time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// Each metric with its kind, its help and its value; of a process that was started at this second
-/// since 1970.
+/// Each metric with its kind, its help and its value. `started` is when the process was started, in
+/// seconds since 1970.
 pub fn metrics(started: u64) -> Vec<(&'static str, &'static str, &'static str, f64)> {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -18,21 +18,27 @@ pub fn metrics(started: u64) -> Vec<(&'static str, &'static str, &'static str, f
         metrics.extend(value.map(|value| (name, kind, help, value)));
     };
     let cpu = processor_ticks(&stat).map(|ticks| ticks / TICKS);
-    add("process_cpu_seconds_total", "counter", "Processor time, of user and system.", cpu);
+    add("process_cpu_seconds_total", "counter", "User and system processor time.", cpu);
     let resident = bytes(&status, "VmRSS:");
-    add("process_resident_memory_bytes", "gauge", "Memory that is really there.", resident);
+    add("process_resident_memory_bytes", "gauge", "Resident memory.", resident);
     let virtual_memory = bytes(&status, "VmSize:");
-    add("process_virtual_memory_bytes", "gauge", "Memory that has addresses.", virtual_memory);
-    // Reading the folder opens one more.
+    add("process_virtual_memory_bytes", "gauge", "Virtual memory.", virtual_memory);
+    // Reading the folder has opened one more.
     let open = files.map(|files| files.saturating_sub(1) as f64);
-    add("process_open_fds", "gauge", "File descriptors that are open.", open);
-    add("process_max_fds", "gauge", "File descriptors that may be open.", most_files(&limits));
+    add("process_open_fds", "gauge", "Open file descriptors.", open);
+    add(
+        "process_max_fds",
+        "gauge",
+        "The most file descriptors that can be open.",
+        most_files(&limits),
+    );
     let started = Some(started as f64);
     add("process_start_time_seconds", "gauge", "When the process was started.", started);
     metrics
 }
 
-/// User and system time (proc_pid_stat(5)); what stands before them may have blanks in it.
+/// User and system time (proc_pid_stat(5)). The name of the program, before them, may have blanks
+/// in it.
 fn processor_ticks(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Contract section 3: `listen = systemd`, and what the service manager hears.
+//! Contract section 3: `listen = systemd`, and what the service manager is told.
 
 use std::fs;
 use std::net::TcpListener;
@@ -19,7 +19,7 @@ fn configuration(listen: &str) -> (Folder, String) {
     (folder, file)
 }
 
-/// A program's exit and what it says of it.
+/// A program's exit code, and what it says.
 fn refusal(command: &mut Command, file: &str) -> (Option<i32>, String) {
     let output = command.args(["--config", file]).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
@@ -45,7 +45,7 @@ fn passed_sockets_are_served_by_their_names() {
     server.log_line(|line| line.contains(" unix GET /nothing 404 "));
     server.signal("TERM");
     assert_eq!(server.end().code(), Some(0));
-    // They are another's.
+    // They belong to the service manager.
     assert!(path.exists());
 }
 
@@ -102,7 +102,7 @@ fn who_connects_after_the_stop_is_served_by_the_next_process() {
     assert_eq!(first.end().code(), Some(0));
     let mut waiting = Connection::to(socket.local_addr().unwrap());
     waiting.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
-    // Nothing of the stop waits there, for which systemd would start the service again.
+    // No connection of the stop waits there, for which systemd would start the service again.
     let _second = start();
     assert_eq!(waiting.answer().body, "ok");
 }

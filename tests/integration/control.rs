@@ -100,7 +100,7 @@ fn a_token_of_the_file_is_listed_as_fixed_and_ends_with_the_file_alone() {
     assert_eq!(ask(&server, &["--tokens"]).1.lines().count(), 2);
     assert_eq!(rows(&server, &[]).len(), 1);
     let (code, out, err) = end_on_input(&server, token);
-    let told = "this token stands in the configuration; take it out there";
+    let told = "this token is in the configuration; remove it there";
     assert_eq!((code, out.as_str()), (1, ""));
     assert_eq!(err, format!("oauth2d: {}: {told}\n", socket(&server).display()));
     assert!(server.is_live(token));
@@ -180,10 +180,10 @@ fn what_is_asked_of_nobody_says_so() {
     };
     let failed = |what: &str| (1, String::new(), format!("oauth2d: {what}\n"));
     let none = failed(
-        "FILE: there is no control in [server]; write control = PATH and start the server anew",
+        "FILE: there is no control in [server]; write control = PATH and restart the server",
     );
     assert_eq!(told("[client c]\n", &["--tokens"]), none);
-    // Other faults of the file do not count.
+    // Other faults of the file do not matter.
     let text = "[server]\ncontrol = s\nnonsense\n";
     let gone = "FOLDER/s: no server of this configuration answers: No such file or directory (os \
                 error 2)";
@@ -210,7 +210,7 @@ fn something_else_at_its_path_stays_and_the_start_fails() {
     let file = folder.write("c.conf", text);
     let (code, out, err) = run(&["--config", file.to_str().unwrap()]);
     let path = folder.path().join("control.sock");
-    let told = "this is no socket; move it away, or choose another path";
+    let told = "this is not a socket; move it away, or choose another path";
     assert_eq!((code, out.as_str()), (1, ""));
     assert_eq!(err, format!("oauth2d: {}: {told}\n", path.display()));
     assert_eq!(std::fs::read_to_string(path).unwrap(), "mine");
@@ -232,8 +232,8 @@ fn rest(mut stream: UnixStream) -> String {
 fn garbage_gets_a_line_that_says_so() {
     let server = server();
     for (request, answer) in [
-        (&b"nonsense\n"[..], "error the request asks for nothing that is known here\n"),
-        (b"end=yes\n", "error the request asks for nothing that is known here\n"),
+        (&b"nonsense\n"[..], "error the request is unknown\n"),
+        (b"end=yes\n", "error the request is unknown\n"),
         (b"list=%zz\n", "error the request is malformed\n"),
         (b"\xff\n", "error the request cannot be read: it is not UTF-8\n"),
         (b"list=yes", "error the request cannot be read: unexpected end of file\n"),
@@ -256,7 +256,7 @@ fn others_are_served_beside_those_who_say_nothing_and_no_more_than_eight_at_once
     assert_eq!(rows(&server, &[]).len(), 2);
     let eighth = connected(&server);
     eventually(
-        || ask(&server, &["--tokens"]).2.ends_with("the server has too much to do; try again\n"),
+        || ask(&server, &["--tokens"]).2.ends_with("the server is too busy; try again\n"),
         "there is a ninth",
     );
     drop((silent, eighth));
@@ -270,13 +270,13 @@ fn a_stranger_is_refused_by_the_system() {
     if std::fs::metadata(folder).unwrap().uid() != 0 {
         return eprintln!("not tried: only the superuser can be somebody else");
     }
-    // So that it is the socket alone that refuses.
+    // So that only the socket's own permissions refuse.
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(PROGRAM);
     command.args(["--tokens", "--config", &config(&server)]).uid(65534).gid(65534);
     let output = match command.output() {
         Ok(output) => output,
-        // Where the program lies, nobody else may read.
+        // Other users cannot reach the program.
         Err(error) => return eprintln!("not tried: {error}"),
     };
     let told = "no server of this configuration answers: Permission denied (os error 13)";

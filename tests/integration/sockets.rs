@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::support::*;
 
-/// A server at `s` in the folder of its configuration, whose issuer is known.
+/// A server at `s` in the folder of its configuration, with an issuer.
 fn at_a_path(server: &str) -> (Server, PathBuf) {
     let server = Server::configured(&format!(
         "[server]\nlisten = unix:s\nissuer = https://auth.example.com\n{server}\n{CLIENTS}"
@@ -101,12 +101,12 @@ fn a_socket_of_a_killed_server_is_replaced_and_nothing_else_is() {
         assert_eq!(run(&["--config", &file]), (1, String::new(), told));
     };
     fs::write(&path, "mine").unwrap();
-    refused("this is no socket; move it away, or choose another path");
+    refused("this is not a socket; move it away, or choose another path");
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     fs::remove_file(&path).unwrap();
     let other = UnixListener::bind(&path).unwrap();
     refused("another program listens there; stop it, or choose another path");
-    // Its name stays when it is killed.
+    // When it is killed, its path stays.
     drop(other);
     let server = Server::start(&mut Command::new(PROGRAM), &["--config", &file], folder);
     assert!(Connection::to_path(&path).is_alive());

@@ -6,7 +6,7 @@ fn read(text: &str) -> Option<Value<'_>> {
     Value::read(text.as_bytes())
 }
 
-/// The same value, read by us.
+/// The same value, as our reader reads it.
 fn ours(value: Value) -> Theirs {
     if let Some(members) = value.members() {
         Theirs::Object(members.map(|(name, value)| (name.into(), ours(value))).collect())
@@ -118,7 +118,7 @@ proptest! {
         prop_assert_eq!(&read, &serde_json::from_str::<Theirs>(&text).unwrap());
     }
 
-    /// A text that is nearly JSON is JSON to both or to none.
+    /// Both readers agree whether a text that is almost JSON is JSON.
     #[test]
     fn takes_what_serde_json_takes(
         value in json(), at: prop::sample::Index, put in "[\\[\\]{}:,\"\\\\ue01.\\-+ ]{0,3}", cut in 0..4usize
@@ -130,7 +130,7 @@ proptest! {
         let text: String = text.into_iter().collect();
         match serde_json::from_str::<Theirs>(&text) {
             Ok(theirs) => prop_assert_eq!(read(&text).map(ours), Some(theirs)),
-            // A number that no float can hold is well-formed to us.
+            // For us a number that no float can hold is well-formed.
             Err(error) if error.to_string().contains("out of range") => {}
             Err(_) => prop_assert_eq!(read(&text), None),
         }
