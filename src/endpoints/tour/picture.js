@@ -1,5 +1,5 @@
 // The picture of a story: who takes part, from left to right, and the messages between them from
-// top to bottom. It is drawn anew for the room that there is, so that its words stay readable.
+// top to bottom. It is redrawn for the space that there is, so that its words stay readable.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -11,7 +11,7 @@ function shape(parent, name, attributes, text) {
   return element;
 }
 
-// Each actor as a few lines in a square of 24.
+// Each actor as a few strokes in a square of 24.
 const ICONS = {
   browser: "M3 5h18v14H3z M3 9h18 M6 7h.1 M8.5 7h.1",
   device: "M3 4h18v12H3z M8 20h8 M12 16v4",
@@ -20,8 +20,8 @@ const ICONS = {
   api: "M6 11h12v10H6z M8.5 11V7.5a3.5 3.5 0 0 1 7 0V11 M12 15v2.5",
 };
 
-// `marks` has a word for each step: next, now, done or bad. The first step's number is one more than
-// `before`.
+// `marks` has a word for each step: next, now, done or bad. The number of the first step is `before`
+// plus one.
 function draw(box, story, marks, before = 0) {
   const { actors, steps } = story;
   const width = Math.max(box.clientWidth, 200), em = parseFloat(getComputedStyle(box).fontSize);
@@ -60,7 +60,7 @@ function arrow(svg, step, { number, mark, font, at, y }) {
   shape(group, "text", { x: from, y: y + 0.3 * font, "text-anchor": "middle", "font-size": 0.85 * font }, mark === "bad" ? "✗" : number);
 }
 
-// The same for those who do not see it.
+// The same in words, for screen readers.
 function spoken(story, marks) {
   const now = marks.indexOf("now"), step = story.steps[now];
   if (!step) return `All ${story.steps.length} steps are done.`;

@@ -1,5 +1,5 @@
-// Brings a story to life: its steps below each other, each with its message, the answer as it came
-// and the server's own steps.
+// Tells a story: its steps one below the other, each with its message, the answer as it came, and
+// the server's own steps.
 
 const REASONS = { 200: "OK", 303: "See Other", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 429: "Too Many Requests" };
 const SHOWN = ["Content-Type", "Cache-Control", "Location", "WWW-Authenticate", "Retry-After"];
@@ -14,7 +14,7 @@ function make(name, attributes = {}, ...children) {
   return element;
 }
 
-// A citation as a link to where it stands; the browser goes there only when it is pressed.
+// A citation as a link to its section; the browser goes there only if the link is used.
 function cited(text) {
   const source = text.match(/^(.*?)\s*\(?(RFC (\d+)), (section|appendix) ([\w.]+)\)?$/);
   if (!source) return [text];
@@ -46,7 +46,7 @@ async function send({ method, path, parameters, fields }) {
     body,
     json: body.startsWith("{") ? JSON.parse(body) : {},
     location: place ? new URL(place) : undefined,
-    // One field a step; a browser puts them into one text, and each ends with its section.
+    // One field for each step. The browser joins them, but each ends with its section.
     steps: (value("Explain") ?? "").split(/(?<=\([^()]*(?:section|appendix) [\w.]+\)), /).filter(Boolean),
   };
 }
@@ -59,7 +59,7 @@ function answerText({ status, fields, body }) {
 
 const isRefused = (answer) => answer.status >= 400 || Boolean(answer.location?.searchParams.has("error"));
 
-// One story as it is being told: what is known, and how far it is.
+// A story that is being told: what is known so far, and which step is next.
 class Telling {
   constructor(chapter, story) {
     this.story = { actors: chapter.actors, ...story };
@@ -85,13 +85,13 @@ class Telling {
     return { heading, inside, element: make("li", { class: "step next" }, heading, inside) };
   }
 
-  // Shows the step whose turn it is: what will be sent, and the button that sends it.
+  // Shows the current step: what will be sent, and the button that sends it.
   async open() {
     const step = this.story.steps[this.place], { element, inside } = this.items[this.place];
     await step.prepare?.(this.known);
     element.className = "step now";
     const text = make("p", {}, step.text);
-    const label = step.button ?? (step.request ? "Send this message" : "Go on");
+    const label = step.button ?? (step.request ? "Send this message" : "Continue");
     const button = make("button", { class: "send", onclick: () => this.take() }, label);
     const shown = step.request
       ? message("Request", requestText(step.request(this.known)), way(step))
@@ -102,7 +102,7 @@ class Telling {
     if (small.clientWidth) draw(small, { actors: this.story.actors, steps: [step] }, ["now"], this.place);
   }
 
-  // Takes the step whose turn it is, and opens the next.
+  // Takes the current step, and opens the next.
   async take(quietly = false) {
     const { place } = this, step = this.story.steps[place], item = this.items[place];
     if (this.isBusy) return;
@@ -158,8 +158,8 @@ class Telling {
     });
     const server = told.length
       ? make("div", { class: "checks" }, make("h4", {}, "What the server checked and did"), make("ul", {}, told))
-      : make("div", { class: "checks" }, make("h4", {}, "What the server checked and did"), make("p", {}, "Nothing: this is for everyone."));
-    const link = step.link ? make("p", {}, make("a", { href: step.link(this.known), target: "_blank" }, "See this page as people do (a new tab)")) : [];
+      : make("div", { class: "checks" }, make("h4", {}, "What the server checked and did"), make("p", {}, "Nothing: this is open to everyone."));
+    const link = step.link ? make("p", {}, make("a", { href: step.link(this.known), target: "_blank" }, "See this page as people do (opens a new tab)")) : [];
     const kind = isRefused(answer) && !step.isFine ? "answer bad" : "answer";
     inside.querySelector(".small")?.remove();
     const shown = message("Answer", answerText(answer), way({ from: step.to, to: step.from }), kind);
@@ -171,8 +171,8 @@ class Telling {
   complain({ inside }) {
     inside.querySelector(".notice")?.remove();
     const words = inside.querySelector(".do")
-      ? "The server does not answer. Does it still run? Then press the button once more."
-      : "This is not the answer that the story needs, so it cannot go on. Has the server been started anew, or has it had too many wrong guesses? Wait a minute, then begin again.";
+      ? "The server does not answer. Make sure that it is running, then press the button again."
+      : "This is not the answer that the story needs, so it cannot go on. Perhaps the server was restarted, or has had too many wrong guesses. Wait a minute, then begin again.";
     inside.append(make("p", { class: "notice", role: "alert" }, words));
   }
 }
@@ -189,14 +189,14 @@ function facts(rows) {
     make("div", {}, make("dt", {}, name), make("dd", {}, make("code", {}, value), make("span", {}, what)))));
 }
 
-// The steps that the tour takes by itself, out of the way.
+// The steps that the tour takes by itself, folded away.
 function taken(elements) {
   if (!elements.length) return [];
-  const words = `Steps 1 to ${elements.length} are taken for you, to get here`;
+  const words = `The tour has taken steps 1 to ${elements.length} for you`;
   return [make("li", { class: "taken" }, make("details", {}, make("summary", {}, words), make("ol", { class: "steps" }, elements)))];
 }
 
-// A step that is over takes a line, and opens again when it is wanted.
+// A finished step takes one line, and can be opened again.
 function fold({ heading, inside, element }) {
   if (inside.parentElement !== element) return;
   const details = make("details", {}, make("summary", {}, "What was sent and answered"));
@@ -208,8 +208,8 @@ function ending() {
   const [chapter, story] = where();
   const others = chapter.stories.filter((other) => other !== story);
   const next = CHAPTERS[CHAPTERS.indexOf(chapter) + 1];
-  return make("section", { class: "ending" }, make("h3", {}, "That was all of it"),
-    make("p", {}, story.id ? "Nothing that you broke here is broken for good: each story begins with codes and tokens of its own." : "Now break it:"),
+  return make("section", { class: "ending" }, make("h3", {}, "That is the whole story"),
+    make("p", {}, story.id ? "Nothing that you broke here stays broken: each story begins with its own codes and tokens." : "Now try what can go wrong:"),
     make("ul", {}, others.map((other) => make("li", {}, make("a", { href: address(chapter, other) }, other.name)))),
     next ? make("p", {}, "Or go on with the next grant: ", make("a", { href: address(next, next.stories[0]) }, next.name), ".") : []);
 }
@@ -250,18 +250,18 @@ async function tell(focus) {
   document.title = `${chapter.name}: OAuth, message by message`;
   if (focus) heading.focus();
   await telling.open();
-  // Until another story is begun.
+  // Unless another story has been begun.
   for (let n = 0; n < (story.sent ?? 0) && telling.list.isConnected; n++) await telling.take(true);
 }
 
-// A person who pressed Allow on the real page, in a tab of its own, comes back here.
+// Whoever pressed Allow on the real page, in its own tab, comes back here.
 function returned() {
   const parameters = [...new URLSearchParams(location.search)];
   document.getElementById("story").replaceChildren(make("div", { class: "lead" },
     make("h2", {}, "You are back at the app"),
-    make("p", {}, "This is the tour's redirect URI. Your browser has brought these to the app, in the address of this page:"),
+    make("p", {}, "This is the tour's redirect URI. Your browser has brought these values to the app, in the address of this page:"),
     facts(parameters.map(([name, value]) => [name, value, ""])),
-    make("p", {}, "An app compares state and iss, and trades the code within a minute. You can close this tab and go on with the tour, or ",
+    make("p", {}, "An app compares state and iss, and trades the code within a minute. You can close this tab and continue the tour, or ",
       make("a", { href: "/tour" }, "begin it"), ".")));
 }
 
