@@ -1,18 +1,26 @@
 //! oauth2d: a small OAuth 2.0 server.
 //!
-//! Read it in this order, with the RFCs beside:
+//! Read it in this order, with the RFCs beside it. README's "Reading the source" says what to look
+//! for at each stop.
 //!
-//! 1. [`oauth`], the protocol, as functions of plain values. Start with `oauth/grants/`, one file
-//!    for each `grant_type`, then [`store`], which makes "works once" true.
-//! 2. [`endpoints`], the table of paths and, behind each, a request in and a response out.
-//! 3. [`http`], HTTP/1.1: how bytes become requests, and what a stranger may cost.
-//! 4. [`serve`], from a configuration to listening sockets, a reload and a stop; [`listen`],
-//!    [`notify`] and [`os`] for it.
-//! 5. [`cli`], [`load`] and [`config`], what the program is told; [`commands`], [`typed`] and
-//!    [`control`], what else it does.
-//! 6. [`encode`], [`crypto`], [`clock`] and [`watch`], which the others use.
+//! 1. One token request, from socket to socket: `http/connection.rs`, `http/request.rs`,
+//!    `endpoints/mod.rs`, `endpoints/route.rs`, `endpoints/token.rs`, `endpoints/call.rs`,
+//!    `oauth/mod.rs`, `oauth/client_auth.rs`, `oauth/grants/mod.rs`, `oauth/grants/password.rs`,
+//!    `oauth/sign_in.rs`, `oauth/grants/issue.rs`, `store/mod.rs`, `endpoints/reply.rs`.
+//! 2. One family's life: `oauth/family.rs`, `endpoints/authorize.rs`, `oauth/authorize.rs`,
+//!    `oauth/grants/authorization_code.rs`, `oauth/grants/refresh_token.rs`.
+//! 3. The lock: `store/rows.rs`, `store/memory.rs`.
+//! 4. The other grants, and what a token opens: `oauth/grants/client_credentials.rs`,
+//!    `oauth/device.rs`, `oauth/grants/device_code.rs`, `endpoints/resource.rs`, `oauth/bearer.rs`.
 //!
-//! `oauth` and `http` do not know each other; `endpoints` is where they meet.
+//! Everything else is detail behind a name. The rooms:
+//!
+//! - [`endpoints`] is where [`http`] and [`oauth`] meet, which do not know each other; [`store`]
+//!   keeps what was issued.
+//! - [`serve`] starts, reloads and stops the server, with [`listen`], [`notify`] and [`os`];
+//!   [`cli`], [`load`] and [`config`] read what it is told.
+//! - [`commands`], [`typed`] and [`control`] are what the program does besides serving.
+//! - [`encode`], [`crypto`], [`clock`] and [`watch`] (the log, the metrics) serve the others.
 
 mod cli;
 mod clock;

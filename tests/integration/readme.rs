@@ -1,5 +1,5 @@
-//! The README does what it says: each of its commands runs here, in its order, in one shell and
-//! against one server with the demo data, as somebody would who tries it for the first time.
+//! The README is true: each of its commands runs here, in order, in one shell and against one
+//! server with the demo data, as someone would run them who tries it for the first time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -8,13 +8,13 @@ use std::sync::LazyLock;
 
 use crate::support::*;
 
-/// Read when it runs, so that a change of words compiles nothing anew.
+/// Read at run time, so that a change of its words needs no new build.
 static README: LazyLock<String> = LazyLock::new(|| {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
 });
 
-/// What the README writes in place of a value that is another each time, and the member of an
-/// answer that the value is found in. The longer names stand first: `TOKEN` ends two of them.
+/// What the README writes for a value that is different each time, and the member of an answer that
+/// has the value. Longer names come first, since two of them end with `TOKEN`.
 const PLACEHOLDERS: [(&str, &str); 5] = [
     ("REFRESH_TOKEN", "refresh_token"),
     ("DEVICE_CODE", "device_code"),
@@ -23,35 +23,35 @@ const PLACEHOLDERS: [(&str, &str); 5] = [
     ("CODE", "code"),
 ];
 
-/// Indented lines of the README that stand together.
+/// Indented lines of the README that belong together.
 #[derive(Debug)]
 struct Block {
     line: usize,
     text: String,
-    /// The line of prose above, or nothing where the block follows another.
+    /// The line of prose above; `None` if the block follows another.
     above: Option<String>,
 }
 
 impl Block {
-    /// Whether its first line is for a shell: a command that we name, or an assignment.
+    /// Whether its first line is for a shell: a command, or an assignment.
     fn is_command(&self) -> bool {
         let word = self.text.split_whitespace().next().unwrap();
         self.is_run() || ["cargo", "docker", "make", "oauth2d", "openssl"].contains(&word)
     }
 
-    /// Whether that command asks the server, or makes something for the next one that does.
+    /// Whether that command asks the server, or prepares one that does.
     fn is_run(&self) -> bool {
         let word = self.text.split_whitespace().next().unwrap();
         let assigns = |(name, _): (&str, &str)| name.bytes().all(|b| b.is_ascii_lowercase());
         ["curl", "echo"].contains(&word) || word.split_once('=').is_some_and(assigns)
     }
 
-    /// Why it is not run, where the README says so.
+    /// Why it is not run, if the README says so.
     fn reason(&self) -> Option<&str> {
         self.above.as_deref()?.strip_prefix("<!-- not run: ")?.strip_suffix(" -->")
     }
 
-    /// The tool that it needs and this machine lacks.
+    /// A tool that it needs and this machine lacks.
     fn lacks(&self) -> Option<&'static str> {
         let is_missing = |tool: &&str| Command::new(tool).arg("--version").output().is_err();
         ["curl", "openssl"].into_iter().filter(|tool| self.text.contains(tool)).find(is_missing)
@@ -78,7 +78,7 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// A shell that is kept, so that what one command puts into a variable the next one can use.
+/// A shell that lives on, so that a command can use a variable of an earlier one.
 struct Shell {
     child: Child,
     input: ChildStdin,
@@ -97,7 +97,7 @@ impl Shell {
         Shell { child, input, output: BufReader::new(output) }
     }
 
-    /// What the command writes to standard output, lines without the blanks at their ends.
+    /// What the command writes to standard output, without blanks at the ends of lines.
     fn run(&mut self, command: &str) -> String {
         writeln!(self.input, "{command}\necho; echo end of the answer").unwrap();
         let mut answer = String::new();
@@ -119,12 +119,12 @@ impl Drop for Shell {
     }
 }
 
-/// What the answers so far said, by placeholder.
+/// The values in the answers so far, by placeholder.
 #[derive(Default)]
 struct Values(Vec<(&'static str, String)>);
 
 impl Values {
-    /// The command with the latest values in place of the placeholders.
+    /// The command with the latest values for its placeholders.
     fn fill(&self, block: &Block) -> String {
         let mut command = block.text.clone();
         for (placeholder, _) in PLACEHOLDERS {
@@ -139,7 +139,7 @@ impl Values {
         command
     }
 
-    /// The answer with placeholders in place of its values, which are kept.
+    /// The answer with placeholders for its values, which are remembered.
     fn learn(&mut self, answer: &str) -> String {
         let mut shown = answer.to_string();
         for (placeholder, member) in PLACEHOLDERS {
@@ -154,7 +154,7 @@ impl Values {
     }
 }
 
-/// The text with each number of ten digits, a time in seconds since 1970, as `TIME`.
+/// The text with `TIME` for each number of ten digits, a time in seconds since 1970.
 fn without_times(text: &str) -> String {
     let pieces = text.split_inclusive(|c: char| !c.is_ascii_digit());
     let without = pieces.map(|piece| {
@@ -164,8 +164,8 @@ fn without_times(text: &str) -> String {
     without.collect()
 }
 
-/// Whether the answer is the one that the README shows. Of an answer with its header fields it
-/// shows those that matter, in their order.
+/// Whether the answer is the one that the README shows. Of header fields it shows only those that
+/// matter, in their order.
 fn is_as_shown(answer: &str, shown: &str) -> bool {
     let mut lines = answer.lines();
     match shown.starts_with("HTTP/") {
@@ -174,7 +174,7 @@ fn is_as_shown(answer: &str, shown: &str) -> bool {
     }
 }
 
-/// Somebody who tries the README out: a shell, what the answers said, and where the server is.
+/// Someone who tries out the README: a shell, the values so far, and where the server is.
 struct Newcomer {
     shell: Shell,
     values: Values,
@@ -182,14 +182,14 @@ struct Newcomer {
 }
 
 impl Newcomer {
-    /// Runs a command, with its answer as if the server were the README's.
+    /// Runs a command, and returns its answer as if the server had the README's address.
     fn run(&mut self, command: &str) -> String {
         let answer = self.shell.run(&command.replace("localhost:3000", &self.server));
         let escaped = self.server.replace(':', "%3A");
         answer.replace(&self.server, "localhost:3000").replace(&escaped, "localhost%3A3000")
     }
 
-    /// Runs a command and compares; one that prints an address leads to a page.
+    /// Runs a command and compares its answer. If it prints an address, there must be a page.
     fn try_out(&mut self, block: &Block, shown: Option<&str>) {
         let command = self.values.fill(block);
         let answer = self.run(&command);
@@ -223,7 +223,7 @@ fn every_command_gives_the_answer_that_is_shown() {
     for (at, (block, next)) in commands.iter().enumerate() {
         assert!(block.is_run(), "README.md:{}: say why it is not run", block.line);
         if let Some(tool) = block.lacks() {
-            // Past the test runner, which shows only what failing tests print.
+            // Around the test runner, which shows the output of failing tests only.
             let count = commands.len() - at;
             let text = format!("the README's last {count} commands are skipped: no {tool} here");
             return writeln!(std::io::stderr(), "{text}").unwrap();
@@ -294,14 +294,18 @@ fn what_it_withstands_is_true_by_a_test_or_called_a_limit() {
     assert!(named > 20, "{named}");
 }
 
+/// The files of the walk, in the README's order.
+fn walk() -> Vec<&'static str> {
+    let links = chapter("Reading the source").split("](").skip(1);
+    links.map(|rest| rest.split(')').next().unwrap()).collect()
+}
+
 #[test]
 fn an_evening_is_enough_for_the_walk_through_the_source() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let lines: Vec<_> = chapter("Reading the source")
-        .split("](")
-        .skip(1)
-        .map(|rest| {
-            let file = rest.split(')').next().unwrap();
+    let lines: Vec<_> = walk()
+        .into_iter()
+        .map(|file| {
             let text = std::fs::read_to_string(root.join(file)).expect(file);
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
             (file, code.lines().count())
@@ -309,4 +313,15 @@ fn an_evening_is_enough_for_the_walk_through_the_source() {
         .collect();
     let sum: usize = lines.iter().map(|(_, lines)| lines).sum();
     assert!(lines.len() > 15 && sum <= 3_500, "{sum} lines: {lines:#?}");
+}
+
+#[test]
+fn the_walk_is_the_same_in_the_readme_and_in_main() {
+    let main = include_str!("../../src/main.rs");
+    let map = main.lines().take_while(|line| line.starts_with("//!")).flat_map(|line| {
+        let quoted = line.split('`').skip(1).step_by(2);
+        quoted.filter(|name| name.ends_with(".rs")).map(|name| format!("src/{name}"))
+    });
+    let map: Vec<_> = ["src/main.rs".to_string()].into_iter().chain(map).collect();
+    assert_eq!(map, walk());
 }
