@@ -1,5 +1,5 @@
-//! The program beside what people would pick instead, in one run: each server in turn, with the
-//! same client and the same number of bytes an answer.
+//! The program and what people would pick instead, in one run: each server in turn, with the same
+//! client and answers of the same size.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,7 +15,7 @@ const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(1000);
 const CONNECTIONS: [usize; 5] = [1, 2, 8, 64, 512];
 
-/// One under measurement; the first is the program.
+/// A server being measured; the first is the program.
 struct Rival {
     name: &'static str,
     running: Running,
@@ -47,7 +47,7 @@ pub fn beside() {
     eprintln!("the picture is in tests/bench/picture.svg");
 }
 
-/// All at half of the program's own peak, as requests come that wait for nobody.
+/// All at half of the program's peak rate, with requests that do not wait for answers.
 fn paced(name: &str, rivals: &mut [Rival]) {
     measure(rivals, 64, |_| Pace::Closed);
     let half = median(&rivals[0].rates) / 2.0;
@@ -100,7 +100,7 @@ fn rivals(asks_for_resource: bool) -> Vec<Rival> {
     };
     let ours = rival("oauth2d", Running::program(CONFIG));
     let (size, request) = (ours.size, ours.request.clone());
-    // These look at nothing, so that any token will do.
+    // These check nothing, so any token will do.
     let fixed = |name, running| Rival {
         name,
         running,
@@ -127,10 +127,10 @@ fn rivals(asks_for_resource: bool) -> Vec<Rival> {
     all
 }
 
-/// The same handlers on axum, a crate of its own beside this file.
+/// The same handlers on axum, in their own crate beside this file.
 fn axum() -> Option<Running> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/axum/Cargo.toml");
-    // Under our own, which `cargo clean` empties.
+    // Below our own target folder, which `cargo clean` empties.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("axum");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
@@ -139,12 +139,12 @@ fn axum() -> Option<Running> {
     built.success().then(|| Running::start(&mut Command::new(program)))
 }
 
-/// `return 200` with as many bytes, by as many processes as there are processors.
+/// `return 200` with as many bytes, from one process for each processor.
 fn nginx(size: usize) -> Option<Running> {
     let folder = tempfile::tempdir().unwrap();
     // Its own fields take some 140 bytes.
     let body = "x".repeat(size.saturating_sub(145));
-    // A port that is free now; nginx cannot be asked to find one.
+    // A port that is free now, since nginx cannot find one by itself.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let path = folder.path().display();
     let config = format!(

@@ -1,8 +1,8 @@
 //! The load.
 //!
-//! Each thread waits for many connections at once, by mio, and sends the next request on one as
-//! soon as its answer is whole. That is how wrk works too, and costs as little: two system calls
-//! an answer, and none of the answer's text is looked at but its beginning.
+//! Each thread waits for many connections at once, with mio, and sends the next request on a
+//! connection as soon as its answer is complete. This is how wrk works, and it costs as little: two
+//! system calls an answer, of which only the beginning is looked at.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -13,33 +13,34 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 
-/// Threads that drive the connections: as many as machines of this project have processors.
+/// How many threads drive the connections: as many as this project's machines have processors.
 const THREADS: usize = 2;
 
-/// Requests without end over connections that stay open.
+/// Endless requests over connections that stay open.
 pub struct Load<'a> {
     pub request: &'a str,
-    /// Requests that are sent together on one connection.
+    /// How many requests are sent together on a connection.
     pub batch: usize,
     pub connections: usize,
-    /// Bytes of one answer.
+    /// The bytes of one answer.
     pub size: usize,
 }
 
-/// What a load came to.
+/// The result of a load.
 pub struct Round {
     /// Answers per second.
     pub rate: f64,
-    /// What one answer of a hundred took, or longer.
+    /// One answer in a hundred took this long or longer.
     pub slowest: Duration,
 }
 
-/// When the next requests leave.
+/// When the next requests are sent.
 #[derive(Clone, Copy)]
 pub enum Pace {
-    /// As soon as an answer is there, on its connection.
+    /// As soon as the connection's answer has arrived.
     Closed,
-    /// So many a second over all threads, whatever the answers do: each millisecond its share.
+    /// So many a second over all threads, a share of them each millisecond, without waiting for
+    /// answers.
     Even(f64),
 }
 
@@ -62,7 +63,7 @@ impl Load<'_> {
         THREADS.min(self.connections)
     }
 
-    /// Goes on while `go_on` says so, which is told a thread's answers and its start.
+    /// Goes on as long as `go_on` says so, which gets a thread's answers and its start.
     fn on_threads(
         &self,
         pace: Pace,
@@ -99,12 +100,12 @@ fn histogram() -> Histogram<u64> {
 struct Driver<'a> {
     load: &'a Load<'a>,
     bytes: String,
-    /// Bytes of the answers to one write.
+    /// The bytes of the answers to one write.
     whole: usize,
     buffer: Vec<u8>,
     poll: Poll,
     open: Vec<Open>,
-    /// Those that wait for no answer.
+    /// The connections that wait for no answer.
     idle: Vec<usize>,
     answers: usize,
     times: Histogram<u64>,
@@ -153,7 +154,7 @@ impl<'a> Driver<'a> {
         while go_on(self.answers, began) {
             let patience = match pace {
                 Pace::Closed => {
-                    // At the start; later ones follow their answers.
+                    // The first requests; later ones follow the answers.
                     std::mem::take(&mut self.idle).into_iter().for_each(|at| self.ask(at, began));
                     Duration::from_secs(10)
                 }
@@ -162,7 +163,7 @@ impl<'a> Driver<'a> {
                     let by_now = (began.elapsed().as_secs_f64() * share) as usize;
                     due.extend((was_due..by_now).map(|_| Instant::now()));
                     was_due = by_now;
-                    // What finds no connection free waits, and its time counts.
+                    // A request that finds no free connection waits, and the wait counts.
                     while !due.is_empty()
                         && let Some(at) = self.idle.pop()
                     {
@@ -192,7 +193,8 @@ impl<'a> Driver<'a> {
         open.stream.write_all(self.bytes.as_bytes()).unwrap();
     }
 
-    /// To the answer's last byte, which is told, or until nothing is there: mio tells only of news.
+    /// Reads until the answer's last byte (then true), or until nothing is there: mio reports only
+    /// what is new.
     fn read(&mut self, at: usize) -> bool {
         let open = &mut self.open[at];
         while open.missing > 0 {
@@ -221,7 +223,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// One request; the whole answer.
+/// Sends one request, and returns the complete answer.
 pub fn ask(address: SocketAddr, request: &str) -> String {
     ask_on(&mut connect(address), request)
 }
@@ -249,7 +251,7 @@ pub fn answer_size(address: SocketAddr, request: &str) -> usize {
     ask(address, request).len()
 }
 
-/// So many connections, each of which has had an answer.
+/// Opens so many connections, each of which has had an answer.
 pub fn open_and_ask_once(
     address: SocketAddr,
     request: &str,
@@ -273,7 +275,7 @@ pub fn median(values: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// The median, and between what the values lie.
+/// The median, and the range of the values.
 pub fn spread(values: &[f64]) -> String {
     let (least, most) = bounds(values);
     format!("{:.2} ({least:.2} to {most:.2})", median(values))

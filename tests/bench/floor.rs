@@ -1,10 +1,10 @@
-//! The floor: reads once, writes a fixed answer, knows nothing. The stepping floor also lets others
-//! run before it waits, as the program does: it is the limit of this design.
+//! The floor: reads once, writes a fixed answer, and knows nothing. The stepping floor also lets
+//! other threads run before it waits, as the program does: it is the limit of this design.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-/// Whether the floor of this name steps aside; `None` where it is no floor.
+/// Whether the floor of this name steps aside; `None` if it is not a floor.
 pub fn by_its_name(word: &str) -> Option<bool> {
     match word {
         "--floor" => Some(false),
@@ -15,7 +15,7 @@ pub fn by_its_name(word: &str) -> Option<bool> {
 
 /// Answers each read with `batch` answers of `size` bytes.
 pub fn serve(size: usize, batch: usize, steps: bool) {
-    // An honest length, so that any client can be used. Sizes have three digits here.
+    // The length is right, so that any client can be used. Sizes have three digits here.
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 000\r\n\r\n";
     let length = size - head.len();
     let head = head.replace("000", &length.to_string());

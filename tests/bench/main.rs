@@ -1,10 +1,9 @@
-//! `make bench`: the program beside a floor, in one run, as a table.
+//! `make bench`: the program and a floor, in one run, as a table.
 //!
-//! The floor is a thread per connection that reads once and writes a fixed answer of the same
-//! size without looking at anything: only a server that sleeps less often can be faster. Both are
-//! driven in turn by the same client with the same bytes, over as many connections. The client has
-//! two threads and shares the processors with the server; how much it takes, the floor's own
-//! figure shows.
+//! The floor is a thread per connection that reads once and writes a fixed answer of the same size
+//! without looking at anything: only a server that sleeps less often can be faster. The same client
+//! drives both in turn, with the same bytes over as many connections. It has two threads and shares
+//! the processors with the server; the floor's own figure shows how much it takes.
 
 mod beside;
 mod client;
@@ -37,7 +36,7 @@ fn main() {
     {
         return floor::serve(answer.parse().unwrap(), batch.parse().unwrap(), steps);
     }
-    // Cargo passes --bench; a word of our own chooses one part.
+    // Cargo passes --bench; a further word chooses one part.
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
     let parts: [(&str, fn()); 9] = [
         ("throughput", throughput),
@@ -78,7 +77,7 @@ fn per_second(rates: &[f64]) -> String {
 /// The two requests at three numbers of connections, and pipelined.
 fn throughput() {
     for name in ["POST /oauth/token", "GET /"] {
-        // Of its own, so that no other part has ended its token to make room.
+        // Its own server, so that no other part has ended its token to make room.
         let server = Running::program(CONFIG);
         let get = get_request(&server);
         let request = if name == "GET /" { get.as_str() } else { TOKEN_REQUEST };
@@ -127,7 +126,7 @@ fn compare_loads(figure: &str, ours: (&Running, &Load), other: (&Running, &Load)
     }
 }
 
-/// A server's rounds: answers per second, and microseconds of processor time for each.
+/// A server's rounds: answers per second, and microseconds of processor time per answer.
 #[derive(Default)]
 struct Measured {
     rates: Vec<f64>,
@@ -149,16 +148,10 @@ fn log_on_and_off() {
     let loud = Running::program(&CONFIG.replace("log = off", "log = text"));
     let size = client::answer_size(quiet.address, TOKEN_REQUEST);
     let load = Load { request: TOKEN_REQUEST, batch: 1, connections: 64, size };
-    compare(
-        "POST /oauth/token, log on beside log off (in place of the floor)",
-        &loud,
-        &quiet,
-        &load,
-        "",
-    );
+    compare("POST /oauth/token, log on, compared with log off", &loud, &quiet, &load, "");
 }
 
-/// The same requests with a million live tokens, and how it got there.
+/// The same requests with a million live tokens, and while they are being issued.
 fn growth() {
     let fresh = Running::program(CONFIG);
     let full = Running::program(CONFIG);
@@ -180,8 +173,7 @@ fn growth() {
     let size = client::answer_size(full.address, &get);
     let load = |request| Load { request, batch: 1, connections: 64, size };
     let (load, fresh_load) = (load(get.as_str()), load(fresh_get.as_str()));
-    let figure =
-        "GET /, 64 connections, a million live tokens (beside none, in place of the floor)";
+    let figure = "GET /, 64 connections, a million live tokens, compared with none";
     compare_loads(figure, (&full, &load), (&fresh, &fresh_load), "0.95");
 }
 
@@ -195,7 +187,7 @@ fn expiry() {
     issue_a_million(&server);
     let issued = began.elapsed();
     let full = server.memory();
-    // The last of them expires this late, and leaves within 18 seconds after.
+    // The last of them expires by then, and is gone within 18 seconds.
     let end = began + issued + lifetime + Duration::from_secs(20);
     let slowest = server.slowest_answer_while(|| {
         std::thread::sleep(end.saturating_duration_since(Instant::now()));
@@ -256,7 +248,7 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// A request of the protected resource, with a token of this server.
+/// A request for the protected resource, with a token of this server.
 fn get_request(server: &Running) -> String {
     let answer = client::ask(server.address, TOKEN_REQUEST);
     let token = answer.split("\"access_token\":\"").nth(1).unwrap().split('"').next().unwrap();

@@ -1,9 +1,9 @@
 //! Draws what the table says: rate and slowest of a hundred over connections, a line for each
-//! server. An SVG that reads on light and on dark paper.
+//! server. The SVG is readable on light and dark backgrounds.
 
 use std::fmt::Write;
 
-/// What one server came to.
+/// The results of one server.
 pub struct Line {
     name: &'static str,
     points: Vec<Point>,
@@ -27,9 +27,9 @@ impl Line {
 
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 250.0;
-/// Around each plot, for its words.
+/// The margin around each plot, for its labels.
 const MARGIN: f64 = 48.0;
-/// Distinct for those who see colours otherwise, on white and on black; told by dashes as well.
+/// Distinct for colour-blind readers, on white and on black; dashes distinguish them as well.
 const COLOURS: [&str; 5] = ["#d55e00", "#0072b2", "#56b4e9", "#009e73", "#999999"];
 const DASHES: [&str; 5] = ["none", "6 3", "2 3", "8 3 2 3", "1 4"];
 
@@ -61,13 +61,13 @@ pub fn picture(requests: &[(&str, Vec<Line>)]) -> String {
 
 type Value = fn(&Point) -> f64;
 
-/// One plot; the axis of connections is logarithmic, since they lie far apart.
+/// One plot. The axis of connections is logarithmic, since they are far apart.
 struct Plot {
     left: f64,
     top: f64,
     title: &'static str,
     value: Value,
-    /// The axis of values; otherwise it begins at zero.
+    /// Whether the axis of values is; otherwise it begins at zero.
     is_logarithmic: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The processes under measurement.
+//! The processes being measured.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ pub fn program() -> String {
 pub struct Running {
     child: Child,
     pub address: SocketAddr,
-    /// What it needs as long as it runs.
+    /// Kept as long as it runs.
     _folder: Option<TempDir>,
 }
 
@@ -45,13 +45,13 @@ impl Running {
         Running::own("--stepping-floor", size, 1)
     }
 
-    /// A server that this very program is, too.
+    /// A server that is part of this very program.
     fn own(word: &str, size: usize, batch: usize) -> Running {
         let mut command = Command::new(std::env::current_exe().unwrap());
         Running::start(command.args([word, &size.to_string(), &batch.to_string()]))
     }
 
-    /// Somebody else's, on a port that it was told; `None` where it cannot be started.
+    /// Another program, on a port that it was told; `None` if it cannot be started.
     pub fn on_port(command: &mut Command, port: u16, folder: TempDir) -> Option<Running> {
         let child = command.stdin(Stdio::null()).spawn().ok()?;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -72,19 +72,19 @@ impl Running {
         Running { child, address, _folder: None }
     }
 
-    /// Bytes of memory that are really there.
+    /// The resident memory in bytes.
     pub fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
     }
 
-    /// What the process has used of the processors, its ended threads included.
+    /// The processor time that the process has used, its ended threads included.
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let (_, rest) = stat.rsplit_once(')').unwrap();
         let fields: Vec<&str> = rest.split_whitespace().collect();
-        // User and system time, in the hundredths of a second that Linux tells them in.
+        // User and system time, which Linux counts in hundredths of a second.
         let hundredths: u64 =
             fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(10 * hundredths)
@@ -119,7 +119,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked first: nginx takes its workers along only then.
+        // A signal first: only then does nginx end its workers.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         for _ in 0..50 {
             if !matches!(self.child.try_wait(), Ok(None)) {

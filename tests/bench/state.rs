@@ -1,4 +1,4 @@
-//! The program with a state file beside itself without one, in place of the floor.
+//! The program with a state file and without one, which takes the place of the floor.
 
 use std::path::Path;
 use std::sync::Barrier;
@@ -45,7 +45,7 @@ fn beside_itself(folder: &Path, with: &str, without: &str) {
     row(figure, &own, &other, &client::spread(&ratios), "0.30");
 }
 
-/// Refreshes per second over 64 connections, each with a family of its own.
+/// Refreshes per second over 64 connections, each with its own family.
 pub fn refreshes(server: &Running) -> f64 {
     let threads = 64;
     let ready = Barrier::new(threads);
@@ -82,18 +82,18 @@ fn request(form: &str) -> String {
     )
 }
 
-/// How long a million tokens take to be read, what they take, and who waits while they are written
-/// anew: in place of a floor, the same probe while nothing is.
+/// How long it takes to read a million tokens, how much memory they take, and how long clients wait
+/// while the file is rewritten. Instead of a floor, the same probe while nothing is going on.
 fn a_million_rows(folder: &Path, with: &str) {
     let file = folder.join("state");
     let server = Running::program_in(folder, with);
     issue_a_million(&server);
-    // Its client is at its bound now: each further token makes another end, and the file grows.
+    // The client is at its limit now: each further token ends another, and the file grows.
     let probe = || std::thread::sleep(Duration::from_secs(5));
     let idle = server.slowest_answer_while(probe);
     let slowest = server.slowest_answer_while(|| grow_until_rewritten(&server, &file));
     row(
-        "slowest answer while a million rows are written anew (beside none)",
+        "slowest answer while a million rows are rewritten, compared with none",
         &milliseconds(slowest),
         &milliseconds(idle),
         "",
@@ -121,5 +121,5 @@ fn grow_until_rewritten(server: &Running, file: &Path) {
         }
         load.ask_for(server.address, MILLION / 10);
     }
-    println!("the file was not written anew");
+    println!("the file was not rewritten");
 }

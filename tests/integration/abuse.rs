@@ -14,8 +14,8 @@ fn status(server: &Server, name: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// How many threads there are, without those that are ended already and that a busy system takes
-/// its time to clear away.
+/// How many threads there are, without those that have ended but that a busy system has not cleared
+/// away yet.
 fn threads(server: &Server) -> usize {
     const EXITING: u32 = 4;
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
@@ -109,7 +109,7 @@ fn too_few_file_descriptors_are_told_and_lived_with() {
 }
 
 /// Clients that come and go for this time, silent, within a head, reading nothing or sending
-/// nonsense: the most threads and descriptors meanwhile.
+/// nonsense. Returns the most threads and descriptors meanwhile.
 fn flood(server: &Server, time: Duration) -> (usize, usize) {
     let end = Instant::now() + time;
     let pages = "GET /oauth/device HTTP/1.1\r\nHost: h\r\n\r\n".repeat(200);
@@ -143,7 +143,7 @@ fn a_flood_gets_no_more_threads_and_descriptors_than_the_cap_and_64() {
     assert!(server.connect().is_alive());
 }
 
-/// A request that leaves the most behind where its answer is not read.
+/// Requests that take the most memory if their answers are not read.
 fn heaviest_requests() -> Vec<String> {
     let body = "x".repeat(64 * 1024);
     let quotes = "%22".repeat(5000);
@@ -171,7 +171,7 @@ fn a_connection_takes_half_a_mebibyte_whatever_it_sends_and_leaves_unread() {
         let crowd: Vec<_> = (0..CROWD).map(|_| server.connect().stream).collect();
         for mut stream in &crowd {
             stream.set_nonblocking(true).unwrap();
-            // As much as the server and the system take.
+            // As much as the server and the system accept.
             let mut rest = text.as_bytes();
             let began = Instant::now();
             while !rest.is_empty() && began.elapsed() < Duration::from_millis(20) {
@@ -180,7 +180,7 @@ fn a_connection_takes_half_a_mebibyte_whatever_it_sends_and_leaves_unread() {
                 }
             }
         }
-        // The most that it has ever had.
+        // The most memory that it has ever had.
         let most = (status(&server, "VmHWM:") - before) / CROWD;
         assert!(most <= 512, "{most} KiB for {text:.100}");
     }
@@ -194,7 +194,7 @@ fn a_thousand_open_connections_do_not_hold_up_the_end() {
         let mut connection = server.connect();
         match i % 3 {
             0 => {}
-            // Asks for much and reads nothing.
+            // Asks for a lot and reads nothing.
             1 => connection.send("GET /oauth/device HTTP/1.1\r\nHost: h\r\n\r\n".repeat(20)),
             _ => assert!(connection.is_alive()),
         }
@@ -251,6 +251,6 @@ fn chaos_leaves_a_healthy_client_alone_and_nothing_behind() {
     });
     eventually(|| open_files(&server) <= files, "the descriptors come back");
     eventually(|| status(&server, "Threads:") <= threads, "the threads end");
-    // Some of it stays with the allocator for the next connections.
+    // The allocator keeps some of it for the next connections.
     assert!(status(&server, "VmRSS:") < 64 * 1024, "{} KiB", status(&server, "VmRSS:"));
 }

@@ -28,7 +28,7 @@ fn a_refusal_has_its_status_and_challenge() {
         let expected = (status, Some(challenge(&server, more)));
         assert_eq!((answer.status, answer.field("WWW-Authenticate").map(String::from)), expected);
         assert!(answer.json()["error"].is_string());
-        // For a proxy there is no 400.
+        // A proxy never gets a 400.
         let asked = server.get("/oauth/authenticate", fields);
         assert_eq!(
             (asked.status, asked.field("WWW-Authenticate")),
@@ -128,7 +128,7 @@ fn names_are_escaped_for_the_way_through_a_proxy() {
 fn the_proxys_question_is_answered_from_its_head_alone() {
     let server = Server::clients();
     let token = server.access_token("read");
-    // However long the body would be: a proxy asks about uploads too.
+    // However long the body would be: a proxy asks about uploads, too.
     for framing in
         ["Content-Length: 50", "Content-Length: 5000000000", "Transfer-Encoding: chunked"]
     {

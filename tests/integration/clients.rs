@@ -98,7 +98,7 @@ fn the_crate_oauth2_signs_a_person_in() {
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let (url, state) =
         client.authorize_url(CsrfToken::new_random).set_pkce_challenge(challenge).url();
-    // A person's browser: the page, then its form with a name and a password.
+    // The user's browser: the page, then its form with a name and a password.
     let page = server.get(&format!("{}?{}", url.path(), url.query().unwrap()), &[]);
     let mut form = String::from("username=ann&password=password&decision=allow");
     for field in page.body.split("<input type=\"hidden\" name=\"").skip(1) {
@@ -134,7 +134,7 @@ fn the_crate_oauth2_connects_a_device() {
 
 #[test]
 fn the_crate_oauth2_would_revoke_over_tls_only() {
-    // It insists on https, so its request is made by hand with the same form.
+    // The crate insists on https, so its request is made by hand with the same form.
     let server = Server::clients();
     let client = client!(server);
     let token = server.access_token("read");

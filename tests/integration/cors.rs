@@ -80,7 +80,7 @@ fn a_preflight_below_well_known_is_answered_also_where_nothing_is() {
                 "{path}"
             );
         }
-        // Without its two fields it is an OPTIONS request like others.
+        // Without its two fields it is an ordinary OPTIONS request.
         assert_eq!(server.request("OPTIONS", "/.well-known/x", &asked[..1], "").status, 404);
         assert_eq!(server.request("OPTIONS", "/elsewhere", &asked, "").status, 404);
     }

@@ -1,4 +1,4 @@
-//! Contract sections 2 and 4: what comes of one grant, and what a used token ends.
+//! Contract sections 2 and 4: what comes of one grant, and what a used token revokes.
 
 use crate::support::*;
 
@@ -119,6 +119,6 @@ fn a_scope_that_leaves_the_configuration_leaves_the_token_until_it_returns() {
         eventually(|| server.log().matches("read again").count() == nth, "it is read again");
         assert_eq!(scope(), (200, expected.into()));
     }
-    // At a refresh nothing was lost either.
+    // The refresh token has lost nothing either.
     assert_eq!(refresh(&server, &tokens.member("refresh_token")).member("scope"), "read write");
 }

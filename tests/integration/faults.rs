@@ -11,7 +11,7 @@ fn refresh(server: &Server, token: &str) -> Answer {
     server.token(APP, &format!("grant_type=refresh_token&refresh_token={token}"))
 }
 
-/// The end of the next line about a token request that has this in it, from the client on.
+/// The end, from the client on, of the next line about a token request that contains this.
 fn logged(server: &Server, part: &str) -> String {
     let line = server.log_line(|line| line.contains(" POST /oauth/token ") && line.contains(part));
     line.split_once(" client=").unwrap().1.into()
@@ -26,7 +26,7 @@ fn faults_come_in_their_order_and_again_from_the_beginning() {
         assert_eq!(password(&server).error(), (418, "temporarily_unavailable".into()));
         assert_eq!(password(&server).status, 200);
     }
-    // Each client has its own, and one without any has none.
+    // Each client has its own list, and a client without one has no faults.
     let form = format!("client_id=public&{ANN}");
     for _ in 0..3 {
         assert_eq!(server.post("/oauth/token", &[], &form).status, 200);
@@ -45,7 +45,7 @@ fn only_a_client_that_has_shown_who_it_is_uses_a_fault_up() {
         server.post("/oauth/introspect", &[APP], "token=x").json(),
         json!({"active": false})
     );
-    // Even one that asks for nothing sensible has, once it is known.
+    // Even a senseless request counts, once its client is known.
     assert_eq!(server.token(APP, "").error(), (400, "invalid_scope".into()));
     assert_eq!(password(&server).status, 200);
 }
@@ -125,7 +125,7 @@ fn what_fails_gives_and_ends_nothing() {
     assert_eq!(refresh(&server, &token).status, 200);
 }
 
-/// All that comes of a token request until the connection ends.
+/// All that is sent after a token request until the connection ends.
 fn lost(server: &Server, form: &str) -> String {
     let mut connection = server.connect();
     let fields = [APP, "Content-Type: application/x-www-form-urlencoded"];
@@ -163,7 +163,7 @@ fn a_truncated_answer_was_made_and_lost() {
     assert_eq!(body.len(), length / 2);
     assert!(body.starts_with("{\"token_type\":\"bearer\",\"access_token\":\""), "{body}");
     assert_eq!(logged(&server, "fault="), "app user=ann fault=truncated");
-    // It had its effect: the refresh token is used.
+    // It took effect: the refresh token is used.
     assert_eq!(refresh(&server, &token).error(), (400, "invalid_grant".into()));
 }
 
@@ -191,7 +191,7 @@ fn a_short_token_lives_a_second() {
     eventually(|| !server.is_live(&token), "the token lives on");
     // Its refresh token is an ordinary one.
     assert_eq!(refresh(&server, &answer.member("refresh_token")).json()["expires_in"], 3600);
-    // What is refused is refused as ever.
+    // What is refused is refused as usual.
     let server = faulty("short");
     let form = "grant_type=password&username=ann&password=wrong";
     assert_eq!(server.token(APP, form).error(), (400, "invalid_grant".into()));

@@ -36,7 +36,7 @@ fn a_used_refresh_token_comes_ten_times_more_and_no_access_token_ends() {
         assert!(server.is_live(&answer.member("access_token")));
         assert_eq!(answer.member("refresh_token")[..24], token[..24]);
     }
-    // Each that was given is good, and each once more in its turn.
+    // Each that was issued is valid, and can be used in its turn.
     for answer in &given {
         assert_eq!(refresh(&server, &answer.member("refresh_token")).status, 200);
         assert_eq!(refresh(&server, &answer.member("refresh_token")).status, 200);
@@ -135,7 +135,7 @@ fn a_grace_that_is_taken_away_counts_from_the_reload_on() {
     let token = server.token(APP, GRANT).member("refresh_token");
     let given = [(); 2].map(|()| refresh(&server, &token));
     reload(&server, &text(0, ""));
-    // What was given stays good, once.
+    // What was issued stays valid, for one use.
     let newest = refresh(&server, &given[0].member("refresh_token"));
     assert_eq!(newest.status, 200);
     assert!(!server.is_live(&given[0].member("access_token")));

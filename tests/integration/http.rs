@@ -5,7 +5,7 @@ use std::net::Shutdown;
 
 use crate::support::*;
 
-/// The status for these bytes, and whether the connection lives on.
+/// The status for these bytes, and whether the connection stays open.
 fn outcome(server: &Server, bytes: impl AsRef<[u8]>) -> (u16, bool) {
     let mut connection = server.connect();
     connection.send(bytes);

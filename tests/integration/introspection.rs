@@ -12,7 +12,7 @@ const INACTIVE: &str = "{\"active\":false}";
 fn a_client_with_a_secret_learns_what_an_access_token_is() {
     let server = Server::clients();
     let token = server.access_token("read+write");
-    // Even one with no grants, about another client's token.
+    // Even a client without grants may ask about another client's token.
     let answer = introspect(&server, API, &token);
     let json = answer.json();
     let (exp, iat) = (json["exp"].as_u64().unwrap(), json["iat"].as_u64().unwrap());

@@ -1,8 +1,8 @@
-//! DESIGN section 2: who may know whom.
+//! Which room may know which.
 
 use std::path::Path;
 
-/// Every line of the sources below `folder` that is not of a test, with its place.
+/// Every line of the sources below `folder` that is not part of a test, with its place.
 fn lines(folder: &str) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
@@ -27,7 +27,7 @@ fn assert_without(folder: &str, words: &[&str]) {
     assert_without_but(folder, &[], words);
 }
 
-/// The same, except for files of these names and for tests that are files of their own.
+/// The same, except for files with these names and for tests in their own files.
 fn assert_without_but(folder: &str, but: &[&str], words: &[&str]) {
     let is_of_tests = ["/tests.rs:", "/samples.rs:", "/durability.rs:"];
     let mut lines = lines(folder);
@@ -99,7 +99,7 @@ fn encodings_know_nobody() {
     );
 }
 
-/// It is a room of its own, which nothing but its doors and its keys leads to.
+/// It is a room of its own, which only its doors and its keys lead to.
 #[test]
 fn the_bench_for_tests_can_be_taken_out() {
     for room in ["oauth", "store", "http", "watch", "encode", "crypto"] {
@@ -112,7 +112,7 @@ fn the_bench_for_tests_can_be_taken_out() {
 
 #[test]
 fn unsafe_code_stands_in_two_files_and_dependencies_are_three() {
-    // The system's calls, and one call of the processor's instructions.
+    // System calls, and one call of the processor's instructions.
     let places = ["src/os.rs:", "src/crypto/sha256_hw.rs:"];
     for (place, line) in lines("") {
         let is_allowed = places.iter().any(|allowed| place.contains(allowed));

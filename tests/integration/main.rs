@@ -1,4 +1,4 @@
-//! The contract, tested by running the program: each file is a part of it.
+//! The contract, tested by running the program: each file tests a part of it.
 
 mod service_manager;
 mod soak;

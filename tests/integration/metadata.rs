@@ -1,4 +1,4 @@
-//! Contract section 4: metadata, and the paths of an issuer with one.
+//! Contract section 4: metadata, and the paths of an issuer that has a path.
 
 use serde_json::json;
 

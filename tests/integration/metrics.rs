@@ -7,7 +7,7 @@ use crate::support::*;
 
 const RIGHT: &str = "grant_type=password&username=ann&password=password";
 
-/// What `/metrics` says: a function of a sample's name and labels.
+/// What `/metrics` says, as a function of a sample's name and labels.
 fn scrape(address: SocketAddr) -> impl Fn(&str, &[(&str, &str)]) -> f64 {
     let mut connection = Connection::to(address);
     connection.send("GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -59,7 +59,7 @@ fn metrics_are_what_prometheus_reads_and_only_there() {
     eventually(|| open() == 0.0, "all have ended");
 }
 
-/// The place of the metrics of a server.
+/// The address of a server's metrics.
 fn metrics_of(server: &Server) -> SocketAddr {
     let line = server.notice(|what| what.starts_with("metrics on http://"));
     let place = line.strip_prefix("metrics on http://").unwrap();

@@ -1,4 +1,4 @@
-//! Contract section 4: what holds for every page that a person sees.
+//! Contract section 4: what is true of every page.
 
 use crate::authorize::{ANN, encoded, post};
 use crate::support::*;

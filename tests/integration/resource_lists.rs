@@ -1,5 +1,5 @@
-//! Contract sections 3, 4 and 6: whose tokens a service takes, and what a reload, a removal and a
-//! restart make of them.
+//! Contract sections 3, 4 and 6: whose tokens a service accepts, and what happens to them at a
+//! reload, a removal and a restart.
 
 use serde_json::json;
 
@@ -66,7 +66,7 @@ fn who_is_no_longer_listed_is_kept_out_after_a_reload() {
         };
         assert_eq!(poll(&server, &device_code).error(), invalid(polled));
         assert_eq!(redeem(&server, &code).error(), invalid(redeemed));
-        // Who is listed again has what was not spent.
+        // A client that is listed again has its unspent tokens back.
         reload(&server, &text(""));
         assert_eq!(ask(&server, &place, &token).status, 200, "{list}");
         assert_eq!(refresh(&server, &newest).status, 200, "{list}");

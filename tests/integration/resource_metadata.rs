@@ -7,14 +7,14 @@ use crate::support::*;
 
 const DOCUMENT: &str = "/.well-known/oauth-protected-resource";
 
-/// What stands behind [`DOCUMENT`], asked for at this host.
+/// The document at [`DOCUMENT`] and this path, requested at this host.
 fn document(server: &Server, host: &str, path: &str) -> Answer {
     let mut connection = server.connect();
     connection.send(format!("GET {DOCUMENT}{path} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
     connection.answer()
 }
 
-/// The `resource` of the document, or the status where there is none.
+/// The `resource` of the document, or the status if there is none.
 fn described(server: &Server, host: &str, path: &str) -> String {
     let answer = document(server, host, path);
     match answer.status {
@@ -39,7 +39,7 @@ fn a_services_document_names_its_server_scopes_and_name() {
             "resource_name": "Notes",
         })
     );
-    // What has nothing in it is left out.
+    // Empty members are left out.
     assert_eq!(
         document(&server, "other.example.com:8080", "").json(),
         json!({
@@ -60,7 +60,7 @@ fn host_and_path_say_which_service_is_meant() {
         ("api.example.com", "/mcp", NOTES),
         ("API.example.com:443", "/mcp", NOTES),
         ("b.example.com:8443", "/mcp", at_b),
-        // The first with this path, where the host is nobody's.
+        // The first with this path, if no resource has this host.
         ("b.example.com", "/mcp", NOTES),
         (own, "/mcp", NOTES),
         ("c", "/x/", "http://c/x/"),

@@ -1,4 +1,4 @@
-//! Contract section 4: tokens that are for one service (RFC 8707), and who takes them.
+//! Contract section 4: tokens for one service (RFC 8707), and who accepts them.
 
 use serde_json::json;
 
@@ -26,12 +26,12 @@ name = Notes
 
 const DEFAULTED: &str = "Authorization: Basic ZGVmYXVsdGVkOnNlY3JldA==";
 
-/// Two services beside the clients.
+/// The clients and two services.
 pub fn served() -> Server {
     served_with("")
 }
 
-/// The same, and these lines.
+/// The same, with these lines added.
 pub fn served_with(more: &str) -> Server {
     Server::configured(&text(more))
 }
@@ -51,7 +51,7 @@ pub fn issue(server: &Server, url: &str) -> Answer {
     answer
 }
 
-/// What a proxy hears that asks this about the token.
+/// The answer to a proxy that asks this about the token.
 pub fn ask(server: &Server, query: &str, token: &str) -> Answer {
     let field = format!("Authorization: Bearer {token}");
     server.get(&format!("/oauth/authenticate?{query}"), &[&field])
@@ -61,13 +61,13 @@ pub fn introspect(server: &Server, token: &str) -> serde_json::Value {
     server.post("/oauth/introspect", &[APP], &format!("token={token}")).json()
 }
 
-/// A device of `app`, asked for with this form.
+/// Starts a device of `app` with this form.
 pub fn device(server: &Server, form: &str) -> (String, String) {
     let answer = server.post("/oauth/device_authorization", &[APP], form);
     (answer.member("device_code"), answer.member("user_code"))
 }
 
-/// A code of `app`, asked for with these parameters.
+/// A code of `app` for this resource.
 pub fn code_for(server: &Server, url: &str) -> String {
     let answer = authorize(server, &format!("allow&{}", named(url)));
     answer.location_parameter("code").unwrap_or_else(|| panic!("{answer:?}"))
@@ -244,7 +244,7 @@ fn the_issuer_is_a_service_among_the_others() {
         assert_eq!(ask(&server, &named(&format!("{issuer}/")), token).status, 200);
         assert_eq!(ask(&server, &named(NOTES), token).error(), (401, "invalid_token".into()));
     }
-    // What was granted for none is not the issuer's, and the reverse.
+    // What was granted for no resource is not for the issuer, and the other way round.
     let form = format!("{}&{}", none.member("refresh_token"), named(&issuer));
     assert_eq!(refresh(&server, &form).error(), invalid("invalid_target"));
     assert_eq!(refresh(&server, &own.member("refresh_token")).status, 200);
@@ -259,7 +259,7 @@ fn a_clients_default_stands_in_where_none_is_named() {
     let named_other = format!("grant_type=client_credentials&{}", named(OTHER_SERVICE));
     assert_eq!(aud(&server.token(DEFAULTED, &named_other)), json!([OTHER_SERVICE]));
     let issued = server.token(DEFAULTED, ANN);
-    // Whatever the default is by then, what was granted stays what it was.
+    // Whatever the default is now, what was granted stays what it was.
     let changed = text("").replace(
         "default_resource = https://api",
         "default_resource = http://Other.example.com:8080\n#",

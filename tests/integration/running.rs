@@ -139,7 +139,7 @@ fn a_request_in_hand_is_finished_before_the_end() {
         &[APPLICATION, "Content-Type: application/x-www-form-urlencoded"],
         PASSWORD_GRANT,
     );
-    // The server has the head in hand once it asks for the body.
+    // Once it asks for the body, the server has the head.
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     in_hand.send(format!("{head}\r\nExpect: 100-continue\r\n\r\n"));
     let mut word = [0; 25];
@@ -154,7 +154,7 @@ fn a_request_in_hand_is_finished_before_the_end() {
     assert_eq!(server.end().code(), Some(0));
 }
 
-/// Waits until nothing is accepted any more.
+/// Waits until the server accepts nothing any more.
 fn stopping(server: &Server) {
     eventually(|| TcpStream::connect(server.addresses[0]).is_err(), "it accepts nothing more");
 }
@@ -196,7 +196,7 @@ fn a_connection_that_has_sent_nothing_yet_has_a_second_at_the_stop() {
 
 #[test]
 fn it_ends_as_process_1_too() {
-    // A process namespace of its own needs rights that not every machine gives.
+    // A process namespace needs rights that not every machine grants.
     let can = Command::new("unshare").args(["--pid", "--fork", "true"]).status();
     if !can.is_ok_and(|status| status.success()) {
         return;

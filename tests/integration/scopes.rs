@@ -1,4 +1,4 @@
-//! Contract section 4: `offline_access`, at every place where a scope is asked for.
+//! Contract section 4: `offline_access`, wherever a scope is requested.
 
 use crate::authorize::{ANN, post};
 use crate::support::*;
@@ -8,7 +8,7 @@ const CHALLENGE: &str =
 const VERIFIER: &str = "code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const PASSWORD: &str = "grant_type=password&username=ann&password=password";
 
-/// What is asked for, and what then is given.
+/// The scope that is requested, and the one that is granted.
 const ASKED: [(&str, &str); 3] = [
     ("scope=write+offline_access", "write"),
     ("scope=offline_access", "read"),

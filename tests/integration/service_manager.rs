@@ -1,5 +1,5 @@
-//! A service manager for tests: it holds sockets and passes them as systemd does, and hears what a
-//! service says of itself.
+//! A service manager for tests: it holds sockets and passes them as systemd does, and listens to
+//! what a service says about itself.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -9,7 +9,7 @@ use command_fds::{CommandFdExt, FdMapping};
 
 use crate::support::*;
 
-/// The shell knows its number and then becomes the program.
+/// The shell knows its process id, and then becomes the program.
 const BECOME: &str = "LISTEN_PID=$$ exec \"$@\"";
 
 /// The program with these sockets and their names, as systemd passes them.
@@ -27,7 +27,7 @@ pub fn passing(sockets: &[(&str, &dyn Fn() -> OwnedFd)]) -> Command {
     command
 }
 
-/// Where a service says what it is at.
+/// Where a service says what it is doing.
 pub struct Ear(UnixDatagram);
 
 impl Ear {

@@ -1,4 +1,4 @@
-//! Contract section 1: signals are heard whatever the program waits for.
+//! Contract section 1: signals work whatever the program is waiting for.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -9,21 +9,21 @@ use std::process::{Command, Stdio};
 use crate::support::*;
 
 const CLIENT: &str = "[client c]\nsecret_file = secret\n";
-/// Linux's.
+/// Linux's value.
 const O_NONBLOCK: i32 = 0o4000;
 
-/// Puts a pipe in place of a file.
+/// Replaces a file with a pipe.
 fn make_pipe(path: &Path) {
     let _ = std::fs::remove_file(path);
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// The end of a pipe that is written to. Opening it waits until somebody has opened the other.
+/// The writing end of a pipe. Opening it waits until the other end is open.
 fn open_once_read(path: &Path) -> File {
     File::options().write(true).open(path).unwrap()
 }
 
-/// A server whose secret is in a file of its own.
+/// A server with a secret in its own file.
 fn with_secret_file() -> Server {
     let folder = Folder::new();
     let file = folder.write("oauth2d.conf", CLIENT);
@@ -82,7 +82,7 @@ fn a_full_standard_output_holds_no_reload_and_no_stop_up() {
     let folder = Folder::new();
     let pipe = folder.path().join("out");
     make_pipe(&pipe);
-    // Open for both, so that it can be filled although nobody reads.
+    // Open for both reading and writing, so that it can be filled although nobody reads.
     let mut full =
         OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(&pipe).unwrap();
     let refused = std::iter::repeat_with(|| full.write(b".")).find_map(Result::err).unwrap();

@@ -1,4 +1,5 @@
-//! `make soak`: the attacks that need volume, in full. `make test` has each of them in small.
+//! `make soak`: the attacks that need volume, at full scale. `make test` has a small version of
+//! each.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -38,7 +39,8 @@ fn soak_made_up_names_do_not_push_out_the_counter_of_their_own_address() {
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }
-                    // Ten times each, so that it counts for more than the one that is guessed at.
+                    // Ten times each, so that their counters count more than that of the name being
+                    // guessed at.
                     let name = |n| format!("{flooder}-{batch}-{}", n / 10);
                     let requests = (0..50).map(|n| sign_in("192.0.2.1", &name(n), "x"));
                     connection.send(requests.collect::<String>());
@@ -61,7 +63,7 @@ fn soak_made_up_names_do_not_push_out_the_counter_of_their_own_address() {
     println!(
         "{flood} failures with made-up names in 54 s: {evaluated} guesses at one user evaluated"
     );
-    // Refused for its thousand failures, it does not even get to its twenty.
+    // Refused for its thousand failures, it does not even get its twenty.
     assert!(evaluated <= 20);
 }
 
@@ -73,7 +75,7 @@ fn soak_right_passwords_among_strangers_that_fill_the_gate() {
     for (name, strangers, address, expected) in [
         ("150 connections of one address", 150, &one as &dyn Fn(usize) -> String, 30),
         ("64 connections of one address", 64, &one, 30),
-        // The very first waits behind 64 who are as unknown as itself, which may take too long.
+        // The very first waits behind 64 that are as unknown as itself, which may take too long.
         ("64 connections of 64 addresses", 64, &each, 29),
     ] {
         let server = with_slow_hashes(USUAL);

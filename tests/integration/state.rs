@@ -1,4 +1,4 @@
-//! Contract section 6: what was given out outlives the process.
+//! Contract section 6: what was issued outlives the process.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
@@ -7,12 +7,12 @@ use crate::support::*;
 
 pub const ANN: &str = "grant_type=password&username=ann&password=password";
 
-/// With a state file beside the configuration, and these lines in `[server]`.
+/// A server with a state file beside the configuration, and these lines in `[server]`.
 pub fn with_state(more: &str) -> Server {
     Server::with(&format!("state_file = state\n{more}"))
 }
 
-/// Ends the server by this signal, and starts it with the same files.
+/// Ends the server with this signal, and starts it again with the same files.
 pub fn again(mut server: Server, signal: &str) -> Server {
     server.signal(signal);
     let status = server.end();
@@ -75,7 +75,7 @@ pub fn revoke(server: &Server, token: &str) -> Answer {
     server.post("/oauth/revoke", &[APP], &format!("token={token}"))
 }
 
-/// Every client goes on over an upgrade and over a kill, and nothing that ended comes back.
+/// Every client goes on after an upgrade and after a kill, and nothing that ended comes back.
 fn everyone_goes_on(more: &str, signal: &str) {
     let server = with_state(more);
     let kept = server.token(APP, ANN);
@@ -102,7 +102,7 @@ fn everyone_goes_on(more: &str, signal: &str) {
     assert_eq!(decide(&server, &pending.1, "allow").status, 200);
     assert_eq!(poll(&server, &allowed.0).status, 200);
     assert_eq!(poll(&server, &denied.0).error(), (400, "access_denied".into()));
-    // What was used before the restart is known for that after it.
+    // What was used before the restart is recognized after it.
     assert_eq!(refresh(&server, &rotated.member("refresh_token")).status, 400);
     assert!(!server.is_live(&newest.member("access_token")));
 }
@@ -178,7 +178,7 @@ fn who_was_removed_stays_gone_whenever_the_name_returns() {
     reload(&server, &text);
     assert!(!server.is_live(&first));
     let third = server.token(APP, ANN).member("access_token");
-    // Away for one start alone.
+    // Gone for one start only.
     server.folder.write("oauth2d.conf", &without);
     let server = again(server, "TERM");
     server.folder.write("oauth2d.conf", &text);
@@ -199,7 +199,7 @@ fn another_state_file_needs_a_restart() {
     assert!(server.is_live(&token) && !server.folder.path().join("other").exists());
 }
 
-/// The whole of what a start with this file says before it ends.
+/// All that a start with this file says before it fails.
 fn refusal(folder: &Folder) -> String {
     let file = folder.write("second.conf", format!("[server]\nstate_file = state\n{CLIENTS}"));
     let (code, out, err) = run(&["--config", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]);

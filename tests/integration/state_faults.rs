@@ -1,5 +1,5 @@
-//! Contract section 6: a state file that cannot be written. A full disk is a small file system of
-//! the test's own; failing calls are injected by strace. Where either is refused, the test says so.
+//! Contract section 6: a state file that cannot be written. A full disk is a small file system for
+//! the test, and strace makes calls fail. If the machine allows neither, the test says so.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ impl Drop for Disk {
     }
 }
 
-/// A folder with a configuration whose state file is on a disk of its own.
+/// A folder with a configuration whose state file is on its own disk.
 fn on_a_small_disk() -> Option<(Folder, Disk)> {
     let folder = Folder::new();
     let disk = Disk::mount(&folder)?;
@@ -55,7 +55,7 @@ fn on_a_small_disk() -> Option<(Folder, Disk)> {
     Some((folder, disk))
 }
 
-/// Gives tokens until none can be given. The last of them had no room.
+/// Issues tokens until none can be issued any more.
 fn break_down(server: &Server) {
     let gives = |server: &Server| server.token(APP, "grant_type=client_credentials").status == 200;
     for _ in 0..200 {
@@ -125,7 +125,7 @@ fn a_full_disk_refuses_before_anything_changes_and_heals() {
     }
     assert_eq!(server.get("/readyz", &[]).status, 503);
     assert_eq!(server.get("/healthz", &[]).status, 200);
-    // What changes nothing is answered as ever.
+    // What changes nothing is answered as usual.
     assert!(server.is_live(&access));
     let wrong = server.token("Authorization: Basic YXBwOndyb25n", ANN);
     assert_eq!(wrong.error(), (401, "invalid_client".into()));
@@ -159,7 +159,7 @@ fn a_start_on_a_full_disk_starts_and_heals() {
     assert!(again(server, "KILL").is_live(&token));
 }
 
-/// strace, which makes calls of the server fail for as long as this lives.
+/// strace, which makes the server's calls fail as long as this lives.
 struct Injected {
     strace: Child,
     trace: PathBuf,
@@ -195,7 +195,7 @@ impl Injected {
     }
 }
 
-/// Whether every thread is.
+/// Whether every thread is being traced.
 fn is_traced(server: &Server) -> bool {
     let tasks = format!("/proc/{}/task", server.pid());
     std::fs::read_dir(tasks).unwrap().all(|task| {
@@ -206,7 +206,7 @@ fn is_traced(server: &Server) -> bool {
 
 impl Drop for Injected {
     fn drop(&mut self) {
-        // It has to let go of the server, which a kill would leave stopped.
+        // It has to detach from the server, which a kill would leave stopped.
         let pid = self.strace.id().to_string();
         let _ = Command::new("kill").args(["-s", "INT", &pid]).status();
         let _ = self.strace.wait();
@@ -234,7 +234,7 @@ fn after_a_failed_sync_a_new_file_takes_the_place() {
     let [kept, rotated] = [(); 2].map(|()| server.token(APP, ANN));
     let file = server.folder.path().join("state");
     let before = inode(&file);
-    // The sweep's own sync is the first one here, or the rotation's is.
+    // Either the sweep's sync is the first one here, or the rotation's.
     let faults = ["fdatasync:error=EIO:when=1"];
     let Some(injected) = Injected::into(&server, &faults) else { return };
     let first = refresh(&server, &rotated.member("refresh_token"));
@@ -245,7 +245,7 @@ fn after_a_failed_sync_a_new_file_takes_the_place() {
     drop(injected);
     assert_never_synced_again(&calls);
     assert_both_told_once(&server);
-    // Refused, it may have taken effect; answered, it has.
+    // If it was refused it may have taken effect; if it was answered it has.
     let server = again(server, "KILL");
     assert!(server.is_live(&kept.member("access_token")));
     if first.status == 200 {
@@ -275,7 +275,7 @@ fn a_new_file_that_cannot_get_the_name_is_tried_again() {
     assert!(!server.folder.path().join("state.new").exists());
 }
 
-/// By its number, which is the file's for as long as that is open.
+/// By its descriptor, which is the file's as long as that is open.
 #[track_caller]
 fn assert_never_synced_again(calls: &[String]) {
     let syncs: Vec<&String> = calls.iter().filter(|call| call.contains("fdatasync(")).collect();
@@ -300,7 +300,7 @@ struct Progress {
     answers: AtomicUsize,
 }
 
-/// What one client knows for certain: what a refusal came to, nobody knows.
+/// What one client knows for certain. Whether a refused request took effect, nobody knows.
 #[derive(Default)]
 struct Known {
     live: Vec<String>,
@@ -374,7 +374,7 @@ fn whatever_fails_under_load_every_answer_holds() {
     }
 }
 
-/// Another process, with a copy of what this one's file has now.
+/// Another process, with a copy of this one's file as it is now.
 fn again_beside(server: &Server) -> Server {
     let folder = Folder::new();
     for name in ["oauth2d.conf", "state"] {

@@ -1,5 +1,5 @@
-//! Random steps against a model of every answer, over reloads, stops and kills: nothing that was
-//! answered is lost, and nothing that ended comes back.
+//! Random steps, compared with a model of every answer, over reloads, stops and kills: nothing that
+//! was answered is lost, and nothing that ended comes back.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -7,14 +7,14 @@ use crate::resources::{NOTES, ask, named};
 use crate::state::*;
 use crate::support::*;
 
-/// Some tokens are for it.
+/// Some tokens are for this service.
 const SERVICE: &str = "\n[resource https://api.example.com/mcp]\n";
 
-/// A sequence that its seed repeats (xorshift, Marsaglia 2003).
+/// Random numbers that a seed repeats (xorshift, Marsaglia 2003).
 struct Dice(u64);
 
 impl Dice {
-    /// Told on failure; `OAUTH2D_SEED` repeats a run.
+    /// The seed is printed on failure; `OAUTH2D_SEED` repeats a run.
     fn new() -> Dice {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let named = std::env::var("OAUTH2D_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -34,10 +34,10 @@ impl Dice {
 /// What came of one grant.
 #[derive(Default)]
 struct Family {
-    /// The access token and the refresh token that are good now.
+    /// The access token and the refresh token that are valid now.
     access: Option<String>,
     refresh: Option<String>,
-    /// The code, where there was one, and the refresh tokens that were used.
+    /// The code, if there was one, and the refresh tokens that were used.
     code: Option<String>,
     used: Vec<String>,
     user: &'static str,
@@ -54,7 +54,7 @@ struct Model {
     live: Vec<String>,
     dead: Vec<String>,
     codes: Vec<String>,
-    /// Devices about which nobody has decided, and those that were allowed.
+    /// Devices that wait for a decision, and those that were allowed.
     pending: Vec<(String, String)>,
     allowed: Vec<String>,
     has_bob: bool,
@@ -207,14 +207,14 @@ impl Model {
         assert_eq!(again.error(), (400, "invalid_grant".into()));
     }
 
-    /// Who leaves the configuration takes everything along, and brings nothing back.
+    /// A user who leaves the configuration loses all tokens, and gets none back on return.
     fn toggle_bob(&mut self) {
         self.has_bob = !self.has_bob;
         self.reload();
         self.end_all(|family| family.user == "bob");
     }
 
-    /// So does a service.
+    /// The same for a service.
     fn toggle_notes(&mut self) {
         self.has_notes = !self.has_notes;
         self.reload();
@@ -241,7 +241,7 @@ impl Model {
         }
     }
 
-    /// Whether the token is good at the service that it is for, if there is one.
+    /// Whether the token is good at the service that it is for, if it is for one.
     fn is_good(&self, token: &str, is_bound: bool) -> bool {
         let place = if is_bound { named(NOTES) } else { String::new() };
         ask(&self.server, &place, token).status == 200
@@ -260,8 +260,8 @@ impl Model {
         self.server = started_in(folder);
     }
 
-    /// A kill while a rotation may be anywhere: then nobody knows what it came to, but that what
-    /// had ended before stays so.
+    /// A kill somewhere within a rotation. Nobody knows whether it took effect, but what had ended
+    /// before stays so.
     fn restart_within_a_step(&mut self) {
         let Some(at) = self.any() else { return };
         let family = self.families.swap_remove(at);
@@ -288,7 +288,7 @@ impl Model {
         for token in &self.live {
             assert!(self.is_good(token, false), "{token} is lost");
         }
-        // The last hundred: those before were looked at before.
+        // The last hundred; older ones have been checked before.
         for token in self.dead.iter().rev().take(100) {
             assert!(!self.is_good(token, false), "{token} has ended");
         }
@@ -304,7 +304,7 @@ impl Model {
     }
 }
 
-/// How many steps were made.
+/// Returns how many steps were made.
 fn run_for(time: Duration, most: usize) -> usize {
     let mut model = Model::new(with_state(SERVICE));
     let began = Instant::now();
@@ -322,7 +322,7 @@ fn whatever_is_done_nothing_is_lost_and_nothing_comes_back() {
     run_for(Duration::from_secs(10), 250);
 }
 
-/// With so many heavy tokens beside that the file is written anew each second or two.
+/// With so many large tokens besides that the file is rewritten every second or two.
 #[test]
 #[ignore = "make soak"]
 fn soak_random_steps_while_the_file_is_written_anew() {
@@ -343,7 +343,7 @@ fn soak_random_steps_while_the_file_is_written_anew() {
                 model.step_of(kind);
                 steps += 1;
                 let data = std::fs::metadata(model.server.folder.path().join("state")).unwrap();
-                // The system uses the numbers of files again, but not at once.
+                // The system reuses inode numbers, but not at once.
                 let now = std::os::unix::fs::MetadataExt::ino(&data);
                 rewrites += usize::from(std::mem::replace(&mut file, now) != now);
             }
@@ -356,8 +356,8 @@ fn soak_random_steps_while_the_file_is_written_anew() {
     assert!(rewrites > 1);
 }
 
-/// A client that has as many tokens as it may, each with 2 KB of scopes, so that the file grows by
-/// megabytes a second and what is in it does not.
+/// A client at its limit of tokens, each with 2 KB of scopes, so that the file grows by megabytes a
+/// second, but its content does not.
 fn flooding() -> String {
     let scopes: Vec<String> = (0..250).map(|at| format!("scope{at:03}")).collect();
     let scopes = scopes.join(" ");

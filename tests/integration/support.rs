@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::wire::{Answer, Connection, message, without_tokens};
 
-/// Long enough for any machine; nothing that passes waits for it.
+/// Long enough for any machine; a test that passes never waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_oauth2d");
@@ -59,7 +59,7 @@ pub const OTHER: &str = "Authorization: Basic b3RoZXI6c2VjcmV0";
 pub const API: &str = "Authorization: Basic YXBpOnNlY3JldA==";
 pub const BRIEF: &str = "Authorization: Basic YnJpZWY6c2VjcmV0";
 
-/// A folder of a test's own, removed at its end.
+/// A test's own folder, removed at its end.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -93,40 +93,40 @@ impl Drop for Folder {
 pub struct Server {
     child: Child,
     pub addresses: Vec<SocketAddr>,
-    /// What it listens on, as it says.
+    /// What it says it listens on.
     pub places: Vec<String>,
     pub folder: Folder,
     errors: Arc<(Mutex<String>, Condvar)>,
 }
 
-/// What a line of the log says to the operator, if it is a notice and no request.
+/// The text of a line of the log, if it is a notice.
 pub fn notice_of(line: &str) -> Option<&str> {
     let (time, notice) = line.split_once(" oauth2d: ")?;
     (time.len() == 24 && time.ends_with('Z')).then_some(notice)
 }
 
 impl Server {
-    /// With the demo data.
+    /// A server with the demo data.
     pub fn demo() -> Server {
         Server::start(&mut Command::new(PROGRAM), &["--listen", "127.0.0.1:0"], Folder::new())
     }
 
-    /// With [`CLIENTS`].
+    /// A server with [`CLIENTS`].
     pub fn clients() -> Server {
         Server::with("")
     }
 
-    /// With these lines in `[server]`, and [`CLIENTS`].
+    /// A server with these lines in `[server]`, and [`CLIENTS`].
     pub fn with(server: &str) -> Server {
         Server::configured(&format!("[server]\n{server}\n{CLIENTS}"))
     }
 
-    /// With this configuration.
+    /// A server with this configuration.
     pub fn configured(text: &str) -> Server {
         Server::configured_by(&mut Command::new(PROGRAM), text)
     }
 
-    /// With this configuration, by a command that has been prepared.
+    /// The same, by a command that has been prepared.
     pub fn configured_by(command: &mut Command, text: &str) -> Server {
         let folder = Folder::new();
         let file = folder.write("oauth2d.conf", text);
@@ -137,7 +137,7 @@ impl Server {
         Server::start(command, &arguments, folder)
     }
 
-    /// Started, and listening.
+    /// Starts a server, and waits until it listens.
     pub fn start(command: &mut Command, arguments: &[&str], folder: Folder) -> Server {
         command.args(arguments).stdout(Stdio::piped());
         let mut server = Server::starting(command, folder);
@@ -145,7 +145,7 @@ impl Server {
         server
     }
 
-    /// Started; nobody has waited until it listens.
+    /// Starts a server, without waiting until it listens.
     pub fn starting(command: &mut Command, folder: Folder) -> Server {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let errors = Arc::new((Mutex::new(String::new()), Condvar::new()));
@@ -162,7 +162,7 @@ impl Server {
 
     fn await_addresses(&mut self) {
         let mut stdout = BufReader::new(self.child.stdout.take().unwrap());
-        // The lines come together; those after the first are there once it is.
+        // The lines come together, so with the first one the others are there, too.
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let mut text = line.clone();
@@ -233,7 +233,7 @@ impl Server {
         Connection::to(self.addresses[0])
     }
 
-    /// One request on a connection of its own. `fields` are whole lines.
+    /// Sends one request on its own connection. `fields` are whole lines.
     pub fn request(&self, method: &str, target: &str, fields: &[&str], body: &str) -> Answer {
         let mut connection = self.connect();
         connection.send(message(method, target, fields, body));
@@ -244,7 +244,7 @@ impl Server {
         self.request("GET", target, fields, "")
     }
 
-    /// A form.
+    /// Posts a form.
     pub fn post(&self, target: &str, fields: &[&str], form: &str) -> Answer {
         let mut all = vec!["Content-Type: application/x-www-form-urlencoded"];
         all.extend(fields);
@@ -286,7 +286,7 @@ pub fn eventually(mut holds: impl FnMut() -> bool, what: &str) {
     }
 }
 
-/// The program with these arguments, to its end: exit code, standard output, standard error.
+/// Runs the program with these arguments to its end: exit code, standard output, standard error.
 pub fn run(arguments: &[&str]) -> (i32, String, String) {
     run_with_input(arguments, "")
 }

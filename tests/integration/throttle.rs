@@ -11,12 +11,12 @@ use crate::support::*;
 const WRONG: &str = "grant_type=password&username=ann&password=wrong";
 const RIGHT: &str = "grant_type=password&username=ann&password=password";
 
-/// A server that believes this machine's `X-Forwarded-For`, so that one test can be many addresses.
+/// A server that trusts this machine's `X-Forwarded-For`, so that a test can use many addresses.
 pub fn behind_proxy() -> Server {
     Server::with("trusted_proxies = 127.0.0.1\nlog = off")
 }
 
-/// The same, with a hash of so many iterations in place of the password of `ann`.
+/// The same, with a hash of so many iterations for the password of `ann`.
 pub fn with_slow_hashes(iterations: u32) -> Server {
     let key = pbkdf2::pbkdf2_hmac_array::<sha2::Sha256, 32>(b"password", b"salt", iterations);
     let [salt, key] = [&b"salt"[..], &key].map(|bytes| STANDARD.encode(bytes));
@@ -29,19 +29,19 @@ fn forwarded(address: &str) -> String {
     format!("X-Forwarded-For: {address}")
 }
 
-/// A sign-in that is sent as it stands, for many on one connection.
+/// A sign-in as bytes, so that many can be sent on one connection.
 pub fn sign_in(address: &str, user: &str, password: &str) -> String {
     let form = format!("grant_type=password&username={user}&password={password}");
     let fields = [APP, "Content-Type: application/x-www-form-urlencoded", &forwarded(address)];
     message("POST", "/oauth/token", &fields, &form)
 }
 
-/// How many connections the server holds, and descriptors beside.
+/// How many descriptors the server has open, connections included.
 fn open_files(server: &Server) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count()
 }
 
-/// Fails until it is refused; how many failures that took.
+/// Fails until it is refused. Returns how many failures that took.
 fn exhaust(mut attempt: impl FnMut() -> Answer) -> usize {
     for failures in 0..=20 {
         if attempt().status == 429 {
@@ -111,7 +111,7 @@ fn wrong_user_codes_count_and_polls_do_not() {
 fn x_forwarded_for_is_read_from_the_right_and_from_trusted_proxies_only() {
     let wrong_from =
         |server: &Server, field: &str| server.post("/oauth/token", &[APP, field], WRONG).status;
-    // Without trust it is the connection that counts.
+    // Without a trusted proxy the connection's address counts.
     let server = Server::clients();
     let mut made_up = 0..;
     exhaust(|| {
@@ -120,9 +120,9 @@ fn x_forwarded_for_is_read_from_the_right_and_from_trusted_proxies_only() {
     });
     let server = Server::with("trusted_proxies = 127.0.0.1 10.0.0.0/8");
     for (first, second) in [
-        // What stands left of the last one that is not a proxy is made up.
+        // Everything to the left of the last address that is not a proxy may be made up.
         ("X-Forwarded-For: 1.1.1.1, 192.0.2.1, 10.0.0.1", "X-Forwarded-For: 2.2.2.2, 192.0.2.1"),
-        // What is no address ends the reading.
+        // What is not an address ends the reading.
         (
             "X-Forwarded-For: 192.0.2.7, unknown, 10.0.0.9",
             "X-Forwarded-For: 192.0.2.8, \"x\", 10.0.0.9",
@@ -216,8 +216,8 @@ fn a_right_password_gets_its_turn_among_strangers_with_made_up_names() {
     assert_eq!(right_sign_ins(&server, 3, (64, &|n| format!("192.0.2.{n}"))).0, 3);
 }
 
-/// How many of so many sign-ins by `ann` succeed while so many strangers try made-up names without
-/// a rest, each from its address; and how long the slowest took.
+/// How many of so many sign-ins by `ann` succeed while so many strangers keep trying made-up names,
+/// each from its own address, and how long the slowest took.
 pub fn right_sign_ins(
     server: &Server,
     sign_ins: usize,
@@ -236,7 +236,7 @@ pub fn right_sign_ins(
                     }
                     connection.send(sign_in(&address, &format!("made-up-{stranger}-{n}"), "x"));
                     if connection.answer().status == 429 {
-                        // On this machine attackers and server share the processors.
+                        // Attackers and server share the processors of this machine.
                         std::thread::sleep(Duration::from_millis(20));
                     }
                 }
@@ -266,11 +266,11 @@ fn an_unknown_name_takes_as_long_as_the_slowest_hash() {
     };
     let [ann, bob, nobody] = ["ann", "bob", "nobody"].map(&mut cost);
     assert!(2 * nobody > ann, "{nobody} and {ann}");
-    // With a password in the open he tells himself, which the start warns of.
+    // With a plain-text password his existence shows, which the start warns of.
     assert!(2 * bob < ann, "{bob} and {ann}");
 }
 
-/// What the server has used of a processor, in hundredths of a second.
+/// The processor time that the server has used, in hundredths of a second.
 fn processor_time(server: &Server) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
     stat.split(' ').skip(13).take(2).map(|time| time.parse::<u64>().unwrap()).sum()
@@ -283,8 +283,8 @@ fn a_batch_of_sign_ins_ends_when_its_client_has_gone() {
     assert!(hashes <= 3, "{hashes}");
 }
 
-/// How many hashes a client costs that sends so many sign-ins at once and goes, as the first that
-/// connects to this server.
+/// How many hashes are computed for a client that sends so many sign-ins at once and leaves; it is
+/// the first to connect to this server.
 pub fn hashes_for_a_client_that_left(server: &Server, sign_ins: usize) -> usize {
     let files = open_files(server);
     let mut connection = server.connect();

@@ -220,7 +220,7 @@ fn a_narrower_scope_is_for_the_access_token_only() {
         assert_eq!(answer.member("scope"), expected);
         token = answer.member("refresh_token");
     }
-    // What is refused spends nothing.
+    // A refused refresh spends nothing.
     let wider =
         server.token(APP, &format!("grant_type=refresh_token&refresh_token={token}&scope=admin"));
     assert_eq!(wider.error(), (400, "invalid_scope".into()));
@@ -264,7 +264,7 @@ fn one_refresh_token_from_fifty_threads_at_once_succeeds_once() {
     assert_eq!(successes_of_fifty(&server, APPLICATION, &form), 1);
 }
 
-/// How many of fifty requests at once succeed; all others are refused as invalid grants.
+/// How many of fifty requests at once succeed. All others must be refused as invalid grants.
 pub fn successes_of_fifty(server: &Arc<Server>, client: &'static str, form: &str) -> usize {
     let barrier = Arc::new(std::sync::Barrier::new(50));
     let threads: Vec<_> = (0..50)

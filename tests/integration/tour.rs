@@ -1,4 +1,4 @@
-//! Contract section 8: the tour. What it does in a browser is tested there, by `make browser`.
+//! Contract section 8: the tour. `make browser` tests it in a browser.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::*;
 
-/// What stands between two tags of the page, as the policy has to name it.
+/// The hash of what is between two tags of the page, as the policy has to name it.
 fn hash_of(page: &str, tag: &str) -> String {
     let (_, rest) = page.split_once(&format!("<{tag}>")).unwrap();
     let (inside, _) = rest.split_once(&format!("</{tag}>")).unwrap();

@@ -1,4 +1,4 @@
-//! Contract section 4: userinfo, and the keys of `[user]` that it tells.
+//! Contract section 4: userinfo, and the keys of `[user]` that it shows.
 
 use serde_json::json;
 
@@ -89,7 +89,7 @@ fn each_scope_opens_its_part_where_the_file_has_it() {
         userinfo(&server, "eve", "profile+email+groups"),
         json!({"sub": "eve", "preferred_username": "eve"})
     );
-    // What the user's own scopes narrow is not read.
+    // What the user's own scopes exclude is not shown.
     assert_eq!(
         userinfo(&server, "bob", "profile+email"),
         json!({"sub": "bob", "preferred_username": "bob", "name": "Bob"})
@@ -159,7 +159,7 @@ fn whatever_the_protected_resource_refuses_is_refused_alike() {
         (&format!("?access_token={token}&access_token={token}"), &[]),
         ("?access_token=%zz", &[]),
     ] {
-        // A person may come to `/` by mistake, and would get a page.
+        // `/` may be opened by a person, who would get a page.
         let expected = server.get(&format!("/{query}"), fields).whole();
         let expected = expected.replace("Vary: Accept\n", "");
         assert!(!expected.starts_with("200"));

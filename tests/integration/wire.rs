@@ -21,7 +21,7 @@ pub fn message(method: &str, target: &str, fields: &[&str], body: &str) -> Strin
     text + "\r\n" + body
 }
 
-/// A connection, on which requests are sent as they stand.
+/// A connection, on which requests are sent as raw bytes.
 pub struct Connection {
     pub stream: TcpStream,
     read: Vec<u8>,
@@ -34,9 +34,9 @@ impl Connection {
         Connection::on(stream)
     }
 
-    /// To a Unix socket.
+    /// Connects to a Unix socket.
     pub fn to_path(path: &Path) -> Connection {
-        // What is done with a stream here are the same calls for both kinds.
+        // The system calls are the same for both kinds of stream.
         Connection::on(OwnedFd::from(UnixStream::connect(path).unwrap()).into())
     }
 
@@ -53,7 +53,7 @@ impl Connection {
         self.answer_to("GET")
     }
 
-    /// The next answer, which has no body where the request was a HEAD.
+    /// The next answer, which has no body if the request was a HEAD.
     pub fn answer_to(&mut self, method: &str) -> Answer {
         let end = loop {
             if let Some(end) = self.read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -77,13 +77,13 @@ impl Connection {
         answer
     }
 
-    /// Whether the server has ended the connection and said nothing more. A reset, which can
+    /// Whether the server has closed the connection without saying any more. A reset, which can
     /// destroy what was on its way, is a failure.
     pub fn is_over(&mut self) -> bool {
         self.read.is_empty() && !self.more()
     }
 
-    /// All that still comes until the server ends the connection.
+    /// Everything that is sent until the server closes the connection.
     pub fn rest(&mut self) -> String {
         while self.more() {}
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
@@ -124,13 +124,13 @@ impl Answer {
         })
     }
 
-    /// The values of all fields of this name.
+    /// The values of all fields with this name.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let pairs = self.fields.iter().filter_map(|field| field.split_once(": "));
         pairs.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
-    /// Everything but `Date`, with fresh tokens as `TOKEN`, one line each.
+    /// Everything except `Date`, with `TOKEN` for new tokens, one line each.
     pub fn whole(&self) -> String {
         let mut text = format!("{}\n", self.status);
         for field in self.fields.iter().filter(|field| !field.starts_with("Date: ")) {
@@ -144,7 +144,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// A member of a JSON object that is a string.
+    /// A member of a JSON object, which is a string.
     pub fn member(&self, name: &str) -> String {
         self.json()[name].as_str().unwrap_or_else(|| panic!("{name}: {self:?}")).into()
     }
@@ -165,7 +165,7 @@ impl Answer {
     }
 }
 
-/// The text with every 40 or 64 digits as `TOKEN`.
+/// The text with `TOKEN` for every 40 or 64 digits.
 pub fn without_tokens(text: &str) -> String {
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let mut out = String::new();

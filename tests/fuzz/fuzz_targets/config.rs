@@ -1,4 +1,4 @@
-//! Any bytes are a configuration or have faults with lines, and never panic.
+//! Any bytes are a configuration or have faults with lines, without a panic.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 

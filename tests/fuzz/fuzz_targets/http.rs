@@ -1,6 +1,6 @@
-//! Any bytes on a connection, cut in two ways, are answered the same and never panic.
+//! Any bytes on a connection, cut in two ways, get the same answers, without a panic.
 //!
-//! The first byte says how long the pieces of the second way are.
+//! The first byte is the length of the pieces in the second way.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 

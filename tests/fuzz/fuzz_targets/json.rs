@@ -1,4 +1,4 @@
-//! Any bytes are JSON or none, and what was read can be looked at.
+//! Any bytes are JSON or not, and what was read can be looked at.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 

@@ -1,5 +1,5 @@
-//! Any bytes are a state file that is read, or one that is refused with a line, and never panic;
-//! what was read is read again as the same.
+//! Any bytes are a state file that can be read, or one that is refused with a line, without a
+//! panic; what was read and written is read again as the same.
 #![no_main]
 #![allow(dead_code, unused_imports)]
 

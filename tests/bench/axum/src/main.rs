@@ -1,6 +1,6 @@
 //! The token endpoint for one client and one grant, and the protected resource, as one would write
-//! them with axum: the same checks and the same answers as the program under measurement, and none
-//! of what it does besides (throttling, metrics, expiry, limits).
+//! them with axum: the same checks and the same answers as the program being measured, but nothing
+//! else that it does (throttling, metrics, expiry, limits).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
