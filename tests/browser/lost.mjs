@@ -75,7 +75,7 @@ for (const [status, [visit]] of Object.entries(lost)) {
   await person(`demo, ${status}: the keyboard reaches the tour, without JavaScript too`, { javaScriptEnabled: false }, servers.demo.base, async (page) => {
     await visit(page, servers.demo.base);
     await page.keyboard.press("Tab");
-    equal(await page.locator("*:focus").innerText(), "The tour");
+    equal(await page.locator("*:focus").innerText(), "Take the tour");
     await page.keyboard.press("Enter");
     await page.waitForURL(`${servers.demo.base}/tour`);
     equal(await page.getByRole("heading", { level: 1 }).innerText(), "OAuth, message by message");

@@ -192,7 +192,7 @@ fn the_demo_leads_who_is_lost_to_the_tour_and_to_a_first_token() {
     let server = Server::demo();
     for path in ["/", "/nothing"] {
         let answer = server.get(path, &[HTML]);
-        assert!(answer.body.contains("<a href=\"/tour\">The tour</a>"), "{path}");
-        assert!(answer.body.contains(&format!("curl {}/oauth/token -u", server.issuer())));
+        assert!(answer.body.contains("href=\"/tour\">Take the tour</a>"), "{path}");
+        assert!(answer.body.contains(&format!("curl {}/oauth/token \\\n  -u", server.issuer())));
     }
 }

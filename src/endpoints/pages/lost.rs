@@ -21,17 +21,16 @@ pub fn lost(status: Status, issuer: &str, is_demo: bool) -> Response {
     };
     let mut page = Page::titled(title);
     page.html("<h1>").html(title).html("</h1>\n<p>").html(what).html("</p>\n");
-    page.html(
-        "<p>This is oauth2d, an OAuth 2.0 server. It issues the tokens with which applications ",
-    );
-    page.html("act for people without knowing their passwords.</p>\n");
+    page.html("<p>This is oauth2d, an OAuth 2.0 server. It issues the tokens with which ");
+    page.html("applications act for people without knowing their passwords.</p>\n");
     match is_demo {
         true => page
-            .html("<p><a href=\"/tour\">The tour</a> shows how, one message at a time.</p>\n")
-            .html("<p>Or get your first token in a terminal:</p>\n<p><code>curl ")
+            .html("<p>See how, one message at a time:</p>\n<p class=\"buttons\">")
+            .html("<a class=\"button\" href=\"/tour\">Take the tour</a></p>\n")
+            .html("<p>Or get your first token in a terminal:</p>\n<pre><code>curl ")
             .text(issuer)
-            .html("/oauth/token -u application:secret -d grant_type=password ")
-            .html("-d username=pedroetb -d password=password</code></p>\n"),
+            .html("/oauth/token \\\n  -u application:secret \\\n  -d grant_type=password \\\n")
+            .html("  -d username=pedroetb \\\n  -d password=password</code></pre>\n"),
         false => page
             .html("<p>You were probably on your way to an application: go back to it and ")
             .html("sign in from there.</p>\n"),
