@@ -1,4 +1,4 @@
-//! `store` and what belongs to it: the engine that replicas share.
+//! `store` and the keys that belong to it: the engine that replicas share.
 
 use super::Outside;
 use super::keys::Keys;
@@ -8,7 +8,7 @@ use crate::store::{EngineConfig, EnginePlace};
 
 const DEFAULT_PREFIX: &str = "{oauth2d}";
 
-/// Takes the keys; `None` without `store`, where the others are faults.
+/// Takes the keys; `None` without `store`, and then the others are faults.
 pub fn read(keys: &mut Keys, outside: &Outside) -> Option<EngineConfig> {
     let place = keys.take("store").and_then(|value| {
         let parsed = EnginePlace::parse(&value.text);
@@ -45,10 +45,10 @@ pub fn read(keys: &mut Keys, outside: &Outside) -> Option<EngineConfig> {
     })
 }
 
-/// One of the two keeps what was given out.
+/// Refuses `store` beside `state_file`.
 pub fn stands_alone(keys: &mut Keys) {
     if let (Some(store), Some(file)) = (keys.place("store"), keys.place("state_file")) {
-        let what = "store and state_file are both there; keep one of them";
+        let what = "store and state_file are both set; keep one of them";
         keys.fault(store.max(file), what);
     }
 }

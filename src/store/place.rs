@@ -1,4 +1,4 @@
-//! Where everything is kept: in this process, or in an engine that replicas share.
+//! Where everything is stored: in this process, or in an engine that replicas share.
 
 use super::engine::Engine;
 use super::memory::Memory;
@@ -25,7 +25,7 @@ impl Place {
         }
     }
 
-    /// Takes the bound on tokens over, too.
+    /// Adopts the limit on tokens, too.
     pub fn enrol(&self, registry: &mut Registry) {
         match self {
             Place::Memory(memory) => memory.enrol(registry),
@@ -33,9 +33,9 @@ impl Place {
         }
     }
 
-    /// Nobody waits for this, so rows may change meanwhile; what comes meanwhile may be missed. What
-    /// can still turn into something else is shown before it: devices and codes, families, then
-    /// access tokens. So whoever takes out all they see has taken out whatever came of it, too.
+    /// Other steps go on meanwhile, so rows may change and new ones may be missed. What can turn
+    /// into something else comes before it: devices and codes, then families, then access tokens.
+    /// So whoever takes out all they see also takes out what came of it.
     pub fn each(
         &self,
         see: &mut dyn FnMut(Vec<(Key, Row)>) -> Result<(), Unavailable>,
@@ -63,8 +63,8 @@ impl Place {
     }
 }
 
-/// Apart, so that a look-up in memory has no room on its stack for what an engine needs: a page of
-/// every connection at rest.
+/// Not inlined, so that a look-up in memory has no stack for what an engine needs: that would cost
+/// every connection at rest a page.
 #[cold]
 #[inline(never)]
 fn apart<'a, T>(engine: &'a Engine, ask: impl FnOnce(&'a Engine) -> T) -> T {

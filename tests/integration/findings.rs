@@ -269,7 +269,7 @@ fn each_refusal_is_a_whole_line_with_the_line_of_the_key_at_fault() {
         (
             "[server]\nstore = redis://engine\nstate_file = s",
             4,
-            "store and state_file are both there; keep one of them",
+            "store and state_file are both set; keep one of them",
         ),
         ("[server]\nstore_prefix = a", 3, "store_prefix needs store"),
         (

@@ -1,4 +1,4 @@
-//! What `tests/requirements.md` promises: each of its rows names code and tests that are there, or a
+//! What `tests/requirements.md` promises: each of its rows names code and tests that exist, or a
 //! reason, and each section of its RFCs that the source cites has a row.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ const TABLES: [&str; 13] = [
     "9728",
 ];
 
-/// Read when it runs, so that a change of words compiles nothing anew.
+/// Read at run time, so that a change of its words needs no new build.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| text(Path::new("tests/requirements.md")));
 
 /// A file of the project.
@@ -66,7 +66,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What stands between backticks.
+/// What is between backticks.
 fn named(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
@@ -125,7 +125,7 @@ fn tests() -> BTreeSet<String> {
     tests
 }
 
-/// Whether a function of this name is in a file, its tests apart.
+/// Whether a function with this name is in a file, not counting its tests.
 fn has_function(file: &str, name: &str) -> bool {
     let text = text(Path::new(file));
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
@@ -141,7 +141,7 @@ fn in_one_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The RFCs that a text cites, each with the sections that it names of it.
+/// The RFCs that a text cites, each with the sections.
 fn citations(text: &str) -> Vec<(String, Vec<String>)> {
     let text = in_one_line(text);
     let cited =
@@ -155,8 +155,8 @@ fn citations(text: &str) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-/// The sections behind the number of an RFC: `, section 5.2`, `, sections 3.1, 3.2 and 6` or
-/// `, appendix B`.
+/// The sections after the number of an RFC: `, section 5.2`, `, sections 3.1, 3.2 and 6` or `,
+/// appendix B`.
 fn sections(rest: &str) -> Vec<String> {
     if let Some(appendix) = rest.strip_prefix(", appendix ") {
         return vec![format!("appendix {}", &appendix[..1])];

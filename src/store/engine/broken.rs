@@ -1,12 +1,12 @@
-//! What can go wrong with an engine, as it is told to an operator.
+//! What can go wrong with an engine, in words for the operator.
 
 use std::io;
 
-/// Why the engine could not do its part.
+/// Why the engine could not do what it was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Broken {
-    /// The connection has come to an end, or there is none: what the system says. Whether the last
-    /// step was made is not known.
+    /// The connection has ended, or there is none: what the system says. Nobody knows whether the
+    /// last step was made.
     Lost(String),
     /// All connections were in use.
     NoTurn,
@@ -14,39 +14,39 @@ pub enum Broken {
     Error(Kind),
 }
 
-/// The kind of an error, by its first word. The rest of what the engine says is shown to nobody:
-/// it may repeat what it was sent.
+/// The kind of an error, by its first word. The rest of the engine's message is not shown, since it
+/// may repeat what it was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// It is a replica, it is starting, or it has lost its primary: another may have its name by
+    /// It is a replica, is starting, or has lost its primary: its name may belong to another by
     /// now.
     Elsewhere(&'static str),
-    /// It is right to refuse us, and will be tomorrow.
+    /// It refuses us for a reason that will not go away by itself.
     Refused(&'static str),
-    /// It cannot do that now.
+    /// It cannot do that at the moment.
     Unable(&'static str),
-    /// What it keeps under our keys is somebody else's.
+    /// It has a value under our keys that is not ours.
     Foreign,
     Other,
 }
 
 impl Broken {
-    /// No answer within the time that there was.
+    /// There was no answer in time.
     pub fn late() -> Broken {
         Broken::Lost("it does not answer in time".into())
     }
 
-    /// An answer that none of our commands has.
+    /// It has answered with what no command of ours gets.
     pub fn nonsense() -> Broken {
-        Broken::Lost("what it answers is not Redis' protocol".into())
+        Broken::Lost("its answer is not Redis' protocol".into())
     }
 
-    /// Whether another connection may do better.
+    /// Whether it may work on another connection.
     pub fn is_worth_another_try(&self) -> bool {
         matches!(self, Broken::Lost(_) | Broken::Error(Kind::Elsewhere(_)))
     }
 
-    /// Why it refuses us, where it does.
+    /// Why it refuses us, if it does.
     pub fn refusal(&self) -> Option<&'static str> {
         match self {
             Broken::Error(Kind::Refused(what)) => Some(what),
@@ -58,7 +58,7 @@ impl Broken {
     pub fn what(&self) -> &str {
         match self {
             Broken::Lost(what) => what,
-            Broken::NoTurn => "too many requests wait for it",
+            Broken::NoTurn => "too many requests are waiting for it",
             Broken::Error(Kind::Foreign) => "a value under our keys is not ours",
             Broken::Error(Kind::Elsewhere(what) | Kind::Refused(what) | Kind::Unable(what)) => what,
             Broken::Error(Kind::Other) => "it refuses a command",
@@ -80,7 +80,7 @@ impl Kind {
     /// The kind of an error with this text.
     pub fn of(error: &[u8]) -> Kind {
         const SCRIPT: &[u8] = b"ERR Error running script";
-        // Where a command within a script fails, older engines say so first.
+        // If a command in a script fails, older engines say that first.
         let words = if error.starts_with(SCRIPT) { usize::MAX } else { 1 };
         let words = error.split(|&b| b == b' ').take(words);
         let known = words.map(|word| word.strip_prefix(b"-").unwrap_or(word)).find_map(Kind::named);
@@ -89,7 +89,7 @@ impl Kind {
                 Kind::Refused("it does not know a command that is needed")
             }
             error if error.starts_with(b"ERR max number of clients") => {
-                Kind::Unable("it takes no more connections")
+                Kind::Unable("it accepts no more connections")
             }
             _ => Kind::Other,
         })

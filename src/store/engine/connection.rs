@@ -1,5 +1,5 @@
-//! One connection to the engine. At the first thing that goes wrong it is given up: after a wait
-//! that was too long, the next command would get the answer of this one.
+//! One connection to the engine. It is closed as soon as anything goes wrong: after a wait that was
+//! too long, the next command would get the answer to this one.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,20 +14,20 @@ use super::place::{At, EngineConfig};
 use super::resp::{self, Answer, Parsed};
 use crate::listen::HostPort;
 
-/// The longest single wait. Two of them, a first try and a second, are less than the two seconds
-/// that a request may take.
+/// The longest single wait. Two of these, for a first attempt and a second, are less than the two
+/// seconds that a request may take.
 const LONGEST_WAIT: Duration = Duration::from_millis(900);
-/// Bytes that are read at once: any usual answer.
+/// How many bytes are read at once: enough for any usual answer.
 const PIECE: usize = 1024;
-/// The most threads that look for the engine at once, those that nobody waits for any more among
-/// them.
+/// The most threads that look for the engine at once, including those that nobody waits for any
+/// more.
 const SEEKERS: usize = 64;
 
 pub struct Connection {
     wire: Wire,
-    /// What has come.
+    /// What has arrived.
     input: Vec<u8>,
-    /// How long the system lets us wait.
+    /// The timeout that the system has been told.
     wait: Duration,
 }
 
@@ -48,8 +48,8 @@ impl Door {
         Door { config, seekers: Arc::new(()) }
     }
 
-    /// A new connection, ready for commands. The name is looked up each time: after a failover it
-    /// stands for another address.
+    /// Opens a connection that is ready for commands. The name is looked up each time, since after
+    /// a failover it has another address.
     pub fn open(&self, until: Instant) -> Result<Connection, Broken> {
         let wire = match &self.config.place.at {
             At::Tcp(place) if place.needs_no_look_up() => connect(&place.resolve()?, until)?,
@@ -57,7 +57,7 @@ impl Door {
                 let place: HostPort = place.clone();
                 connect(&self.seek(until, move || place.resolve())?, until)?
             }
-            // The system has no time limit for this one.
+            // The system has no timeout for this.
             At::Unix(path) => {
                 let path = path.clone();
                 Wire::Unix(self.seek(until, move || UnixStream::connect(path))?)
@@ -68,8 +68,8 @@ impl Door {
         Ok(connection)
     }
 
-    /// Does what may take any time on a thread of its own, and waits for it no longer than there
-    /// is time.
+    /// Does on another thread what may take any time, and waits for it no longer than until
+    /// `until`.
     fn seek<T: Send + 'static>(
         &self,
         until: Instant,
@@ -77,11 +77,11 @@ impl Door {
     ) -> Result<T, Broken> {
         let own = Arc::clone(&self.seekers);
         if Arc::strong_count(&own) > SEEKERS {
-            return Err(Broken::Lost("earlier tries to reach it still wait".into()));
+            return Err(Broken::Lost("earlier attempts to reach it are still waiting".into()));
         }
         let (tell, told) = sync_channel(1);
         thread::Builder::new().spawn(move || {
-            // Nobody may wait for it any more.
+            // Perhaps nobody waits for it any more.
             let _ = tell.send(work());
             drop(own);
         })?;
@@ -92,7 +92,7 @@ impl Door {
         }
     }
 
-    /// Says who we are and which database we mean.
+    /// Authenticates us, and selects the database.
     fn greet(&self, connection: &mut Connection, until: Instant) -> Result<(), Broken> {
         let EngineConfig { place, user, password, .. } = &self.config;
         let mut commands = Vec::new();
@@ -127,9 +127,9 @@ impl Door {
     }
 }
 
-/// The first of these addresses that takes us.
+/// Connects to the first of these addresses that accepts us.
 fn connect(addresses: &[SocketAddr], until: Instant) -> Result<Wire, Broken> {
-    let mut last = Broken::Lost("its name stands for no address".into());
+    let mut last = Broken::Lost("its name has no address".into());
     for address in addresses {
         match TcpStream::connect_timeout(address, time_left(until)?) {
             Ok(stream) => {
@@ -142,7 +142,7 @@ fn connect(addresses: &[SocketAddr], until: Instant) -> Result<Wire, Broken> {
     Err(last)
 }
 
-/// How long to wait now; an error where the time is over.
+/// How long to wait now; an error if the time is over.
 fn time_left(until: Instant) -> Result<Duration, Broken> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -152,7 +152,7 @@ fn time_left(until: Instant) -> Result<Duration, Broken> {
 }
 
 impl Connection {
-    /// Sends commands and reads as many answers, an error among them or not.
+    /// Sends commands and reads as many answers, which may be errors.
     pub fn ask(
         &mut self,
         commands: &[u8],
@@ -174,7 +174,7 @@ impl Connection {
                 Parsed::Nonsense => return Err(Broken::nonsense()),
             }
         }
-        // Nobody has asked for more.
+        // More was not asked for.
         if used < self.input.len() { Err(Broken::nonsense()) } else { Ok(all) }
     }
 
@@ -191,7 +191,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Lets the system wait no longer than there is time; mostly it knows.
+    /// Tells the system how long to wait, if it has not been told already.
     fn wait_until(&mut self, until: Instant) -> Result<(), Broken> {
         let wait = time_left(until)?;
         if wait != self.wait {

@@ -1,4 +1,4 @@
-//! How the engine is: what an operator hears of it, and what is counted.
+//! The condition of the engine: what the operator is told, and what is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ const BUCKETS: [u64; 10] = [50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 50
 
 #[derive(Default)]
 pub struct Health {
-    /// Since the last failure nothing has shown that it works again.
+    /// Nothing has worked since the last failure.
     is_away: AtomicBool,
-    /// When it was last there again.
+    /// When it last came back.
     came: Mutex<Option<Instant>>,
-    /// Somebody else's values are told of once.
+    /// Values that are not ours are reported once.
     has_told_of_foreign: AtomicBool,
     errors: AtomicU64,
-    /// By bucket; the last one is for whatever took longer.
+    /// By bucket; the last one is for everything slower.
     durations: [AtomicU64; BUCKETS.len() + 1],
     nanoseconds: AtomicU64,
     notices: Mutex<Vec<Notice>>,
@@ -36,7 +36,7 @@ pub struct Durations {
 }
 
 impl Health {
-    /// What the engine was asked took so long, whatever came of it.
+    /// The engine took so long for what it was asked, whether it worked or not.
     pub fn took(&self, duration: Duration) {
         let micros = duration.as_micros() as u64;
         let bucket = BUCKETS.iter().position(|&bound| micros <= bound).unwrap_or(BUCKETS.len());
@@ -44,18 +44,21 @@ impl Health {
         self.nanoseconds.fetch_add(duration.as_nanos() as u64, Relaxed);
     }
 
-    /// What was asked at this time could not be done.
+    /// What the engine was asked, beginning at this time, failed.
     pub fn failed(&self, broken: &Broken, began: Instant) {
         self.errors.fetch_add(1, Relaxed);
         match broken {
-            // That many others wait says nothing of the engine.
+            // That many others are waiting says nothing about the engine.
             Broken::NoTurn => {}
             Broken::Error(Kind::Foreign) => {
                 if !self.has_told_of_foreign.swap(true, Relaxed) {
-                    self.tell(true, format!("{}; what needs it is answered 503", broken.what()));
+                    self.tell(
+                        true,
+                        format!("{}; what needs it is answered 503", broken.what()),
+                    );
                 }
             }
-            // It may have come back since.
+            // It has come back since.
             _ if self.came().is_some_and(|came| began < came) => {}
             _ => {
                 if !self.is_away.swap(true, Relaxed) {
@@ -84,7 +87,7 @@ impl Health {
         notices.push(Notice { is_fault, what });
     }
 
-    /// What an operator has to hear, each once.
+    /// What the operator has to know, each once.
     pub fn notices(&self) -> Vec<Notice> {
         std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
     }

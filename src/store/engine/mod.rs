@@ -1,19 +1,19 @@
-//! Valkey or Redis in place of memory, so that replicas share what they give out.
+//! Valkey or Redis instead of memory, so that replicas share what they issue.
 //!
 //!     {oauth2d}a:KEY    an access token
 //!     {oauth2d}f:KEY    a family, with its access tokens; before it, its code
 //!     {oauth2d}d:KEY    a device
 //!     {oauth2d}u:CODE   the device that shows a user code
 //!
-//! [`value`] says what is kept there. A look-up is one GET, a step whose rows are new one SET, and
-//! every other step one script ([`step`], [`script`]). Expiry is the engine's, by PX; a row's
+//! [`value`] says what is stored there. A look-up is one GET, a step with only new rows one SET,
+//! and every other step one script ([`step`], [`script`]). The engine expires rows by PX; a row's
 //! own time counts as well.
 //!
 //! **An engine that is away is never "no such token".** Whatever goes wrong with it is
 //! [`Unavailable`], within the time that a request has for all it asks ([`Engine::begin`]).
 //!
-//! By hand over [`resp`], on connections of a [`pool`]: a library would bring more code than all of
-//! this server has.
+//! Written here, over [`resp`] and a [`pool`] of connections: a library would bring more code than
+//! this whole server has.
 
 mod broken;
 mod connection;
@@ -53,17 +53,17 @@ use script::Prepared;
 use step::Step;
 use value::{Content, Name, Read};
 
-/// What all questions of one request may take together.
+/// How long all of one request's commands may take together.
 const REQUEST: Duration = Duration::from_millis(1800);
-/// Seconds after which a client may ask again.
+/// Seconds until a client may ask again.
 const RETRY_AFTER: u64 = 1;
 const UNAVAILABLE: Unavailable = Unavailable { retry_after: RETRY_AFTER };
 
 thread_local! {
-    /// What the request of this thread may still take.
+    /// What is left of that time to this thread's request.
     static LEFT: Cell<Duration> = const { Cell::new(REQUEST) };
-    /// The row that it has looked at last: a step need not ask for it again, since the script sees
-    /// whether it is still the same.
+    /// The row that it has looked up last: a step need not look it up again, since the script
+    /// checks that it has not changed.
     static SEEN: RefCell<Option<(Name, Vec<u8>)>> = const { RefCell::new(None) };
 }
 
@@ -84,19 +84,19 @@ pub struct EngineStatus {
     pub durations: Durations,
 }
 
-/// What the engine kept under these names when a step was worked out from it.
+/// What the engine had under these names when a step was planned.
 type Held = Vec<(Name, Option<Vec<u8>>)>;
 
-/// What came of a script.
+/// The result of a script.
 enum Made {
-    /// So many rows that count were taken out.
+    /// It took out so many rows that count.
     Taken(usize),
-    /// Another step has changed the rows.
+    /// Another step has changed the rows meanwhile.
     TooLate,
 }
 
 impl Engine {
-    /// A request of this thread begins, and with it the time for what it asks.
+    /// A request of this thread begins, and its time starts to run.
     pub fn begin(&self) {
         LEFT.set(REQUEST);
         SEEN.take();
@@ -169,7 +169,7 @@ impl Engine {
         self.ask(|_| self.probe(), 1).map(|_| self.health.is_well())
     }
 
-    /// What has to be done each second; what an operator has to hear.
+    /// To be called each second. Returns what the operator has to know.
     pub fn upkeep(&self) -> Vec<Notice> {
         self.begin();
         if self.check().is_ok() {
@@ -187,7 +187,7 @@ impl Engine {
         }
     }
 
-    /// The row of this name, if it has not expired.
+    /// The row with this name, if it has not expired.
     #[inline(never)]
     fn row(&self, name: Name, now: Timestamp) -> Found<Row> {
         let bytes = self.get(name)?;
@@ -205,7 +205,7 @@ impl Engine {
         Ok(self.values(&[name])?.pop().flatten())
     }
 
-    /// What is kept under each of these names, asked in one go.
+    /// What is stored under each of these names, in one command.
     fn values(&self, names: &[Name]) -> Result<Vec<Option<Vec<u8>>>, Unavailable> {
         if names.is_empty() {
             return Ok(Vec::new());
@@ -220,7 +220,7 @@ impl Engine {
         self.ask(|_| ask.clone(), names.len())?.into_iter().map(value).collect()
     }
 
-    /// The same with the names; what the request has just seen is not asked again.
+    /// The same, with the names. What the request has just looked up is not looked up again.
     fn held(&self, names: &[Name]) -> Result<Held, Unavailable> {
         if let Some((seen, bytes)) = SEEN.take()
             && names == [seen]
@@ -230,7 +230,7 @@ impl Engine {
         Ok(names.iter().copied().zip(self.values(names)?).collect())
     }
 
-    /// What is kept under this name, as far as it is of somebody in force.
+    /// What is stored under this name, if the configuration has its client and user.
     fn content(&self, name: Name, bytes: Option<&[u8]>) -> Found<Content> {
         let Some(bytes) = bytes else { return Ok(None) };
         match value::decode(name, bytes, &self.names()) {
@@ -240,12 +240,12 @@ impl Engine {
         }
     }
 
-    /// Has a step made, if the rows that it was worked out from are still these.
+    /// Makes a step, if the rows that it was planned from have not changed.
     fn make(&self, held: &Held, step: Step, now: Timestamp) -> Result<Made, Unavailable> {
         let mut puts = Vec::with_capacity(step.puts.len());
         let names = self.names();
         for (name, content) in &step.puts {
-            // A number that was never given: a fault of ours, and nothing is kept for nobody.
+            // A number that was never assigned would be a bug, and nothing is stored for nobody.
             let value = content.encode(*name, &names).ok_or(UNAVAILABLE)?;
             let millis = content.gone().0.saturating_sub(now.0).max(1).to_string();
             puts.push((self.key(*name), value, millis));
@@ -271,7 +271,7 @@ impl Engine {
         }
     }
 
-    /// Asks the engine, within what is left of the request's time.
+    /// Sends commands to the engine, within what is left of the request's time.
     fn ask(
         &self,
         commands: impl Fn(bool) -> Vec<u8>,
@@ -292,13 +292,13 @@ impl Engine {
         self.names.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the engine has just answered is not what it was asked for.
+    /// The engine's answer makes no sense.
     fn fails(&self, broken: &Broken) -> Unavailable {
         self.health.failed(broken, Instant::now());
         UNAVAILABLE
     }
 
-    /// What the engine finds this by.
+    /// The engine's key for this name.
     fn key(&self, name: Name) -> Vec<u8> {
         let (kind, key) = match name {
             Name::AccessToken(key) => ('a', BASE64.encode(key.bytes())),

@@ -1,4 +1,4 @@
-//! The names of this process and their numbers, in both directions.
+//! The names and numbers of this process, in both directions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use crate::store::rows::{Change, Kind, Number};
 #[derive(Default)]
 pub struct NameTable {
     in_force: Names,
-    /// Of every number that was ever given here: a request may have begun before its name went.
+    /// Of every number that was ever assigned here, since a request may have begun before its name
+    /// was removed.
     by_number: HashMap<Number, Arc<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! Where the engine is, and as whom we come to it.
+//! Where the engine is, and how we authenticate to it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use crate::listen::HostPort;
 use crate::oauth::secret::Secret;
 
-/// The engines' own.
+/// The engines' default port.
 const PORT: u16 = 6379;
 
-/// What the configuration says of the engine.
+/// What the configuration says about the engine.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     pub place: Place,
     pub user: Option<String>,
     pub password: Option<Secret>,
-    /// Begins all keys.
+    /// What all keys begin with.
     pub prefix: String,
 }
 
 impl EngineConfig {
-    /// The same, with a relative path looked for beside this folder.
+    /// The same, with a relative path taken from this folder.
     pub fn beside(&self, folder: &Path) -> EngineConfig {
         let mut config = self.clone();
         if let At::Unix(path) = &mut config.place.at {
@@ -31,7 +31,7 @@ impl EngineConfig {
 }
 
 impl PartialEq for EngineConfig {
-    /// The password is our own: nobody who guesses it asks here.
+    /// An ordinary comparison will do, since nobody can guess the password here.
     fn eq(&self, other: &EngineConfig) -> bool {
         let password = |it: &EngineConfig| it.password.as_ref().map(|it| it.reveal().to_owned());
         (&self.place, &self.user, &self.prefix) == (&other.place, &other.user, &other.prefix)
@@ -85,7 +85,7 @@ impl Place {
 }
 
 const FORM: &str =
-    "must be redis://HOST:PORT, with /NUMBER behind for another database, or unix:PATH";
+    "must be redis://HOST:PORT, with /NUMBER at the end for another database, or unix:PATH";
 const DATABASE: &str =
     "must end with the number of a database, or with nothing, such as redis://localhost:6379/1";
 

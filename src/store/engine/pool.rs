@@ -1,5 +1,5 @@
-//! The connections to the engine: one for each step that is being made, the last one used first, so
-//! that those which a crowd has opened fall idle.
+//! The connections to the engine: one for each step that is being made. The last one used is used
+//! first, so that those which were opened for a rush become idle.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -18,14 +18,14 @@ type Answers = Result<Vec<Answer>, Broken>;
 pub struct Pool {
     door: Door,
     connections: Mutex<Connections>,
-    /// One has come back, or there is room for another.
+    /// Signalled when one has come back, or there is room for another.
     freed: Condvar,
 }
 
 #[derive(Default)]
 struct Connections {
     idle: Vec<Connection>,
-    /// Those in use among them.
+    /// How many there are, including those in use.
     open: usize,
 }
 
@@ -34,9 +34,9 @@ impl Pool {
         Pool { door: Door::new(config), connections: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// Sends commands and reads as many answers, none of them an error. What fails because of the
-    /// connection, or because this engine is not the one to ask, is tried once more on a new one;
-    /// the commands are then what `commands` gives for `true`: a first try may have been done.
+    /// Sends commands and reads as many answers, none of which may be an error. What fails because
+    /// of the connection, or because this engine is not the right one, is tried again on a new
+    /// connection, with `commands(true)`, since the first attempt may have taken effect.
     pub fn ask(
         &self,
         commands: impl Fn(bool) -> Vec<u8>,
@@ -76,7 +76,7 @@ impl Pool {
         result
     }
 
-    /// One that nobody uses, or a new one where there is room; waits for its turn.
+    /// One that is idle, or a new one if there is room; otherwise waits.
     fn connection(&self, until: Instant) -> Result<Connection, Broken> {
         let mut connections = self.lock();
         loop {
@@ -127,7 +127,7 @@ impl Pool {
         Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
-    /// Those that wait for work lead to the same engine, which has gone.
+    /// Closes the idle ones, which lead to the same engine that is gone.
     fn forget_idle(&self) {
         let mut connections = self.lock();
         let gone = std::mem::take(&mut connections.idle);
@@ -137,7 +137,7 @@ impl Pool {
         drop(gone);
     }
 
-    /// A connection is no more.
+    /// A connection has been closed.
     fn left(&self) {
         self.lock().open -= 1;
         self.freed.notify_one();
@@ -148,7 +148,7 @@ impl Pool {
     }
 }
 
-/// A connection in use: it goes back, or it is counted out, whatever happens.
+/// A connection in use. It goes back, or is no longer counted, whatever happens.
 struct InUse<'a> {
     pool: &'a Pool,
     connection: Option<Connection>,
@@ -169,7 +169,7 @@ impl Drop for InUse<'_> {
     }
 }
 
-/// The answers, where none is an error.
+/// The answers, if none is an error.
 fn without_error(answers: Vec<Answer>) -> Answers {
     let error = answers.iter().find_map(|answer| match answer {
         Answer::Error(error) => Some(Kind::of(error)),

@@ -1,11 +1,11 @@
-//! RESP, the protocol of Redis and Valkey, in its second version: a command is an array of byte
-//! strings, and an answer is one of five kinds, told by its first byte.
+//! RESP, the protocol of Redis and Valkey, in its second version. A command is an array of byte
+//! strings, and an answer is one of five kinds, which its first byte tells.
 //!
 //!     *2\r\n$3\r\nGET\r\n$5\r\n{o}a:\r\n        GET {o}a:
 //!     +OK\r\n   -READONLY …\r\n   :1\r\n   $2\r\nab\r\n   $-1\r\n   *1\r\n:7\r\n
 //!
-//! Pure functions of bytes. What an engine answers is believed no more than what a stranger sends:
-//! every length has a bound.
+//! Pure functions of bytes. An engine's answer is trusted no more than a stranger's request: every
+//! length has a limit.
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,29 +16,29 @@ pub enum Answer {
     Error(Vec<u8>),
     Integer(i64),
     Bytes(Vec<u8>),
-    /// No value is there.
+    /// There is no value.
     Nothing,
     Array(Vec<Answer>),
 }
 
-/// What stands at the start of some bytes.
+/// What some bytes begin with.
 #[derive(Debug, PartialEq)]
 pub enum Parsed {
     /// An answer, and its size in bytes.
     Whole(Answer, usize),
     /// The beginning of an answer; more bytes are needed.
     Partial,
-    /// Nothing that the protocol knows, or more of it than is ever asked for.
+    /// Nothing that the protocol knows, or more than is ever asked for.
     Nonsense,
 }
 
 /// The longest answer, in bytes.
 pub const LONGEST: usize = 64 * 1024;
-/// The most members of an array, and the deepest array in an array: those of a scan.
+/// The most members of an array, as a scan may have.
 const MOST: usize = 16 * 1024;
 const DEEPEST: usize = 2;
 
-/// A command.
+/// The bytes of a command.
 pub fn command(words: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::with_capacity(words.iter().map(|word| word.len() + 16).sum());
     length(b'*', words.len(), &mut out);
@@ -68,7 +68,7 @@ pub fn parse(bytes: &[u8]) -> Parsed {
 
 /// Why there is no answer.
 enum Missing {
-    /// Bytes that may still come.
+    /// More bytes may still arrive.
     Short,
     Wrong,
 }
@@ -111,7 +111,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Missing> {
     }
 }
 
-/// Takes so many bytes, and the end of their line.
+/// Takes so many bytes, and the line end after them.
 fn bytes(rest: &mut &[u8], size: usize) -> Result<Answer, Missing> {
     if size > LONGEST {
         return Err(Wrong);
@@ -127,7 +127,7 @@ fn bytes(rest: &mut &[u8], size: usize) -> Result<Answer, Missing> {
     }
 }
 
-/// A decimal number as the protocol writes it: digits, and a minus at most.
+/// A decimal number as the protocol writes it: digits, perhaps after a minus.
 fn number(digits: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(digits).ok()?;
     text.parse().ok().filter(|_| !text.starts_with('+'))
@@ -211,7 +211,7 @@ mod tests {
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             if let Parsed::Whole(_, size) = parse(&bytes) {
                 prop_assert!(size <= bytes.len());
-                // More bytes never change what was whole.
+                // More bytes never change a complete answer.
                 prop_assert_eq!(parse(&bytes[..size]), parse(&bytes));
             }
         }

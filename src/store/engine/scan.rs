@@ -1,4 +1,4 @@
-//! Looking through everything in the engine, for `--tokens` and `--end`.
+//! Going through everything in the engine, for `--tokens` and `--end`.
 
 use std::collections::HashSet;
 
@@ -9,13 +9,14 @@ use super::value::{self, Content, Name, Read};
 use super::{BASE64, Broken, Engine};
 use crate::store::{Key, Row, Unavailable};
 
-/// About as many keys as one look brings.
+/// About how many keys one command returns.
 const COUNT: &str = "200";
 
 type Named = fn(Key) -> Name;
 
 impl Engine {
-    /// See [`crate::store::Store::each`]. Rows of somebody who is not in force are not shown.
+    /// See [`crate::store::Store::each`]. Rows of names that are not in the configuration are left
+    /// out.
     pub fn each(
         &self,
         see: &mut dyn FnMut(Vec<(Key, Row)>) -> Result<(), Unavailable>,
@@ -23,7 +24,7 @@ impl Engine {
         for (kind, name) in
             [("d:", Name::Device as Named), ("f:", Name::Family), ("a:", Name::AccessToken)]
         {
-            // A key may come twice where the engine moves them meanwhile.
+            // A key may appear twice if the engine moves keys meanwhile.
             let mut seen = HashSet::new();
             let mut cursor = b"0".to_vec();
             loop {
@@ -40,7 +41,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A part of all keys of this kind, and where the next begins.
+    /// Some of the keys of this kind, and where the next begin.
     fn scan(&self, cursor: &[u8], kind: &str) -> Result<(Vec<u8>, Vec<Key>), Unavailable> {
         let pattern = self.pattern(kind);
         let ask = command(&[b"SCAN", cursor, b"MATCH", &pattern, b"COUNT", COUNT.as_bytes()]);
@@ -72,7 +73,7 @@ impl Engine {
         Ok(keys.iter().zip(values).filter_map(row).collect())
     }
 
-    /// What matches every key that begins so.
+    /// The pattern that matches every key of this kind.
     pub(super) fn pattern(&self, kind: &str) -> Vec<u8> {
         let mut pattern = Vec::new();
         for b in self.prefix.bytes().chain(kind.bytes()) {

@@ -1,4 +1,4 @@
-//! A step as one command: the script of `script.lua`, or something simpler where that does the same.
+//! A step as one command: the script in `script.lua`, or something simpler that does the same.
 
 use super::resp::command;
 
@@ -7,13 +7,13 @@ const SCRIPT: &[u8] = include_bytes!("script.lua");
 /// A step in the engine's terms.
 #[derive(Default)]
 pub struct Prepared<'a> {
-    /// Keys whose values have to be these; empty for none.
+    /// Keys whose values must be these; empty means that there must be none.
     pub held: Vec<(Vec<u8>, &'a [u8])>,
-    /// Keys, values, and the milliseconds for which they stay.
+    /// Keys, values, and how many milliseconds they stay.
     pub puts: Vec<(Vec<u8>, Vec<u8>, String)>,
     /// Keys to take out.
     pub gone: Vec<Vec<u8>>,
-    /// The same, and each that was there counts.
+    /// The same, but each that was there is counted.
     pub ended: Vec<Vec<u8>>,
 }
 
@@ -22,7 +22,7 @@ impl Prepared<'_> {
         self.puts.is_empty() && self.gone.is_empty() && self.ended.is_empty()
     }
 
-    /// The command; a second time where the first may have been done.
+    /// The command; `is_again` if a first attempt may have taken effect.
     pub fn command(&self, is_again: bool) -> Vec<u8> {
         let is_free = self.held.is_empty() && self.gone.is_empty();
         match (self.puts.as_slice(), self.ended.as_slice()) {

@@ -1,4 +1,4 @@
-//! The start: what can be said of an engine before anybody needs it.
+//! The start: what can be found out about an engine before it is needed.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -9,15 +9,16 @@ use super::resp::{Answer, command};
 use super::script::Prepared;
 use super::{Engine, EngineConfig, REQUEST};
 
-/// What can only be lost with the policy of this name is what has expired.
+/// With this policy only what has expired is lost.
 const KEEPS_ALL: &[u8] = b"noeviction";
-/// A row of nobody's, which shows whether rows can be written; it goes by itself.
+/// The key of a row that belongs to nobody, to see whether rows can be written. It expires by
+/// itself.
 const CHECK: &str = "check";
 const CHECK_MILLIS: &str = "1000";
 
 impl Engine {
-    /// Comes to an engine. One that is out of reach is told of and may come later; one that refuses
-    /// us is an error, a line for the operator.
+    /// Connects to an engine. One that is out of reach is a notice, and may come later; one that
+    /// refuses us is an error, a line for the operator.
     pub fn open(config: EngineConfig) -> Result<Engine, String> {
         let place = config.place.clone();
         let engine = Engine {
@@ -39,7 +40,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Uses each command once that will be needed.
+    /// Uses each command that will be needed.
     fn try_rights(&self) -> Result<(), Broken> {
         let check = self.check_key();
         let all = self.pattern("");
@@ -53,20 +54,20 @@ impl Engine {
         self.ask_at_start(commands.concat(), commands.len()).map(drop)
     }
 
-    /// An engine that drops rows when its memory is full forgets what it gave, and may forget what
-    /// has ended a family.
+    /// An engine that drops rows when its memory is full forgets tokens, and with them perhaps that
+    /// a family has ended.
     pub(super) fn look_at_policy(&self) {
         if self.has_seen_policy.swap(true, Relaxed) {
             return;
         }
         let ask = command(&[b"CONFIG", b"GET", b"maxmemory-policy"]);
-        // Who may not ask is not told.
+        // If we may not ask, nothing is said.
         let Ok(answers) = self.ask_at_start(ask, 1) else { return };
         if let [Answer::Array(pair)] = answers.as_slice()
             && let [_, Answer::Bytes(policy)] = pair.as_slice()
             && policy != KEEPS_ALL
         {
-            let what = "its maxmemory-policy lets it drop tokens that are good; set noeviction";
+            let what = "its maxmemory-policy lets it drop valid tokens; set noeviction";
             self.health.tell(false, what.into());
         }
     }

@@ -1,9 +1,8 @@
-//! What a step comes to in the engine: which rows it needs to know, and, from those, what to put and
-//! what to take out. Pure functions; `mod.rs` asks and tells the engine.
+//! Plans a step for the engine: which rows it needs to know and, from those, what to put and what
+//! to take out. Pure functions; `mod.rs` talks to the engine.
 //!
-//! The engine makes the step with one script, and only if those rows are still what they were when
-//! this was worked out. So the rules stand in Rust, and of two steps that come at once one is
-//! worked out anew.
+//! The engine makes the step in one script, and only if those rows have not changed since it was
+//! planned. So the logic is in Rust, and of two steps at once one has to be planned again.
 
 use super::value::{Content, Name, Value};
 use crate::oauth::Timestamp;
@@ -13,16 +12,16 @@ use crate::store::rows::{Change, Decision, Device, OnlyIf, Row};
 /// The most access tokens of a family: with more, its row would be longer than an answer may be.
 const MOST: usize = 1_500;
 
-/// What to do if everything is as it was.
+/// What to do if nothing has changed.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// The first of them is there only if this very step was made: there is something random in it.
+    /// The first has something random in it, so it is there only if this very step was made.
     pub puts: Vec<(Name, Content)>,
-    /// Rows to take out that count for nothing.
+    /// Rows to take out without counting them.
     pub gone: Vec<Name>,
     /// Access tokens to take out.
     pub ended: Vec<Key>,
-    /// Refresh tokens that go with their families.
+    /// How many refresh tokens go with their families.
     pub refresh_tokens: usize,
 }
 
@@ -62,7 +61,7 @@ pub fn needs(only_if: &OnlyIf, changes: &[Change]) -> Vec<Name> {
     names
 }
 
-/// What the step comes to where the rows that it needs are these; `None` where it comes too late.
+/// The plan, if the rows that it needs are these; `None` if it comes too late.
 pub fn plan(
     only_if: &OnlyIf,
     changes: Vec<Change>,
@@ -87,7 +86,7 @@ pub fn plan(
     Some(step)
 }
 
-/// The rows of a step while it is worked out.
+/// The rows of a step while it is planned.
 struct Desk {
     /// What is under a name, and whether the step has changed it.
     rows: Vec<(Name, Option<Content>, bool)>,
@@ -105,7 +104,7 @@ impl Desk {
             OnlyIf::RefreshTokenIs(family, key) => {
                 matches!(self.value(Name::Family(family)), Some(Value { row: Row::Family(row), .. }) if row.refresh_token == Some(key))
             }
-            // Nobody counts a client's devices here; the engine's memory is the bound.
+            // A client's devices are not counted here; the engine's memory is the limit.
             OnlyIf::RoomForDevice(_, _, code) => self.content(Name::UserCode(code)).is_none(),
             OnlyIf::Undecided(key) => self.device(key).is_some_and(|row| row.decision.is_none()),
             OnlyIf::Allowed(key) => self
@@ -152,7 +151,7 @@ impl Desk {
                 }
             }
             Change::TakeDevice(key) => self.set(Name::Device(key), None),
-            // Replicas number names each in its own way.
+            // Each replica numbers names in its own way.
             Change::PutName(..) | Change::TakeName(..) | Change::LastNumber(_) => {}
         }
     }
@@ -175,7 +174,7 @@ impl Desk {
         }
     }
 
-    /// Takes out a family with its access tokens, or the code that stands in its place.
+    /// Takes out a family with its access tokens, or the code in its place.
     fn take_family(&mut self, family: Key) {
         self.end_access_tokens(family);
         if let Some(Value { row: Row::Family(row), .. }) = self.value(Name::Family(family)) {
@@ -205,7 +204,7 @@ impl Desk {
         }
     }
 
-    /// The value of a name that the step changes.
+    /// The value with a name, which the step changes.
     fn change(&mut self, name: Name) -> Option<&mut Value> {
         let (_, content, is_changed) = self.rows.iter_mut().find(|(own, ..)| *own == name)?;
         match content.as_mut()? {

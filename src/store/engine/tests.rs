@@ -1,4 +1,4 @@
-//! The same steps in memory and in an engine come to the same.
+//! The same steps have the same results in memory and in an engine.
 
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ fn code(which: u8) -> Code {
     }
 }
 
-/// With this refresh token, and with as many beside it.
+/// A family with this refresh token, and as many beside it.
 fn family(refresh_token: Option<u8>, beside: u8) -> Family {
     let beside = (0..beside).map(|which| RefreshToken {
         key: key("beside", which),
@@ -193,7 +193,7 @@ fn may_happen(fake: &Fake, changes: &[Change]) -> bool {
     })
 }
 
-/// All that look-ups find.
+/// Everything that look-ups find.
 fn seen_in_memory(memory: &Memory) -> Vec<Option<Row>> {
     let tokens = (0..8).map(|it| memory.access_token(&key("token", it), NOW).map(Row::AccessToken));
     let families = (0..3).map(|it| memory.family(&key("family", it), NOW).map(Row::Family));
@@ -252,7 +252,7 @@ fn names(clients: &[&str]) -> (NameTable, Registry) {
     (names, registry)
 }
 
-/// A token of this client, as its replica keeps it.
+/// A token of this client, as its replica stores it.
 fn kept(names: &NameTable, client: Number) -> Vec<u8> {
     let row = AccessToken { client, user: None, ..token(None) };
     let content = Content::Row(Value::of(Row::AccessToken(row)));
@@ -281,7 +281,7 @@ fn a_row_of_somebody_who_is_gone_is_of_nobody_and_comes_back_with_the_name() {
     let mut without = samples::registry(vec![samples::client("other")]);
     names.enrol(&mut without);
     assert_eq!(decode(name, &bytes, &names), Read::OfNobody);
-    // Requests that began before still know whom they mean.
+    // Requests that began before still find their names.
     assert_eq!(kept(&names, number), bytes);
     names.enrol(&mut registry);
     assert!(matches!(decode(name, &bytes, &names), Read::Content(_)));
@@ -298,7 +298,7 @@ fn what_is_kept_is_read_back_and_nothing_else_is_ours() {
     let content = Content::Row(Value { row, access_tokens });
     let bytes = content.encode(Name::AccessToken(own), &names).unwrap();
     assert_eq!(decode(Name::AccessToken(own), &bytes, &names), Read::Content(content.clone()));
-    // Under another key, as another kind, cut, longer, or of another format.
+    // With another key, as another kind, cut, longer, or in another format.
     let other = Name::AccessToken(key("family", 1));
     for name in [other, Name::Family(own), Name::Device(own), Name::UserCode(user_code(0))] {
         assert_eq!(decode(name, &bytes, &names), Read::Foreign, "{name:?}");

@@ -1,12 +1,12 @@
-//! What the engine keeps, and under which names.
+//! What the engine stores, and under which names.
 //!
 //!     1             this format
 //!     count         u16, then as many access tokens of a family: key, and when it expires
 //!     changes       as in the state file: the names that the row uses, then the row
 //!
-//! Replicas number names each in its own way, so the names stand beside the row, and in it the
-//! client is number 1, the user 2 and the resource 3. A user code has the format, the key of the
-//! device that shows it, and when that ends.
+//! Each replica numbers names in its own way, so the names are stored with the row, in which the
+//! client is number 1, the user 2 and the resource 3. The value of a user code is the format, the
+//! key of the device that shows it, and when that ends.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::store::rows::{Change, Decision, Kind, Number, Row};
 
 const FORMAT: u8 = 1;
 
-/// What the engine finds something by.
+/// What the engine finds a value by.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Name {
     AccessToken(Key),
@@ -36,7 +36,7 @@ pub enum Content {
     Shows(Key, Timestamp),
 }
 
-/// A row, and, where it is a family, its access tokens.
+/// A row and, if it is a family, its access tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     pub row: Row,
@@ -47,9 +47,9 @@ pub struct Value {
 #[derive(Debug, PartialEq)]
 pub enum Read {
     Content(Content),
-    /// A row of somebody who is not in the configuration in force.
+    /// A row whose client, user or resource is not in the configuration.
     OfNobody,
-    /// Nothing that we have written.
+    /// Something that we have not written.
     Foreign,
 }
 
@@ -62,7 +62,7 @@ impl Content {
         }
     }
 
-    /// What is kept of it under this name. `None` where it has a number that was never given.
+    /// Its bytes under this name; `None` if it has a number that was never assigned.
     pub fn encode(&self, name: Name, names: &NameTable) -> Option<Vec<u8>> {
         match (self, name) {
             (
@@ -80,7 +80,7 @@ impl Content {
     }
 }
 
-/// Reads what is kept under this name.
+/// Reads what is stored under this name.
 pub fn decode(name: Name, bytes: &[u8], names: &NameTable) -> Read {
     match name {
         Name::UserCode(_) => shows(bytes).map_or(Read::Foreign, Read::Content),
@@ -158,7 +158,7 @@ fn row(bytes: &[u8], key: Key, names: &NameTable) -> Read {
     }
 }
 
-/// The names that stand beside a row.
+/// The names that are stored with a row.
 type Names = Vec<(Kind, Arc<str>)>;
 
 /// The names, and the row with their numbers.
