@@ -16,7 +16,7 @@ impl App {
         if let Some(address) = self.throttle.untrusted_proxy() {
             let what = format!(
                 "more than 100 users or clients failed from {address}, which sends \
-                 X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people \
+                 X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its users \
                  are refused together"
             );
             self.log.tell(Level::Warning, &what);

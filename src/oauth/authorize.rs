@@ -218,7 +218,7 @@ pub enum Allowed {
 /// What the client is told when the user denies.
 pub const DENIED: Rule = Rule {
     code: ErrorCode::AccessDenied,
-    checked: "the person allows it",
+    checked: "the user allows it",
     broken: "the user has denied the request",
     source: "RFC 6749, section 4.1.2.1",
 };

@@ -27,7 +27,7 @@ def requests_oauthlib(url, token):
 
 
 def told(refresh, url, old):
-    """What came of it, in a few words."""
+    """The result, in a few words."""
     token = {"access_token": "x", "token_type": "bearer", "refresh_token": old}
     try:
         new = refresh(url, token)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The README's recipes for applications and for tests, in the real applications and test runners.
 
-usage: run.py PROGRAM [NAME]. Needs what requirements.txt and package.json name; run it with the
+usage: run.py PROGRAM [NAME]. Needs what requirements.txt and package.json name; run it with a
 Python that has the former. Ends in 'N passed, N failed'.
 """
 
@@ -56,7 +56,7 @@ def here(text, ports):
 
 
 class Processes:
-    """What a check starts, in a folder of its own; all of it ends with the check."""
+    """What a check starts, in its own folder; all of it ends with the check."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="oauth2d-apps-"))
@@ -70,12 +70,12 @@ class Processes:
         environment = {**os.environ, "PATH": f"{MODULES}/.bin:{os.environ['PATH']}"}
         more = {"stdout": log, "stderr": log, "cwd": self.folder, "env": environment, **more}
         command = [str(word) for word in command]
-        # A session of its own, so that what it has started itself ends with it.
+        # Its own session, so that what it has started ends with it.
         self.running.append(subprocess.Popen(command, start_new_session=True, **more))
         return self.running[-1]
 
     def oauth2d(self, config):
-        """A server with this configuration; its address."""
+        """Starts a server with this configuration, and returns its address."""
         file = self.folder / "oauth2d.conf"
         file.write_text(config)
         server = self.start([PROGRAM, "--config", file], stdout=subprocess.PIPE, text=True)
@@ -108,7 +108,7 @@ def wait_for(url):
 
 
 class Form(html.parser.HTMLParser):
-    """The one form of a page."""
+    """The only form of a page."""
 
     def __init__(self, page):
         super().__init__()
@@ -125,7 +125,7 @@ class Form(html.parser.HTMLParser):
 
 
 def sign_in(start, user, decision="allow"):
-    """A person who starts at this address and signs in: their browser, and the page they come to."""
+    """A person who starts at this address and signs in: their browser, and the page they arrive at."""
     browser = requests.Session()
     page = browser.get(start)
     assert "<title>Sign in</title>" in page.text, page.text
@@ -194,14 +194,14 @@ def node_red(processes):
 
 
 def with_program(processes):
-    """An environment in which tests find the program by its name."""
+    """An environment in which tests find the program by name."""
     (processes.folder / "bin").mkdir()
     (processes.folder / "bin" / "oauth2d").symlink_to(PROGRAM)
     return {**os.environ, "PATH": f"{processes.folder}/bin:{os.environ['PATH']}"}
 
 
 def must_pass(processes, command, passed):
-    """Runs tests to their end, which has to say that so many have passed."""
+    """Runs tests to their end, which must say how many have passed."""
     out = subprocess.run(
         command, cwd=processes.folder, env=with_program(processes), capture_output=True, text=True
     )
@@ -274,7 +274,7 @@ def seen(fault):
 
 
 def table():
-    """The README's table of faults, as it is seen now."""
+    """The README's table of faults, as measured now."""
     head = ["word", *LIBRARIES]
     rows = [head, ["---"] * len(head)]
     for fault in FAULTS:

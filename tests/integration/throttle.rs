@@ -203,7 +203,7 @@ fn a_proxy_that_nobody_has_named_is_told_of_once() {
     assert_eq!(
         server.notice(is_told),
         "more than 100 users or clients failed from 127.0.0.1, which sends \
-         X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its people are \
+         X-Forwarded-For; if it is your proxy, put it into trusted_proxies, or its users are \
          refused together"
     );
     assert_eq!(server.log().lines().filter(|line| is_told(line)).count(), 1);

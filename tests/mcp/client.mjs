@@ -1,5 +1,5 @@
 // One program that uses the official TypeScript SDK, as its own documentation says, and says what
-// it came to as a line of JSON. usage: client.mjs 1|2 PLAN
+// the result is, as a line of JSON. usage: client.mjs 1|2 PLAN
 
 import { signIn } from "./person.mjs";
 
@@ -64,15 +64,15 @@ const client = await connect(plan.url, provider);
 said.first = await who(client);
 const { access_token, refresh_token } = provider.kept;
 
-// What an expired access token looks like: the SDK refreshes by itself.
+// An expired access token: the SDK refreshes by itself.
 provider.kept = { ...provider.kept, access_token: "0".repeat(40) };
 said.refreshed = await who(client);
 said.isRotated = provider.kept.refresh_token !== refresh_token && provider.kept.access_token !== access_token;
 said.token = provider.kept.access_token;
 await client.close();
 
-// A place that needs more. SDK 1 would refresh for ever with what it has, so there the program
-// forgets its refresh token first.
+// A part that needs a wider scope. SDK 1 would refresh for ever with what it has, so with it the
+// program forgets its refresh token first.
 if (process.argv[2] === "1") provider.kept = { ...provider.kept, refresh_token: undefined };
 const second = await connect(plan.more, provider);
 said.steppedUp = await who(second);

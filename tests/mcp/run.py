@@ -41,7 +41,7 @@ scopes = read write
 [user ann]
 password = password
 """
-# What stands in front of oauth2d at the service's own origin.
+# What is in front of oauth2d at the service's own origin.
 SHARED = {
     "nginx": "location ~ ^/(oauth/|[.]well-known/oauth-authorization-server) "
     "{ proxy_pass http://oauth2d; proxy_set_header Host $http_host; }\n",
@@ -56,13 +56,13 @@ def recipe(name):
 
 
 def blocks(text, *starts):
-    """The blocks of a recipe that begin so, and the recipe without its own last line."""
+    """The blocks of a recipe that begin like this, and the recipe without its last line."""
     found = [re.search(rf"^    {re.escape(start)} {{\n.*?^    }}\n", text, re.M | re.S)[0] for start in starts]
     return found, text.rstrip().removesuffix("}")
 
 
 def nginx(folder, world):
-    """The recipe; its place once more for a part of the service that needs more, and for another."""
+    """The recipe, with its location repeated for a part of the service that needs more, and for another."""
     (place, check), text = blocks(recipe("nginx"), "location = /mcp", "location = /_oauth2d/mcp")
     more = place.replace("= /mcp", "= /mcp/more") + check.replace("scope=read", "scope=read+write")
     more = more.replace("_oauth2d/mcp", "_oauth2d/more")
@@ -87,7 +87,7 @@ def caddy(folder, world):
     shared = SHARED["Caddy"] if world["one_origin"] else ""
     text = filled(text + more + other + shared + "}\n", world)
     text = text.replace("api.example.com {", f"http://localhost:{world['proxy']} {{", 1)
-    # Streams that are still open hold up nothing at the end.
+    # Streams that are still open must not delay the end.
     at_once = "grace_period 1ms\n"
     (folder / "Caddyfile").write_text(f"{{\nadmin off\nauto_https off\n{at_once}}}\n{text}")
     return ["caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
@@ -136,7 +136,7 @@ def run_client(command, world):
 
 
 def flow(command, world):
-    """What one client comes to, and what had to come instead."""
+    """The result of one client, and what was expected."""
     run = run_client(command, world)
     if run.returncode:
         yield "goes through", "ok", (run.stdout + run.stderr)[-1500:]
@@ -159,7 +159,7 @@ def flow(command, world):
 
 
 def plain(world):
-    """What holds without any client."""
+    """What is true without any client."""
     document = f'resource_metadata="{world["api"]}/.well-known/oauth-protected-resource/mcp"'
     yield "no token", (401, f'Bearer realm="oauth2d", {document}, scope="read"', None), ask(world["proxy"], "/mcp")
     preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
@@ -185,7 +185,7 @@ def config(world):
 
 
 class Processes:
-    """What was started, with its words on standard error in a file."""
+    """What was started, with its standard error in a file."""
 
     def __init__(self, folder):
         self.running, self.errors = [], (folder / "errors").open("w+")
@@ -203,7 +203,7 @@ class Processes:
 
 
 def try_world(program, world, commands):
-    """How many checks hold in this world, and how many do not."""
+    """How many checks pass in this world, and how many do not."""
     passed = failed = 0
     folder = pathlib.Path(tempfile.mkdtemp(prefix="oauth2d-mcp-"))
     processes = Processes(folder)
@@ -248,7 +248,7 @@ def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     node = has_node()
     if not node:
-        # The service is of the same SDK.
+        # The service uses the same SDK.
         print("mcp: 0 passed, 0 failed")
         return 0
     install(node)

@@ -1,5 +1,5 @@
-// An MCP service of the official SDK, without any thought of OAuth: what is in front of it says who
-// asks. usage: service.mjs PORT
+// An MCP service of the official SDK, which knows nothing about OAuth: what is in front of it says
+// who asks. usage: service.mjs PORT
 
 import http from "node:http";
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
@@ -19,7 +19,7 @@ async function answer(request, response) {
   if (request.method === "OPTIONS") {
     return response.writeHead(204, { "Access-Control-Allow-Origin": "*" }).end();
   }
-  // Each request has a server of its own: the service keeps nothing between them.
+  // Each request has its own server: the service keeps nothing between them.
   const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
   response.on("close", () => transport.close());
   await notes().connect(transport);

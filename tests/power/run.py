@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Power cuts: a file system that is shut down without flushing, under a server at work.
+"""Power cuts: a file system that is shut down without flushing, under a working server.
 
 usage: run.py PROGRAM. Needs root, losetup, mkfs.ext4 and, for the control, strace; says what it left
 out and why, and ends in 'N passed, N failed'.
@@ -130,7 +130,7 @@ class Client:
 
 
 def work(port, tokens, ended):
-    """Ends tokens in two ways until there is no power, and notes what was answered."""
+    """Revokes tokens in two ways until the power is gone, and notes what was answered."""
     client = Client(port)
     try:
         for at, token in enumerate(tokens):

@@ -68,7 +68,7 @@ class Activated:
 
     def start(self):
         descriptor = self.listener.fileno()
-        # The program wants its own number in LISTEN_PID, and the socket as descriptor 3.
+        # The program needs its own process id in LISTEN_PID, and the socket as descriptor 3.
         script = f"exec 3<&{descriptor}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" --config oauth2d.conf"
         self.process = subprocess.Popen(
             ["bash", "-c", script, PROGRAM], cwd=self.folder, stdout=subprocess.PIPE,
@@ -87,7 +87,7 @@ class Activated:
 
 
 class Plain(Activated):
-    """The program with a socket of its own, which is gone while it restarts."""
+    """The program with its own socket, which is gone while it restarts."""
 
     def __init__(self, folder, port):
         self.folder, self.port = folder, port
@@ -133,7 +133,7 @@ def published(name, port, folder):
 
 
 def under_load(server, port, restarts):
-    """Requests while the server restarts: how many failed, of how many, and whose tokens are gone."""
+    """Requests while the server restarts: how many failed, of how many, and which tokens are gone."""
     tokens, failed, done, lock = [], [0], threading.Event(), threading.Lock()
 
     def work():

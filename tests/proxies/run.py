@@ -35,7 +35,7 @@ default_scopes = read
 password = password
 """
 # What a client may send in the hope that a service takes it for ours: a WSGI service sees no
-# difference between hyphen and underscore, a PHP one none between underscore and dot.
+# difference between a hyphen and an underscore, a PHP one none between an underscore and a dot.
 FORGED = {
     before + middle.join(("Auth", name)): "root"
     for name in ("Client", "User", "Scope")
@@ -45,7 +45,7 @@ FORGED = {
 
 
 def service(environ, start_response):
-    """A WSGI service: answers with what it was told of the caller, and the body."""
+    """A WSGI service: answers with what it was told about the caller, and the body."""
     told = {}
     for key, value in environ.items():
         key = re.sub("[^A-Z0-9]", "_", key.upper())
@@ -98,7 +98,7 @@ def start_caddy(folder, ports):
 
 
 def start_haproxy(folder, ports):
-    # The Lua files that the README names have to be fetched by hand; ours stands in for them.
+    # The Lua files that the README names have to be fetched by hand; ours replaces them.
     files = os.environ.get("HAPROXY_LUA")
     loads = f"lua-prepend-path {files}/?.lua\n    lua-load {files}/auth-request.lua"
     if not files:
@@ -129,7 +129,7 @@ def tokens(port):
 
 
 def checks(port, good, lacking, alone):
-    """What holds behind every proxy, with what came instead."""
+    """What is true behind every proxy, with what was answered."""
     status = lambda *arguments: ask(port, *arguments)[0]
     yield "no token", 401, status()
     yield "forged fields and no token", 401, status(FORGED)
@@ -144,7 +144,7 @@ def checks(port, good, lacking, alone):
     yield "a POST with a body", (200, {"told": told, "body": upload}), came
     came = ask(port, {"Authorization": good, **FORGED})
     yield "a good token and forged fields", (200, {"told": told, "body": ""}), came
-    # Without a user the field is empty, or not there at all.
+    # Without a user the field is empty or missing.
     status, answer = ask(port, {"Authorization": alone, **FORGED})
     came = {name: values for name, values in answer["told"].items() if values != [""]}
     yield "a client's own token and forged fields", {client: ["app"], scope: ["read"]}, came

@@ -1,6 +1,6 @@
 //! `grant_type=authorization_code` (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
 //!
-//!     person ── signs in, allows ──> authorization endpoint
+//!     user   ── signs in, allows ──> authorization endpoint
 //!     client <── code, by redirect ──
 //!            ─── code and verifier ──> token endpoint
 //!            <── access token, refresh token ──

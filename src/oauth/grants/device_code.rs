@@ -2,7 +2,7 @@
 //!
 //!     device ── device code ──> token endpoint         again and again, at the interval
 //!            <── authorization_pending ──
-//!     person ── user code, name, password, allow ──> /oauth/device
+//!     user   ── user code, name, password, allow ──> /oauth/device
 //!     device ── device code ──> token endpoint
 //!            <── access token, refresh token ──
 //!

@@ -1,7 +1,7 @@
 //! `grant_type=password` (RFC 6749, section 4.3): the user has given the client name and password.
 //!
-//!     person ── name and password ──> client ── the same, and its own secret ──> token endpoint
-//!                                            <── access token, refresh token ────
+//!     user ── name and password ──> client ── the same, and its own secret ──> token endpoint
+//!                                          <── access token, refresh token ────
 //!
 //!     POST /oauth/token                                     as a client, authenticated
 //!     grant_type=password&username=pedroetb&password=password

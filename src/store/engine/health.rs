@@ -52,10 +52,7 @@ impl Health {
             Broken::NoTurn => {}
             Broken::Error(Kind::Foreign) => {
                 if !self.has_told_of_foreign.swap(true, Relaxed) {
-                    self.tell(
-                        true,
-                        format!("{}; what needs it is answered 503", broken.what()),
-                    );
+                    self.tell(true, format!("{}; what needs it is answered 503", broken.what()));
                 }
             }
             // It has come back since.
