@@ -21,7 +21,7 @@ fn line(kind: &str, name: &str, changed: &[&str]) -> Option<String> {
     let what = changed.join(" and ");
     (!changed.is_empty()).then(|| {
         format!(
-            "{kind} {name} has {what} now; tokens that were given before live on, and oauth2d --end \
+            "{kind} {name} has {what} now; tokens issued before live on, and oauth2d --end \
              --{kind} {name} ends them"
         )
     })
@@ -107,7 +107,7 @@ mod tests {
     fn what_is_told_names_the_way_to_end_the_tokens() {
         assert_eq!(
             line("user", "ann", &["a new password", "fewer scopes"]).unwrap(),
-            "user ann has a new password and fewer scopes now; tokens that were given before live \
+            "user ann has a new password and fewer scopes now; tokens issued before live \
              on, and oauth2d --end --user ann ends them"
         );
         assert_eq!(line("user", "ann", &[]), None);

@@ -117,7 +117,7 @@ fn a_reload_says_how_to_end_what_was_given_before() {
         log.lines().filter_map(notice_of).filter(|it| it.contains("--end")).collect();
     let line = |who: &str, what: &str, name: &str| {
         format!(
-            "{who} {name} has {what} now; tokens that were given before live on, and oauth2d --end \
+            "{who} {name} has {what} now; tokens issued before live on, and oauth2d --end \
              --{who} {name} ends them"
         )
     };
