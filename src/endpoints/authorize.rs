@@ -107,7 +107,7 @@ fn allow<'a>(
         Ok(Allowed::Code(code)) => {
             redirect(call, &request.target.with_code(&code, &call.settings.issuer))
         }
-        Ok(Allowed::NothingToGive(error)) => send_back(call, &request.target, error, outcome),
+        Ok(Allowed::NothingToGrant(error)) => send_back(call, &request.target, error, outcome),
         Err(error) => {
             let problem = Problem::wrong_password(error);
             pages::authorize(request, form, Some(problem), outcome)

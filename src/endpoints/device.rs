@@ -97,7 +97,7 @@ fn allow<'a>(call: &Call<'a>, form: &Form, found: &Found, outcome: &mut Outcome<
     let user = sign_in(&call.known, entered, call.origin, outcome);
     match user.and_then(|user| device::allow(&call.known, found, user)) {
         Ok(Allowed::Done) => pages::device_allowed(found),
-        Ok(Allowed::NothingToGive) => pages::device_nothing_to_give(found),
+        Ok(Allowed::NothingToGrant) => pages::device_nothing_to_grant(found),
         Err(error) => {
             let problem = Problem::wrong_password(error);
             pages::device(found, form, Some(problem), outcome)

@@ -155,7 +155,10 @@ fn who_and_where<'k: 'r, 'r>(
 #[cold]
 fn not_registered(sent: &str, registered: &[String]) -> String {
     let shown: String = sent.split(['?', '#']).next().unwrap_or("").chars().take(200).collect();
-    format!("redirect_uri {shown} is not registered; registered are {}", registered.join(" "))
+    format!(
+        "redirect_uri {shown} is not registered; the client registered {}",
+        registered.join(" ")
+    )
 }
 
 fn check_rest<'k, 'r>(
@@ -186,7 +189,7 @@ pub fn allow(
     let may = audience::must_take_user(known, request.audience, (Some(user), audience::USER_MAY));
     let scope = match may.and_then(|()| scope::for_user(known, request.scope.clone(), user)) {
         Ok(scope) => scope,
-        Err(error) => return Ok(Allowed::NothingToGive(error)),
+        Err(error) => return Ok(Allowed::NothingToGrant(error)),
     };
     let code = FamilyToken::of(FamilyName::random());
     let lifetime = known.registry.lifetimes.authorization_code;
@@ -212,7 +215,7 @@ pub fn allow(
 pub enum Allowed {
     Code(FamilyToken),
     /// The user may grant nothing of what the client asked for, or nothing for that resource.
-    NothingToGive(OAuthError),
+    NothingToGrant(OAuthError),
 }
 
 /// What the client is told when the user denies.

@@ -124,7 +124,7 @@ pub fn find<'k>(
 pub enum Allowed {
     Done,
     /// The user may grant nothing of what the device asked for, so the request is denied.
-    NothingToGive,
+    NothingToGrant,
 }
 
 /// The user allows the device's request.
@@ -133,7 +133,7 @@ pub fn allow(known: &Known, found: &Found, user: &User) -> Result<Allowed, OAuth
     let scope = may.and_then(|()| scope::for_user(known, found.device.scope.clone(), user));
     let (decision, allowed) = match scope {
         Ok(scope) => (Decision::Allowed { user: user.number, scope }, Allowed::Done),
-        Err(_) => (Decision::Denied, Allowed::NothingToGive),
+        Err(_) => (Decision::Denied, Allowed::NothingToGrant),
     };
     // Someone else may have decided in the meantime.
     known.must(decide(known, found, decision)?, UNKNOWN)?;
@@ -202,6 +202,6 @@ mod tests {
         let (_, found) = start(&known, client, &form, origin(NOW)).ok().unwrap();
         let reader = world.registry.user("reader").unwrap();
         let allowed = allow(&known, &found, reader).unwrap();
-        assert!(matches!(allowed, Allowed::NothingToGive));
+        assert!(matches!(allowed, Allowed::NothingToGrant));
     }
 }

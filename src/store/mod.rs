@@ -70,7 +70,7 @@ pub struct Unavailable {
     pub retry_after: u64,
 }
 
-/// What the operator has to know about the state file.
+/// What the operator has to know about the state file or the engine.
 #[derive(Debug, PartialEq)]
 pub struct Notice {
     /// Whether it is about something that does not work.
@@ -107,7 +107,7 @@ impl Store {
         Ok(Store { place: Place::Engine(Box::new(Engine::open(config)?)) })
     }
 
-    /// To be called when a request of this thread begins, whose time an engine has to keep within.
+    /// To be called when a request begins on this thread, whose time is limited with an engine.
     pub fn begin(&self) {
         self.place.ask(|_| (), Engine::begin);
     }

@@ -1,5 +1,5 @@
-//! The program with an engine that holds its tokens, beside itself without one and beside a bare
-//! client of that engine, all on the same processors.
+//! The program with an engine that holds its tokens, the program without one, and a bare client of
+//! that engine, all on the same processors.
 //!
 //! The bare client has as many threads and connections as the program's pool, and each of them
 //! sends the program's command and reads the answer, over and over: a SET of a new row for a token
@@ -22,17 +22,17 @@ use crate::{CONFIG, ROUND, ROUNDS, TOKEN_REQUEST, get_request, per_second, row};
 
 /// Connections of the program's pool.
 const POOL: usize = 32;
-/// For how long a row is kept, in milliseconds.
+/// How long a row is stored, in milliseconds.
 const LIFETIME: &str = "3600000";
 
-/// A redis-server of our own, in a folder of its own, that keeps nothing on disk.
+/// Our own redis-server, in its own folder, which stores nothing on disk.
 struct Engine {
     child: Child,
     folder: TempDir,
     port: u16,
 }
 
-/// One of the two ways to it.
+/// One of the two ways to reach it.
 #[derive(Clone)]
 enum At {
     Path(PathBuf),
@@ -63,7 +63,7 @@ pub fn engine() {
     }
 }
 
-/// The program by one way to the engine, and what it is measured beside.
+/// The program with one way to the engine, and what it is compared with.
 struct Side<'a> {
     name: &'a str,
     at: &'a At,
@@ -82,7 +82,7 @@ impl Side<'_> {
             Load { request: TOKEN_REQUEST, batch: 1, connections: 64, size }
         };
         let set = |thread: u64, turn: u64| {
-            // As long as the program's, and another each time.
+            // As long as the program's, and different each time.
             let number = format!("{thread:02}{turn:08}");
             let key = [&key[..key.len() - number.len()], number.as_bytes()].concat();
             command(&[b"SET", &key, &value, b"PX", LIFETIME.as_bytes()])
@@ -90,7 +90,7 @@ impl Side<'_> {
         let size = "+OK\r\n".len();
         self.beside("POST /oauth/token", load(self.running), load(self.plain), || {
             let rate = self.at.bare(set, size);
-            // What a round has left must not weigh on the next.
+            // What a round has left must not affect the next.
             self.at.ask(&[b"FLUSHALL"]);
             rate
         });
@@ -135,7 +135,7 @@ impl Side<'_> {
         compare(&figure, &ours, &memory, "");
     }
 
-    /// What the engine adds to a request that has the machine for itself.
+    /// What the engine adds to a request that has the machine to itself.
     fn alone(&self) {
         let requests = [self.running, self.plain].map(get_request);
         for (what, [own, other]) in
@@ -161,7 +161,7 @@ impl Side<'_> {
         }
     }
 
-    /// The key of a row that the program has put, and how long its value is.
+    /// The key of a row that the program has put, and the length of its value.
     fn a_row(&self) -> (Vec<u8>, usize) {
         let key = self.at.ask(&[b"RANDOMKEY"]);
         let start = key.iter().position(|&b| b == b'\n').unwrap() + 1;
@@ -179,7 +179,7 @@ fn compare(figure: &str, ours: &[f64], others: &[f64], target: &str) {
 impl Engine {
     fn start() -> Option<Engine> {
         let folder = tempfile::tempdir().unwrap();
-        // A port that is free now; the engine cannot be asked to find one.
+        // A port that is free now, since the engine cannot find one by itself.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);
@@ -240,7 +240,7 @@ impl At {
         answer
     }
 
-    /// Commands per second of the bare client; each is made from its thread and how many that has
+    /// Commands per second of the bare client. Each is made from its thread and how many that has
     /// sent before, and has an answer of `size` bytes.
     fn bare(&self, each: impl Fn(u64, u64) -> Vec<u8> + Sync, size: usize) -> f64 {
         let ready = Barrier::new(POOL);

@@ -143,7 +143,7 @@ fn each_refusal_names_its_error_its_client_and_what_would_be_right() {
                 drop(server.get(&format!("/oauth/authorize?client_id=app&redirect_uri={uri}"), &[]))
             },
             "400 client=app error=invalid_request reason=\"redirect_uri \
-             https://evil.example.com/cb is not registered; registered are https://app.example.com/cb \
+             https://evil.example.com/cb is not registered; the client registered https://app.example.com/cb \
              (RFC 6749, section 4.1.2.1)\"",
         ),
     ] {

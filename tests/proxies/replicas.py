@@ -39,7 +39,7 @@ UNVERIFIED = ssl._create_unverified_context()
 
 
 class Client:
-    """Somebody with a connection to nginx, which is opened anew where nginx has ended it."""
+    """A client with a connection to nginx, which is opened again if nginx has closed it."""
 
     def __init__(self, port):
         self.connection = http.client.HTTPSConnection("localhost", port, timeout=20, context=UNVERIFIED)
@@ -50,7 +50,7 @@ class Client:
         return answer.status, answer.read().decode()
 
     def post(self, path, **form):
-        """The members of the answer, which has to be 200."""
+        """The members of the answer, which must be 200."""
         status, text = self.ask("POST", path, FIELDS, urllib.parse.urlencode(form))
         if status != 200:
             raise ValueError(f"{path}: {status} {text}")
@@ -61,7 +61,7 @@ class Client:
 
 
 class Replica:
-    """One of the two, in a folder of its own as on a machine of its own."""
+    """One of the two, in its own folder, as on its own machine."""
 
     def __init__(self, name, folder, port, config):
         self.folder, self.port = folder / name, port
@@ -155,7 +155,7 @@ class Load:
 
 
 def shared(replicas):
-    """What holds between two replicas, each asked by itself."""
+    """What is true of two replicas, each asked by itself."""
     one, other = (plain(replica.port) for replica in replicas)
     first = one("/oauth/token", grant_type="password", username="ann", password="password")
     again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
@@ -173,7 +173,7 @@ def shared(replicas):
 
 
 def plain(port):
-    """Asks one replica; the members of its answer, whatever the status."""
+    """Asks one replica: the members of its answer, whatever the status."""
 
     def ask(path, **form):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)

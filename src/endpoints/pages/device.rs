@@ -76,7 +76,7 @@ pub fn device_denied(found: &Found) -> Response {
     page.show(Status::Ok)
 }
 
-pub fn device_nothing_to_give(found: &Found) -> Response {
+pub fn device_nothing_to_grant(found: &Found) -> Response {
     let mut page = Page::done("Nothing to allow");
     page.html("<strong>").text(found.client.label());
     page.html("</strong> asks for nothing that you may grant, so it got no access.</p>\n");

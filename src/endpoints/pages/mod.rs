@@ -22,7 +22,7 @@ use crate::http::{Response, Status};
 use crate::oauth::{ErrorCode, Known, OAuthError, Outcome, Rule};
 
 pub use authorize::authorize;
-pub use device::{device, device_allowed, device_denied, device_nothing_to_give, enter_code};
+pub use device::{device, device_allowed, device_denied, device_nothing_to_grant, enter_code};
 pub use lost::lost;
 pub use problem::Problem;
 

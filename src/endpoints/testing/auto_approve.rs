@@ -25,7 +25,7 @@ pub fn authorize<'a>(
     let (target, issuer) = (&request.target, &call.settings.issuer);
     Some(match rules::allow(&call.known, &request, user, call.origin.now) {
         Ok(Allowed::Code(code)) => reply::redirect(&target.with_code(&code, issuer)),
-        Ok(Allowed::NothingToGive(error)) => authorize::send_back(call, target, error, outcome),
+        Ok(Allowed::NothingToGrant(error)) => authorize::send_back(call, target, error, outcome),
         Err(error) => {
             let problem = Problem::wrong_password(error);
             pages::authorize(&request, &form, Some(problem), outcome)
