@@ -166,7 +166,11 @@ impl Engine {
 
     /// Whether the engine can be read and written.
     pub fn check(&self) -> Result<(), Unavailable> {
-        self.ask(|_| self.probe(), 1).map(|_| self.health.is_well())
+        match self.ask(|_| self.probe(), 1)?.as_slice() {
+            [Answer::Integer(0)] => self.health.is_well(),
+            _ => return Err(self.fails(&Broken::nonsense())),
+        }
+        Ok(())
     }
 
     /// To be called each second. Returns what the operator has to know.
@@ -263,12 +267,7 @@ impl Engine {
             true => return Ok(Made::Taken(0)),
             false => self.ask(|is_again| step.command(is_again), 1)?,
         };
-        match answers.first() {
-            Some(Answer::Integer(-1)) => Ok(Made::TooLate),
-            Some(Answer::Integer(taken)) => Ok(Made::Taken(usize::try_from(*taken).unwrap_or(0))),
-            Some(Answer::Simple(_)) => Ok(Made::Taken(0)),
-            _ => Err(self.fails(&Broken::nonsense())),
-        }
+        step.made(&answers).ok_or_else(|| self.fails(&Broken::nonsense()))
     }
 
     /// Sends commands to the engine, within what is left of the request's time.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 
 use super::resp::{Answer, command};
 use super::value::{self, Content, Name, Read};
-use super::{BASE64, Broken, Engine};
+use super::{BASE64, Broken, Engine, Kind};
 use crate::store::{Key, Row, Unavailable};
 
 /// About how many keys one command returns.
@@ -68,6 +68,11 @@ impl Engine {
             &names,
         ) {
             Read::Content(Content::Row(value)) => Some((*key, value.row)),
+            // What cannot be read is told, and holds nothing else up.
+            Read::Foreign => {
+                self.fails(&Broken::Error(Kind::Foreign));
+                None
+            }
             _ => None,
         };
         Ok(keys.iter().zip(values).filter_map(row).collect())
