@@ -20,8 +20,20 @@ run:
 	cargo build --release
 	cargo run --quiet --release
 
+# Then the integration tests once more with an engine in place of memory, but for those that say
+# nothing of one; how many tests that leaves out where there is none.
+ENGINE_TESTS := cargo test --test integration --
+LEFT_OUT := tests/integration/engine/left_out
 test:
 	cargo test
+	@if command -v redis-server >/dev/null; then \
+	  echo "with an engine, but for what $(LEFT_OUT) names"; \
+	  OAUTH2D_TEST_STORE=1 $(ENGINE_TESTS) $$(awk '!/^#/ && NF {print "--skip", $$1}' $(LEFT_OUT)); \
+	else \
+	  echo "make test: redis-server is not there: left out" \
+	    "$$($(ENGINE_TESTS) --list engine:: 2>/dev/null | grep -c ': test$$') tests with an engine," \
+	    "and the others once more with one (apt-get install redis-server, Debian)"; \
+	fi
 
 # The attacks that need volume, and the result of each; some three minutes.
 soak:

@@ -14,6 +14,7 @@ mod configuration;
 mod control;
 mod cors;
 mod device;
+mod engine;
 mod explain;
 mod families;
 mod faults;

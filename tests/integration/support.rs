@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::engine::everywhere;
 pub use crate::wire::{Answer, Connection, message, without_tokens};
 
 /// Long enough for any machine; a test that passes never waits for it.
@@ -108,7 +109,13 @@ pub fn notice_of(line: &str) -> Option<&str> {
 impl Server {
     /// A server with the demo data.
     pub fn demo() -> Server {
-        Server::start(&mut Command::new(PROGRAM), &["--listen", "127.0.0.1:0"], Folder::new())
+        match everywhere::demo() {
+            Some(text) => Server::configured(&text),
+            None => {
+                let listen = ["--listen", "127.0.0.1:0"];
+                Server::start(&mut Command::new(PROGRAM), &listen, Folder::new())
+            }
+        }
     }
 
     /// A server with [`CLIENTS`].
@@ -129,7 +136,7 @@ impl Server {
     /// The same, by a command that has been prepared.
     pub fn configured_by(command: &mut Command, text: &str) -> Server {
         let folder = Folder::new();
-        let file = folder.write("oauth2d.conf", text);
+        let file = folder.write("oauth2d.conf", everywhere::with_store(text));
         let mut arguments = vec!["--config", file.to_str().unwrap()];
         if !text.contains("\nlisten") {
             arguments.extend(["--listen", "127.0.0.1:0"]);
