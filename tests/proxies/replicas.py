@@ -205,6 +205,21 @@ def rolling_restarts(replicas, port, rounds):
     yield "no token is lost, no chain of refreshes broken", (0, 2), (bad, len(load.chains))
 
 
+def killed_engine(replicas, kill_and_start):
+    """Kills the engine and starts it with the README's own configuration."""
+    one, _ = (plain(replica.port) for replica in replicas)
+    ended = one("/oauth/token", grant_type="password", username="ann", password="password")
+    given = one("/oauth/token", grant_type="password", username="ann", password="password")
+    one("/oauth/revoke", token=ended["refresh_token"])
+    kill_and_start()
+    for replica in replicas:
+        eventually(replica.is_ready, f"{replica.port} is ready again")
+    active = lambda answer: one("/oauth/introspect", token=answer["access_token"])["active"]
+    kept = {"grant_type": "refresh_token", "refresh_token": given["refresh_token"]}
+    yield "of an engine that was killed what ended stays ended, and what was given lives on", (
+        False, True, None), (active(ended), active(given), one("/oauth/token", **kept).get("error"))
+
+
 def start_engine(folder, port):
     text = recipe("The engine").replace("port 6379", f"port {port}").replace("    ", "")
     (folder / "redis.conf").write_text(f"{text}dir {folder}\n")
@@ -234,16 +249,28 @@ def main():
     engine, port, *backends = (free_port() for _ in range(4))
     errors = (folder / "errors").open("w")
     running, replicas, results = [], [], []
+    engine_command = start_engine(folder, engine)
+
+    def run(command):
+        return subprocess.Popen(command, stdout=errors, stderr=errors)
+
+    def kill_and_start():
+        running[0].kill()
+        running[0].wait()
+        running[0] = run(engine_command)
+        wait_for(engine)
+
     try:
         for own, command in (
-            (engine, start_engine(folder, engine)), (port, start_nginx(folder, backends, port))):
-            running.append(subprocess.Popen(command, stdout=errors, stderr=errors))
+            (engine, engine_command), (port, start_nginx(folder, backends, port))):
+            running.append(run(command))
             wait_for(own)
         config = recipe("Each replica").replace("127.0.0.1:6379", f"127.0.0.1:{engine}") + CLIENTS
         for name, backend in zip(("first", "second"), backends):
             replicas.append(Replica(name, folder, backend, config))
         results += [("each replica is ready", True, all(it.is_ready() for it in replicas))]
         results += shared(replicas)
+        results += killed_engine(replicas, kill_and_start)
         results += rolling_restarts(replicas, port, 3)
     finally:
         for replica in replicas:
