@@ -229,7 +229,7 @@ pub const DENIED: Rule = Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::grants::samples::World;
+    use crate::oauth::grants::samples::{NOW, World};
     use crate::oauth::registry::samples;
 
     /// Where the request leads, or `ok`, or `page`.
@@ -280,6 +280,25 @@ mod tests {
         ] {
             assert_eq!(outcome(query), "page", "{query}");
         }
+    }
+
+    #[test]
+    fn a_code_lives_as_long_as_the_file_says_and_keeps_its_challenge() {
+        let mut world = World::new();
+        world.registry.lifetimes.authorization_code = 90;
+        let known = world.known();
+        let query =
+            format!("client_id=a&response_type=code&{CHALLENGE}&code_challenge_method=S256");
+        let form = Form::parse(&query, &PARAMETERS).unwrap();
+        let request = check(&known, &form).ok().unwrap();
+        let user = world.registry.user("user").unwrap();
+        let Ok(Allowed::Code(code)) = allow(&known, &request, user, NOW) else { panic!() };
+        let kept = |seconds| {
+            let code = world.store.code(&code.family.key(), NOW.plus_seconds(seconds)).unwrap();
+            code.and_then(|code| code.challenge)
+        };
+        assert_eq!(kept(89).as_deref(), CHALLENGE.strip_prefix("code_challenge="));
+        assert_eq!(kept(90), None);
     }
 
     #[test]

@@ -167,6 +167,24 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_a_token_is_random() {
+        fn assert_random<const N: usize>(random: impl Fn() -> [u8; N]) {
+            let mut ones = vec![0; N * 8];
+            for _ in 0..4096 {
+                let bytes = random();
+                for (at, ones) in ones.iter_mut().enumerate() {
+                    *ones += u32::from(bytes[at / 8] >> (at % 8) & 1);
+                }
+            }
+            // Half of them, give or take ten standard deviations.
+            assert!(ones.iter().all(|ones| (1728..=2368).contains(ones)), "{ones:?}");
+        }
+        assert_random(|| hex::decode::<20>(Token::random().reveal().as_bytes()).unwrap());
+        let fresh = || FamilyToken::of(FamilyName::random());
+        assert_random(|| hex::decode::<32>(fresh().reveal().as_bytes()).unwrap());
+    }
+
+    #[test]
     fn a_familys_tokens_begin_alike() {
         let family = FamilyName::random();
         let [first, second] = [FamilyToken::of(family), FamilyToken::of(family)];

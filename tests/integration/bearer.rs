@@ -46,7 +46,8 @@ fn the_query_carries_a_token_only_where_that_is_configured() {
     let server = Server::with("bearer_in_query = yes");
     let token = server.access_token("read");
     let query = format!("/?access_token={token}");
-    assert_eq!(server.get(&query, &[]).status, 200);
+    let answer = server.get(&query, &[]);
+    assert_eq!((answer.status, answer.field("Cache-Control")), (200, Some("no-store")));
     assert_eq!(server.get(&query, &[&format!("Authorization: Bearer {token}")]).status, 400);
     assert_eq!(server.get(&format!("{query}&access_token={token}"), &[]).status, 400);
     assert_eq!(server.get("/?access_token=", &[]).status, 401);

@@ -33,7 +33,8 @@ fn a_device_is_allowed_by_a_person() {
     assert_eq!(json["verification_uri"], uri);
     assert_eq!(json["verification_uri_complete"], format!("{uri}?user_code={shown}"));
     assert_eq!((&json["expires_in"], &json["interval"]), (&600.into(), &5.into()));
-    assert_eq!(started.field("Cache-Control"), Some("no-store"));
+    let cached = (started.field("Cache-Control"), started.field("Pragma"));
+    assert_eq!(cached, (Some("no-store"), Some("no-cache")));
     assert!(
         shown.len() == 9
             && shown.replace('-', "").chars().all(|c| "BCDFGHJKLMNPQRSTVWXZ".contains(c))
@@ -250,7 +251,12 @@ fn who_may_start_and_poll() {
     assert_eq!(start(&server, "scope=unknown").error(), (400, "invalid_scope".into()));
     assert_eq!(start(&server, "scope=read&scope=read").error(), (400, "invalid_request".into()));
     assert_eq!(start(&server, "scope=&unknown=1&unknown=2").status, 200);
-    assert_eq!(server.post("/oauth/device_authorization", &[], "client_id=public").status, 200);
+    let public = server.post("/oauth/device_authorization", &[], "client_id=public");
+    let polled = |form: &str| server.post("/oauth/token", &[], form).error();
+    let form = poll_form(&public);
+    assert_eq!(polled(&form), (401, "invalid_client".into()));
+    let named = format!("{form}&client_id=public");
+    assert_eq!(polled(&named), (400, "authorization_pending".into()));
     let started = start(&server, "");
     assert_eq!(server.token(OTHER, &poll_form(&started)).error(), (400, "invalid_grant".into()));
 }

@@ -7,6 +7,8 @@ fn introspect(server: &Server, client: &str, token: &str) -> Answer {
 }
 
 const INACTIVE: &str = "{\"active\":false}";
+const HEAD: &str =
+    "200\nCache-Control: no-store\nPragma: no-cache\nContent-Type: application/json\n";
 
 #[test]
 fn a_client_with_a_secret_learns_what_an_access_token_is() {
@@ -50,7 +52,16 @@ fn a_refresh_token_is_known_to_its_own_client_alone_and_is_no_access_token() {
 #[test]
 fn everything_else_is_not_active_or_refused() {
     let server = Server::clients();
-    assert_eq!(introspect(&server, APP, "nonsense").body, INACTIVE);
+    let whole = format!("{HEAD}Content-Length: 16\n\n{INACTIVE}");
+    assert_eq!(introspect(&server, APP, "nonsense").whole(), whole);
+    // A digit makes it another token, which is nobody's.
+    let token = server.access_token("read");
+    for at in [0, 19, 39] {
+        let mut other = token.clone();
+        other.replace_range(at..=at, if token[at..].starts_with('0') { "1" } else { "0" });
+        assert_eq!(introspect(&server, APP, &other).whole(), whole, "{at}");
+        assert!(!server.is_live(&other), "{at}");
+    }
     assert_eq!(
         server.post("/oauth/introspect", &[APP], "").error(),
         (400, "invalid_request".into())
@@ -91,15 +102,21 @@ fn revocation_answers_200_and_ends_the_clients_own_tokens() {
     let (access, refresh) = (issued.member("access_token"), issued.member("refresh_token"));
     assert_eq!(revoke(OTHER, &access).error(), (400, "unauthorized_client".into()));
     assert_eq!(revoke(OTHER, &refresh).error(), (400, "unauthorized_client".into()));
+    for nobody in ["", "&client_id=app", "&client_id=app&client_secret=wrong"] {
+        let form = format!("token={access}{nobody}");
+        let refused = server.post("/oauth/revoke", &[], &form);
+        assert_eq!(refused.error(), (401, "invalid_client".into()), "{nobody}");
+    }
     assert!(server.is_live(&access));
-    assert_eq!(
-        revoke(APP, &refresh).whole(),
-        "200\nCache-Control: no-store\nPragma: no-cache\nContent-Type: application/json\nContent-Length: 2\n\n{}"
-    );
+    let done = format!("{HEAD}Content-Length: 2\n\n{{}}");
+    assert_eq!(revoke(APP, &refresh).whole(), done);
     assert!(!server.is_live(&access));
+    let alone = server.access_token("read");
+    assert_eq!(revoke(APP, &alone).whole(), done);
+    assert!(!server.is_live(&alone));
     assert_eq!(introspect(&server, APP, &refresh).body, INACTIVE);
     for token in ["unknown", &access, &refresh] {
-        assert_eq!(revoke(APP, token).status, 200);
+        assert_eq!(revoke(APP, token).whole(), done);
     }
     assert_eq!(
         server.post("/oauth/revoke", &[APP], "token=").error(),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::authorize::{ANN, post};
 use crate::support::*;
 
 #[test]
@@ -82,6 +83,11 @@ fn the_issuer_is_kept_byte_for_byte() {
     let metadata = server.get("/.well-known/oauth-authorization-server", &[]);
     assert_eq!(metadata.member("issuer"), "https://host.example/");
     assert_eq!(metadata.member("token_endpoint"), "https://host.example/oauth/token");
+    for decision in [ANN, "decision=deny"] {
+        let back = post(&server, "client_id=app", decision);
+        let iss = back.location_parameter("iss");
+        assert_eq!(iss.as_deref(), Some("https%3A%2F%2Fhost.example%2F"), "{decision}");
+    }
 }
 
 #[test]

@@ -83,6 +83,7 @@ fn the_way_back_is_told_to_no_cache_and_no_other_site() {
         assert_eq!(answer.field("Referrer-Policy"), Some("no-referrer"));
         assert_eq!(answer.field("Cache-Control"), Some("no-store"));
         assert_eq!(answer.field("Pragma"), Some("no-cache"));
+        assert_eq!(answer.field("Set-Cookie"), None);
     }
 }
 

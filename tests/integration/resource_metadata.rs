@@ -27,7 +27,7 @@ fn described(server: &Server, host: &str, path: &str) -> String {
 fn a_services_document_names_its_server_scopes_and_name() {
     let server = served();
     let answer = document(&server, "api.example.com", "/mcp");
-    assert_eq!(answer.field("Access-Control-Allow-Origin"), Some("*"));
+    assert_eq!((answer.status, answer.field("Access-Control-Allow-Origin")), (200, Some("*")));
     assert_eq!(answer.field("Content-Type"), Some("application/json"));
     assert_eq!(
         answer.json(),

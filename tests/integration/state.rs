@@ -3,6 +3,8 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+use sha2::Digest;
+
 use crate::support::*;
 
 pub const ANN: &str = "grant_type=password&username=ann&password=password";
@@ -147,8 +149,15 @@ fn the_file_is_its_owners_alone_and_holds_no_token() {
     };
     assert_eq!((mode("state"), mode("state.lock")), (0o600, 0o600));
     let bytes = std::fs::read(server.folder.path().join("state")).unwrap();
-    for secret in [issued.member("access_token"), issued.member("refresh_token"), code] {
-        assert!(!bytes.windows(40).any(|window| window == &secret.as_bytes()[secret.len() - 40..]));
+    let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    let access_token = issued.member("access_token");
+    assert!(holds(&sha2::Sha256::digest(&access_token)[..20]), "it is kept by its hash");
+    for secret in [access_token, issued.member("refresh_token"), code] {
+        let digits = &secret[secret.len() - 40..];
+        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+        let stood_for: Vec<u8> = (0..40).step_by(2).map(byte).collect();
+        // Not even a half of them.
+        assert!(!digits.as_bytes().chunks(20).chain(stood_for.chunks(10)).any(holds));
     }
 }
 

@@ -114,7 +114,12 @@ fn the_checks_have_an_order() {
         "authorization_code&code=x",
         "urn:ietf:params:oauth:grant-type:device_code&device_code=x",
     ] {
-        let not_its_own = server.token(API, &format!("grant_type={grant}"));
+        let form = format!("grant_type={grant}");
+        for nobody in [&form, &format!("{form}&client_id=app")] {
+            let refused = server.token("X: y", nobody);
+            assert_eq!(refused.error(), (401, "invalid_client".into()), "{nobody}");
+        }
+        let not_its_own = server.token(API, &form);
         assert_eq!(not_its_own.error(), (400, "unauthorized_client".into()), "{grant}");
     }
 }
