@@ -68,7 +68,7 @@ pub fn read(keys: &mut Keys, context: &Context, outside: &Outside) -> Server {
         lifetimes: Lifetimes {
             access_token: keys.seconds("access_token_lifetime", 3600),
             refresh_token: keys.seconds("refresh_token_lifetime", 1_209_600),
-            authorization_code: keys.seconds("authorization_code_lifetime", 60),
+            authorization_code: authorization_code_lifetime(keys),
             device_code: keys.seconds("device_code_lifetime", 600),
             device_interval: keys.number("device_interval", 0..=3600, 5),
         },
@@ -145,6 +145,21 @@ fn listen(keys: &mut Keys, context: &Context) -> Vec<Place> {
         true => places,
         false => context.listen.clone(),
     }
+}
+
+/// "A maximum authorization code lifetime of 10 minutes is RECOMMENDED" (RFC 6749, section 4.1.2).
+const LONG_LIVED_CODE: u64 = 600;
+
+fn authorization_code_lifetime(keys: &mut Keys) -> u64 {
+    let lifetime = keys.seconds("authorization_code_lifetime", 60);
+    if lifetime > LONG_LIVED_CODE {
+        let what = format!(
+            "authorization_code_lifetime is more than {LONG_LIVED_CODE} seconds, the most that RFC \
+             6749 recommends: a stolen code is good for as long"
+        );
+        keys.warn(keys.line_of("authorization_code_lifetime"), what);
+    }
+    lifetime
 }
 
 fn listen_mode(keys: &mut Keys) -> u32 {

@@ -355,6 +355,11 @@ fn insecure_redirects_are_allowed_by_name() {
 }
 
 #[test]
+fn a_code_may_live_for_ten_minutes() {
+    assert_eq!(warnings("[client c]\n[server]\nauthorization_code_lifetime = 600"), []);
+}
+
+#[test]
 fn a_random_secret_may_have_a_fast_hash() {
     let sha256 = StoredSecret::hash_random("x");
     let text = format!("[client a]\nsecret_hash = {sha256}\n[client b]\nsecret = s");

@@ -202,7 +202,6 @@ pub fn allow(
         redirect_uri: request.target.redirect_uri.into(),
         redirect_uri_sent: request.redirect_uri_sent,
         challenge: request.challenge.map(String::from),
-        // "A maximum authorization code lifetime of 10 minutes is RECOMMENDED."
         expires: now.plus_seconds(lifetime),
     };
     known.store.apply(OnlyIf::Always, [Change::PutCode(code.family.key(), row)])?;

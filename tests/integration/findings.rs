@@ -75,6 +75,12 @@ fn each_warning_is_a_whole_line_and_changes_no_exit_code() {
              beside the program's own",
         ),
         (
+            "[server]\nauthorization_code_lifetime = 601",
+            3,
+            "authorization_code_lifetime is more than 600 seconds, the most that RFC 6749 \
+             recommends: a stolen code is good for as long",
+        ),
+        (
             "[server]\ntrusted_proxies = 127.0.0.1 0.0.0.0/0",
             3,
             "trusted_proxies trusts everyone, so anyone can make up the address that guesses are \
