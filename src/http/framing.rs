@@ -53,7 +53,7 @@ impl Control {
                     )));
                 }
             }
-            // HTTP/1.0 does not have this field (RFC 9110, section 10.1.1).
+            // In HTTP/1.0 it is ignored (RFC 9110, section 10.1.1).
             6 if is("expect") && version == Version::Http11 => {
                 if !field.value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(Refusal::Expectation);
