@@ -140,7 +140,7 @@ fn prepare(options: &Options) -> Result<(Running, Listeners), Failure> {
         None => Vec::new(),
     };
     let issuer = config.server.issuer.clone().unwrap_or(first);
-    let connections = affordable_connections(config.server.max_connections, &log);
+    let connections = affordable_connections(&config.server, &log);
     let limits = Limits { connections, ..Limits::DEFAULT };
     let started_with = Fixed::of(&config.server);
     let processors = thread::available_parallelism().map_or(1, usize::from);
@@ -340,9 +340,12 @@ impl Fixed {
 }
 
 /// As many connections as wanted, or as many as there can be file descriptors for.
-fn affordable_connections(wanted: usize, log: &Log) -> usize {
-    let files = os::allow_files(wanted as u64 + OTHER_FILES);
-    let affordable = files.saturating_sub(OTHER_FILES).max(1) as usize;
+fn affordable_connections(server: &config::Server, log: &Log) -> usize {
+    let wanted = server.max_connections;
+    let of_engine = server.store.as_ref().map_or(0, |_| EngineConfig::CONNECTIONS as u64);
+    let others = OTHER_FILES + of_engine;
+    let files = os::allow_files(wanted as u64 + others);
+    let affordable = files.saturating_sub(others).max(1) as usize;
     if affordable < wanted {
         let what = format!(
             "max_connections is {wanted}, but the limit of {files} open files leaves room for \

@@ -9,9 +9,6 @@ use super::connection::{Connection, Door};
 use super::place::EngineConfig;
 use super::resp::Answer;
 
-/// The most connections at once.
-const MOST: usize = 32;
-
 /// The answers to our commands.
 type Answers = Result<Vec<Answer>, Broken>;
 
@@ -27,6 +24,8 @@ struct Connections {
     idle: Vec<Connection>,
     /// How many there are, including those in use.
     open: usize,
+    /// How many threads wait for one.
+    waiting: usize,
 }
 
 impl Pool {
@@ -83,7 +82,7 @@ impl Pool {
             if let Some(connection) = connections.idle.pop() {
                 return Ok(connection);
             }
-            if connections.open < MOST {
+            if connections.open < EngineConfig::CONNECTIONS {
                 break;
             }
             connections = self.wait(connections, until)?;
@@ -94,7 +93,7 @@ impl Pool {
     /// A new one, once there is room.
     fn new_connection(&self, until: Instant) -> Result<Connection, Broken> {
         let mut connections = self.lock();
-        while connections.open >= MOST {
+        while connections.open >= EngineConfig::CONNECTIONS {
             connections = self.wait(connections, until)?;
         }
         self.open_one(connections, until)
@@ -116,15 +115,18 @@ impl Pool {
 
     fn wait<'a>(
         &self,
-        connections: MutexGuard<'a, Connections>,
+        mut connections: MutexGuard<'a, Connections>,
         until: Instant,
     ) -> Result<MutexGuard<'a, Connections>, Broken> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Broken::NoTurn);
         }
+        connections.waiting += 1;
         let waited = self.freed.wait_timeout(connections, left);
-        Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
+        let mut connections = waited.unwrap_or_else(PoisonError::into_inner).0;
+        connections.waiting -= 1;
+        Ok(connections)
     }
 
     /// Closes the idle ones, which lead to the same engine that is gone.
@@ -156,8 +158,14 @@ struct InUse<'a> {
 
 impl InUse<'_> {
     fn give_back(&mut self) {
-        self.pool.lock().idle.extend(self.connection.take());
-        self.pool.freed.notify_one();
+        let mut connections = self.pool.lock();
+        connections.idle.extend(self.connection.take());
+        let is_awaited = connections.waiting > 0;
+        drop(connections);
+        // Mostly it is not, and a signal is a call of the system.
+        if is_awaited {
+            self.pool.freed.notify_one();
+        }
     }
 }
 
