@@ -47,6 +47,12 @@ impl Fake {
         Some(ended + refresh_tokens)
     }
 
+    /// Whether a family still names this token, which may have been revoked.
+    fn has_in_a_family(&self, token: &Key) -> bool {
+        let names = |value: &Value| value.access_tokens.iter().any(|(key, _)| key == token);
+        self.rows.iter().any(|(_, content)| matches!(content, Content::Row(value) if names(value)))
+    }
+
     fn row(&self, name: Name) -> Option<Row> {
         match self.get(name)? {
             Content::Row(value) => Some(value.row),
@@ -187,7 +193,9 @@ fn steps() -> impl Strategy<Value = (OnlyIf, Vec<Change>)> {
 fn may_happen(fake: &Fake, changes: &[Change]) -> bool {
     changes.iter().all(|change| match change {
         Change::PutCode(family, _) => fake.get(Name::Family(*family)).is_none(),
-        Change::PutAccessToken(key, _) => fake.get(Name::AccessToken(*key)).is_none(),
+        Change::PutAccessToken(key, _) => {
+            fake.get(Name::AccessToken(*key)).is_none() && !fake.has_in_a_family(key)
+        }
         Change::PutDevice(key, _) => fake.get(Name::Device(*key)).is_none(),
         _ => true,
     })
