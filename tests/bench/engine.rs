@@ -21,7 +21,7 @@ use crate::state::{CLIENT, refreshes};
 use crate::{CONFIG, ROUND, ROUNDS, TOKEN_REQUEST, get_request, per_second, row};
 
 /// Connections of the program's pool.
-const POOL: usize = 32;
+const POOL: usize = 64;
 /// How long a row is stored, in milliseconds.
 const LIFETIME: &str = "3600000";
 
