@@ -68,7 +68,7 @@ impl Engine {
             &names,
         ) {
             Read::Content(Content::Row(value)) => Some((*key, value.row)),
-            // What cannot be read is told, and holds nothing else up.
+            // What cannot be read is reported, and does not stop the rest.
             Read::Foreign => {
                 self.fails(&Broken::Error(Kind::Foreign));
                 None

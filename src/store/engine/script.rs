@@ -52,7 +52,7 @@ impl Prepared<'_> {
         }
     }
 
-    /// Whether it depends on nothing and takes nothing out that does not count.
+    /// Whether it depends on no row, and takes out none without counting it.
     fn is_free(&self) -> bool {
         self.held.is_empty() && self.gone.is_empty()
     }

@@ -44,12 +44,14 @@ impl Engine {
     fn try_rights(&self) -> Result<(), Broken> {
         let check = self.check_key();
         let all = self.pattern("");
-        // Alone: whoever has not said who they are may send nothing as long as the others.
+        // By itself, since a client that is not authenticated may not send a message as long as the
+        // others.
         self.ask_at_start(command(&[b"GET", &check]), 1)?;
         let commands = [
             command(&[b"SET", &check, b"1", b"PX", CHECK_MILLIS.as_bytes()]),
             command(&[b"DEL", &check]),
-            // After those that it has in it: what a script may not do is told in other words.
+            // After the commands that it contains, since the error for what a script may not do is
+            // another.
             self.probe(),
             command(&[b"SCAN", b"0", b"MATCH", &all, b"COUNT", b"1"]),
         ];

@@ -1,24 +1,24 @@
-//! Every request that needs the state, and what each must hear while the engine is away.
+//! Every request that needs the state, and what each must be answered while the engine is away.
 
 use std::time::{Duration, Instant};
 
 use crate::state::*;
 use crate::support::*;
 
-/// What a server gave while all was well.
+/// What a server issued while all was well.
 pub struct Held {
     pub access: String,
     pub refresh: String,
     pub code: String,
-    /// Of a device that waits for a person, and what it shows.
+    /// The device code of a device that waits for its user, and the user code that it shows.
     pub pending: (String, String),
-    /// Of one that was allowed.
+    /// The device code of one that was allowed.
     pub allowed: String,
     /// A `[token]` of the file.
     pub fixed: String,
 }
 
-/// `--new-token`: the token, and the section of the file that makes it good.
+/// `--new-token`: the token, and the section of the file that makes it valid.
 pub fn fixed_token() -> (String, String) {
     let (_, out, _) = run(&["--new-token"]);
     let (token, hash) = out.trim_end().split_once('\n').unwrap();
@@ -27,7 +27,7 @@ pub fn fixed_token() -> (String, String) {
 }
 
 impl Held {
-    /// One of each of this server, whose file has this `[token]`.
+    /// One of each from this server, whose file has this `[token]`.
     pub fn of(server: &Server, fixed: &str) -> Held {
         let answer = server.token(APP, ANN);
         let (allowed, shown) = device(server);
@@ -42,7 +42,7 @@ impl Held {
         }
     }
 
-    /// What a server has never given.
+    /// What no server has ever issued.
     pub fn made_up(fixed: &str) -> Held {
         let device = |end: &str| "0".repeat(39) + end;
         Held {
@@ -103,7 +103,7 @@ pub const PAGES: [(&str, Ask); 5] = [
     ("device, deny", |server, held| decide(server, &held.pending.1, "deny")),
 ];
 
-/// Those asks that look at a row that is there already.
+/// Those that look at a row that exists.
 pub fn looking() -> impl Iterator<Item = &'static (&'static str, Ask)> {
     let blind = [
         "password",
@@ -126,7 +126,7 @@ pub fn whole() -> String {
     )
 }
 
-/// The page again: never a redirect, what was typed is kept, and the password is not.
+/// Asserts the page again: never a redirect, with what was typed except the password.
 #[track_caller]
 pub fn assert_page_again(name: &str, answer: &Answer, held: &Held) {
     assert_eq!((answer.status, answer.field("Retry-After")), (503, Some("1")), "{name} {answer:?}");
@@ -137,7 +137,7 @@ pub fn assert_page_again(name: &str, answer: &Answer, held: &Held) {
     assert!(!answer.body.contains("value=\"password\""), "{name} {answer:?}");
 }
 
-/// An answer within two seconds. A machine with much else to do may be late, but not each time.
+/// An answer within two seconds. A busy machine may be late, but not every time.
 #[track_caller]
 pub fn in_time(name: &str, ask: impl Fn() -> Answer) -> Answer {
     let mut took = Duration::ZERO;
@@ -152,10 +152,11 @@ pub fn in_time(name: &str, ask: impl Fn() -> Answer) -> Answer {
     panic!("{name} takes {took:?}");
 }
 
-/// Every request that needs the engine is 503 in time, and what needs none is as ever.
+/// Asserts that every request that needs the engine is 503 in time, and that others are answered as
+/// usual.
 #[track_caller]
 pub fn assert_unavailable_everywhere(server: &Server, held: &Held) {
-    // Beside each other, since each may take its whole time.
+    // In parallel, since each may take all its time.
     std::thread::scope(|scope| {
         for (name, ask) in JSON {
             scope.spawn(move || {
@@ -173,7 +174,7 @@ pub fn assert_unavailable_everywhere(server: &Server, held: &Held) {
     assert_eq!(in_time("/readyz", || server.get("/readyz", &[])).whole(), whole());
 }
 
-/// What no engine is needed for. At most four times for a server: a wrong secret counts.
+/// Asserts what needs no engine. At most four times for a server, since a wrong secret counts.
 #[track_caller]
 pub fn assert_as_ever(server: &Server, held: &Held) {
     assert_eq!(server.get("/healthz", &[]).body, "ok");
@@ -191,13 +192,13 @@ pub fn assert_as_ever(server: &Server, held: &Held) {
     assert_eq!(back.location_parameter("error").as_deref(), Some("access_denied"));
 }
 
-/// Waits until the server says that it can do its work.
+/// Waits until the server says that it is ready.
 #[track_caller]
 pub fn await_ready(server: &Server) {
     eventually(|| server.get("/readyz", &[]).status == 200, "it is not there again");
 }
 
-/// What was given is good wherever it is asked about; nothing of it is spent.
+/// Asserts that what was issued is valid everywhere; spends nothing.
 #[track_caller]
 pub fn assert_good(server: &Server, held: &Held) {
     for token in [&held.access, &held.fixed] {
@@ -213,7 +214,7 @@ pub fn assert_good(server: &Server, held: &Held) {
     assert_eq!(poll(server, &held.pending.0).error(), (400, "authorization_pending".into()));
 }
 
-/// It can all be spent, too.
+/// Asserts that it can all be spent, too.
 #[track_caller]
 pub fn assert_spendable(server: &Server, held: &Held) {
     assert_good(server, held);

@@ -1,5 +1,5 @@
-//! Contract section 6: an engine that is killed, stopped, or started anew. Whatever needs it is 503
-//! until it is there again, and nothing that was given is denied meanwhile.
+//! Contract section 6: an engine that is killed, stopped, or restarted. Whatever needs it is 503
+//! until it is there again, and nothing that was issued is denied meanwhile.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,10 +8,10 @@ use super::redis::{Engine, Place};
 use crate::state::*;
 use crate::support::*;
 
-/// What a notice of an engine that is away ends with.
+/// The end of a notice about an engine that is away.
 const GONE: &str = "; what needs it is answered 503 until it is there again";
 
-/// A server on this engine, and what it gave.
+/// A server on this engine, and what it issued.
 pub fn with_tokens(engine: &Engine) -> (Server, Held) {
     let (fixed, section) = fixed_token();
     let server = engine.server(&format!("device_interval = 0\n{section}"));
@@ -19,7 +19,7 @@ pub fn with_tokens(engine: &Engine) -> (Server, Held) {
     (server, held)
 }
 
-/// How often it was told that the engine is away, and that it is there again.
+/// How often the log says that the engine is away, and that it is there again.
 pub fn told(server: &Server) -> (usize, usize) {
     let log = server.log();
     let notices = || log.lines().filter_map(notice_of);
@@ -27,7 +27,7 @@ pub fn told(server: &Server) -> (usize, usize) {
     (notices().filter(|notice| notice.ends_with(GONE)).count(), again)
 }
 
-/// Both are told, and once.
+/// Asserts that the log says each once.
 #[track_caller]
 pub fn assert_both_told_once(server: &Server) {
     eventually(|| told(server).1 > 0, "it is not told that the engine is there again");
@@ -55,7 +55,7 @@ fn an_engine_that_stands_still_is_503_everywhere_until_it_goes_on() {
     assert_unavailable_everywhere(&server, &held);
     engine.go_on();
     await_ready(&server);
-    // Those that it was asked for meanwhile it may have done when it went on.
+    // Once it continues, it may have done what it was asked for meanwhile.
     assert!(server.is_live(&held.fixed));
     assert_both_told_once(&server);
 }
@@ -74,7 +74,7 @@ fn nothing_that_was_only_asked_about_is_lost_to_a_pause() {
     assert_spendable(&server, &held);
 }
 
-/// More than the pool has connections, so that some wait for their turn, and in vain.
+/// More requests than the pool has connections, so that some wait for a connection in vain.
 #[test]
 fn a_crowd_at_an_engine_that_stands_still_is_answered_in_time() {
     let Some(engine) = Engine::start() else { return };
@@ -112,7 +112,7 @@ fn an_engine_that_comes_back_empty_knows_no_token_and_goes_on() {
     assert_both_told_once(&server);
 }
 
-/// An idle connection that has died is no fault: the next request takes a new one.
+/// An idle connection that has died is not a failure: the next request opens a new one.
 #[test]
 fn a_restart_that_nobody_has_asked_in_is_not_noticed_by_clients() {
     let Some(mut engine) = Engine::with(&["--appendonly", "yes"]) else { return };
@@ -144,7 +144,7 @@ fn an_engine_that_is_away_at_the_start_is_told_and_awaited() {
     assert_both_told_once(&server);
 }
 
-/// Wherever its requests stand, a stop is a stop.
+/// A stop works, whatever its requests are waiting for.
 #[test]
 fn a_stop_while_the_engine_is_away_is_none_of_its_business() {
     let Some(engine) = Engine::start() else { return };
@@ -159,7 +159,7 @@ fn a_stop_while_the_engine_is_away_is_none_of_its_business() {
     assert_eq!(asking.answer().status, 503);
 }
 
-/// After a failover the name stands for another address.
+/// After a failover the name has another address.
 #[test]
 fn another_address_of_the_same_name_takes_over() {
     let Some(mut first) = Engine::start() else { return };

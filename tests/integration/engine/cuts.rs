@@ -1,5 +1,5 @@
-//! Contract section 6: connections to the engine that break in the middle of a step. No step is done
-//! twice, and none by half.
+//! Contract section 6: connections to the engine that break in the middle of a step. No step is
+//! made twice, and none by half.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::*;
 
 type Rows = BTreeMap<String, Vec<u8>>;
 
-/// An engine, a proxy that cuts, and a server behind that.
+/// An engine, a proxy that cuts connections to it, and a server that uses the proxy.
 struct Cut {
     engine: Engine,
     proxy: Proxy,
@@ -39,7 +39,7 @@ fn kinds(rows: &Rows) -> Vec<&str> {
 
 const SIDES: [Side; 2] = [Side::FromEngine, Side::ToEngine];
 
-/// The second try finds what the first one has done.
+/// The second attempt finds what the first has done.
 #[test]
 fn a_rotation_is_done_once_wherever_its_connection_breaks() {
     let Some(cut) = Cut::new() else { return };
@@ -55,7 +55,7 @@ fn a_rotation_is_done_once_wherever_its_connection_breaks() {
             assert_eq!(kinds(&rows).join(" "), one_family, "{side:?} {after}");
             newest = next;
             if !is_cut {
-                // So many that every byte of two questions was the last one.
+                // So many that each byte of two commands has been the last one.
                 assert!(after > 20, "{side:?} {after}");
                 break;
             }
@@ -64,7 +64,7 @@ fn a_rotation_is_done_once_wherever_its_connection_breaks() {
     }
 }
 
-/// Where both tries break, nobody knows what came of it, but it is the one or the other.
+/// If both attempts break, nobody knows whether it was done, but it is one or the other.
 #[test]
 fn a_rotation_whose_every_connection_breaks_is_done_or_not() {
     let Some(cut) = Cut::new() else { return };
@@ -100,7 +100,7 @@ fn a_rotation_whose_every_connection_breaks_is_done_or_not() {
     assert!(seen.iter().all(|&times| times > 0), "{seen:?}");
 }
 
-/// Whether it was done, and its client has not heard of it: its next use is reuse, and ends all.
+/// Whether it was done without its client knowing: then the next use is reuse, and ends the family.
 fn answer_is_lost(cut: &Cut, newest: &Answer) -> bool {
     if cut.server.is_live(&newest.member("access_token")) {
         return false;
@@ -117,7 +117,7 @@ struct Step {
     make: fn(&Server, &str) -> Answer,
 }
 
-/// Cut after each of some numbers of bytes, once and then always.
+/// Asserts that the step is whole, with cuts after various numbers of bytes, once and then always.
 #[track_caller]
 fn assert_whole(step: &Step) {
     let Some(cut) = Cut::new() else { return };
@@ -129,7 +129,7 @@ fn assert_whole(step: &Step) {
     for (side, most) in
         [(SIDES[0], 1), (SIDES[1], 1), (SIDES[0], usize::MAX), (SIDES[1], usize::MAX)]
     {
-        // A prime, so that no piece of a command is always met at the same byte.
+        // A prime, so that the cut is at a different byte of each part of a command.
         let by = if side == Side::FromEngine { 1 } else { 13 };
         for after in (0..).step_by(by) {
             cut.engine.ask(&["FLUSHALL"]);
@@ -143,7 +143,7 @@ fn assert_whole(step: &Step) {
             let place = format!("{side:?} {after} {most} {answer:?}");
             match answer.status {
                 200 => assert!(is_done, "{place}"),
-                // The one try more is enough where only the first one breaks.
+                // One more attempt is enough if only the first breaks.
                 503 => assert!(most > 1 && (is_done || rows == before), "{place}"),
                 _ => panic!("{place}"),
             }

@@ -1,5 +1,5 @@
-//! All other tests once more, their servers on one engine: `OAUTH2D_TEST_STORE=1`, as `make test`
-//! sets it where an engine is installed. Those that say nothing of an engine stand in `left_out`,
+//! All other tests again, with their servers on one engine: `OAUTH2D_TEST_STORE=1`, which `make
+//! test` sets if an engine is installed. Those that do not apply to an engine are in `left_out`,
 //! each with its reason.
 
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::redis::Engine;
 
-/// Ends with the process, whose pipe to it then closes.
+/// Ends with the process, which closes its pipe to it.
 static SHARED: LazyLock<Option<Engine>> = LazyLock::new(|| {
     std::env::var_os("OAUTH2D_TEST_STORE")?;
     let engine = Engine::start().expect("redis-server is installed");
@@ -15,7 +15,7 @@ static SHARED: LazyLock<Option<Engine>> = LazyLock::new(|| {
     Some(engine)
 });
 
-/// The configuration, its state in a database of its own where the engine is asked for.
+/// The configuration, with its state in its own database if the engine is to be used.
 pub fn with_store(text: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let says_where = ["state_file", "store ="].iter().any(|key| text.contains(key));
@@ -28,15 +28,15 @@ pub fn with_store(text: &str) -> String {
     }
 }
 
-/// The demo data as a configuration, where the engine is asked for.
+/// The demo data as a configuration, if the engine is to be used.
 pub fn demo() -> Option<String> {
     SHARED.as_ref()?;
     let text = include_str!("../../../src/demo.conf");
     Some(with_store(&text.replace("listen = localhost:3000\n", "")))
 }
 
-/// The text with this line in `[server]`, in place of an empty one if there is any: tests name lines
-/// by their number.
+/// The text with this line in `[server]`, replacing an empty one if there is any, since tests refer
+/// to lines by number.
 fn in_server(text: &str, line: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     let Some(start) = lines.iter().position(|line| *line == "[server]") else {
@@ -61,7 +61,7 @@ fn a_line_takes_an_empty_ones_place() {
     }
 }
 
-/// A name that is nobody's would be left out in vain.
+/// Asserts that each name that is left out is a test's.
 #[test]
 fn what_is_left_out_is_there() {
     for line in include_str!("left_out").lines().filter(|line| !line.starts_with('#')) {

@@ -1,8 +1,8 @@
 //! Contract section 6, `store`: a real engine, shared by replicas, in good health and in bad.
 //!
-//! Each of these tests starts an engine of its own, and is left out where none is installed. That
-//! all else that the contract says holds with an engine, too, is seen by running the other tests
-//! anew over one that they share: see `everywhere.rs`.
+//! Each of these tests starts its own engine, and is left out if none is installed. To see that the
+//! rest of the contract is true with an engine, too, the other tests run again with one that they
+//! share: see `everywhere.rs`.
 
 mod asks;
 mod away;

@@ -1,4 +1,4 @@
-//! Contract section 6: something that is no engine, or no longer one, where the engine should be.
+//! Contract section 6: something in place of the engine that is not an engine, or no longer one.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,17 +13,17 @@ use crate::support::*;
 /// What an impostor does with a connection.
 #[derive(Clone, Copy)]
 enum Manner {
-    /// Answers every piece that comes with these bytes.
+    /// Answers everything that arrives with these bytes.
     Says(&'static [u8]),
-    /// The same, and then ends the connection.
+    /// The same, and then closes the connection.
     SaysAndCloses(&'static [u8]),
-    /// Sends this without end, asked or not.
+    /// Sends this endlessly, asked or not.
     Floods(&'static [u8]),
-    /// A byte of this now and then, so that something always comes.
+    /// Sends a byte of this now and then, so that something always arrives.
     Trickles(&'static [u8]),
 }
 
-/// A listener that behaves so.
+/// A listener that behaves like this.
 struct Impostor {
     place: SocketAddr,
     is_over: Arc<AtomicBool>,
@@ -104,7 +104,7 @@ const MANNERS: [(&str, Manner); 12] = [
     ("a newer protocol", Manner::Says(b"_\r\n")),
 ];
 
-/// Answers that are none are 503 within the time, whatever they are.
+/// Answers that make no sense are 503 in time, whatever they are.
 #[track_caller]
 fn assert_503_by(at: usize) {
     let (name, manner) = MANNERS[at];
@@ -116,7 +116,7 @@ fn assert_503_by(at: usize) {
     server.notice(|notice| notice.starts_with(&format!("redis://{}: ", impostor.place)));
 }
 
-/// Each of them takes its time, so some run beside each other.
+/// Each of them takes its time, so some run in parallel.
 fn assert_503_by_every_fourth(first: usize) {
     if super::redis::is_there() {
         (first..MANNERS.len()).step_by(4).for_each(assert_503_by);
@@ -143,8 +143,7 @@ fn other_protocols_are_503() {
     assert_503_by_every_fourth(3);
 }
 
-/// One that speaks the protocol and means nothing by it is believed in nothing that it says of a
-/// token.
+/// Nothing is believed of one that speaks the protocol but gives the same answer to everything.
 #[test]
 fn the_same_answer_to_everything_is_503() {
     if !super::redis::is_there() {

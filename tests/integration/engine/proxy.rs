@@ -16,7 +16,7 @@ pub enum Side {
 
 #[derive(Default)]
 struct Cuts {
-    /// Cut as soon as more than so many bytes have gone this way; not at all where there is none.
+    /// Cut as soon as more than so many bytes have gone this way; `None` to cut nothing.
     after: Option<(Side, usize)>,
     seen: usize,
     /// How many connections to cut, one after another, and how many were.
@@ -34,8 +34,8 @@ pub struct Proxy {
 struct Link {
     client: TcpStream,
     engine: TcpStream,
-    /// What is asked now is the server's look each second whether the engine is there, which comes
-    /// whenever it likes and is not counted.
+    /// The current command is the server's check, each second, whether the engine is there; it is
+    /// not counted, since it comes at any time.
     is_look: AtomicBool,
 }
 
@@ -62,13 +62,13 @@ impl Proxy {
         format!("redis://{}", self.place)
     }
 
-    /// From now on cuts so many connections: one after so many bytes of this side, and those that
-    /// come then before any.
+    /// From now on cuts so many connections: the first after so many bytes of this side, and the
+    /// next ones before any.
     pub fn cut(&self, side: Side, after: usize, most: usize) {
         *self.cuts.lock().unwrap() = Cuts { after: Some((side, after)), seen: 0, most, made: 0 };
     }
 
-    /// Cuts no more; how many it has cut.
+    /// Cuts no more; returns how many it has cut.
     pub fn stop(&self) -> usize {
         std::mem::take(&mut *self.cuts.lock().unwrap()).made
     }
@@ -97,7 +97,7 @@ fn serve(client: TcpStream, to: SocketAddr, cuts: &Arc<Mutex<Cuts>>) {
 }
 
 impl Link {
-    /// Copies until either end is over, or the cut.
+    /// Copies until either end is closed, or until the cut.
     fn copy(&self, side: Side, cuts: &Mutex<Cuts>) {
         let (mut from, mut to) = match side {
             Side::ToEngine => (&self.client, &self.engine),
@@ -122,7 +122,7 @@ impl Link {
 }
 
 impl Cuts {
-    /// How many of so many bytes may go on.
+    /// How many of so many bytes may pass.
     fn pass(&mut self, side: Side, size: usize) -> usize {
         let Some((_, after)) = self.after.filter(|(own, _)| *own == side) else { return size };
         self.seen += size;

@@ -1,5 +1,5 @@
-//! A real engine: `redis-server` on a port or a socket of its own, in a folder of its own. It ends
-//! with the test, however that ends.
+//! A real engine: `redis-server` on its own port or socket, in its own folder. It ends with the
+//! test, however that ends.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::resp::{Client, Value};
 use crate::support::*;
 
-/// Starts the engine, tells its process, and kills it once nobody holds this shell's input.
+/// Starts the engine, prints its process id, and kills it once this shell's input is closed.
 const KEEPER: &str = r#""$@" </dev/null >/dev/null 2>&1 & echo $!; read -r end; kill -9 $!; wait"#;
 
 /// Where an engine listens.
@@ -25,7 +25,7 @@ pub enum Place {
 pub struct Engine {
     pub place: Place,
     folder: Folder,
-    /// Those of the command line, beside place and folder.
+    /// Those of the command line, besides place and folder.
     options: Vec<String>,
     running: Option<Running>,
 }
@@ -42,7 +42,7 @@ impl Drop for Running {
     }
 }
 
-/// Whether there is one on this machine; says so where not.
+/// Whether this machine has one; says so if not.
 pub fn is_there() -> bool {
     let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
     let is_there = version.is_ok();
@@ -53,7 +53,8 @@ pub fn is_there() -> bool {
 }
 
 impl Engine {
-    /// On a port of this machine, with nothing that outlives it. `None` where there is no engine.
+    /// Starts one on a port of this machine, of which nothing outlives it. `None` if none is
+    /// installed.
     pub fn start() -> Option<Engine> {
         Engine::with(&[])
     }
@@ -63,7 +64,7 @@ impl Engine {
         Engine::at(IpAddr::V4(Ipv4Addr::LOCALHOST), options)
     }
 
-    /// On a port of this address.
+    /// The same on a port of this address.
     pub fn at(address: IpAddr, options: &[&str]) -> Option<Engine> {
         is_there().then(|| {
             // Another program may take the port meanwhile.
@@ -72,12 +73,12 @@ impl Engine {
         })
     }
 
-    /// At this very place.
+    /// The same at exactly this place.
     pub fn beside(place: Place, options: &[&str]) -> Engine {
         Engine::new(place, options).unwrap_or_else(|()| panic!("no engine starts"))
     }
 
-    /// On a Unix socket alone.
+    /// The same on a Unix socket alone.
     pub fn on_socket(folder: &Folder) -> Option<Engine> {
         let place = Place::Unix(folder.path().join("engine.sock"));
         is_there().then(|| Engine::beside(place, &[]))
@@ -90,7 +91,7 @@ impl Engine {
         if engine.answers() { Ok(engine) } else { Err(()) }
     }
 
-    /// Starts it where it was, with the data that it has kept, and waits until it answers.
+    /// Starts it where it was, with the data that it has stored, and waits until it answers.
     pub fn restart(&mut self) {
         self.launch();
         assert!(self.answers(), "the engine does not start again");
@@ -120,7 +121,7 @@ impl Engine {
         words.map(String::from).chain(self.options.clone()).collect()
     }
 
-    /// Where nobody will end this one: it keeps nothing.
+    /// For an engine that nobody will end: it leaves nothing behind.
     pub fn forget_folder(&self) {
         let _ = std::fs::remove_dir_all(self.folder.path());
     }
@@ -130,7 +131,7 @@ impl Engine {
         self.options.extend(options.iter().map(|option| option.to_string()));
     }
 
-    /// Waits until it answers; false where it has ended.
+    /// Waits until it answers; false if it has ended.
     fn answers(&self) -> bool {
         let began = Instant::now();
         loop {
@@ -149,12 +150,12 @@ impl Engine {
         state.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'))
     }
 
-    /// Nothing is left of it but what it has kept.
+    /// Kills it: nothing is left but what it has stored.
     pub fn kill(&mut self) {
         self.running = None;
     }
 
-    /// It stays, and does nothing.
+    /// Suspends it: it is there, but does nothing.
     pub fn suspend(&self) {
         self.signal("STOP");
     }
@@ -194,13 +195,13 @@ impl Engine {
         Ok(client)
     }
 
-    /// The answer to one command, which is no error.
+    /// The answer to one command, which must not be an error.
     #[track_caller]
     pub fn ask<W: AsRef<[u8]>>(&self, words: &[W]) -> Value {
         self.client().ask(words)
     }
 
-    /// Everything that it holds, by key; what is no string as its type.
+    /// Everything that it stores, by key; the type of what is not a string.
     pub fn rows(&self) -> BTreeMap<String, Vec<u8>> {
         let mut client = self.client();
         let keys = client.ask(&["KEYS", "*"]).array();
@@ -219,13 +220,13 @@ impl Engine {
         self.rows().into_iter().filter(|(key, _)| key.starts_with(&prefix)).collect()
     }
 
-    /// A server with [`CLIENTS`] that keeps its state here, and these lines in `[server]`.
+    /// A server with [`CLIENTS`] that stores its state here, and these lines in `[server]`.
     pub fn server(&self, more: &str) -> Server {
         Server::with(&format!("store = {}\n{more}", self.url()))
     }
 }
 
-/// A port that is nobody's now and that the system gives to nobody by itself: those are higher.
+/// A port that is free now, and that the system does not assign by itself, since those are higher.
 fn free_port(address: IpAddr) -> Place {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let begin = std::process::id() as u16 % 100 * 100;

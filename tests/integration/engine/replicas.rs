@@ -31,7 +31,7 @@ fn fifty(servers: &[Server; 2], form: &str) -> Vec<Answer> {
     })
 }
 
-/// Of fifty at once over both one succeeds, and all others are refused.
+/// Asserts that of fifty at once over both one succeeds, and all others are refused.
 #[track_caller]
 fn assert_works_once(servers: &[Server; 2], form: &str) -> Answer {
     let (given, refused): (Vec<_>, Vec<_>) =
@@ -50,7 +50,7 @@ fn one_code_from_fifty_threads_over_two_replicas_succeeds_once() {
     let uri = "redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb";
     let form = format!("grant_type=authorization_code&code={code}&{uri}");
     let given = assert_works_once(&servers, &form);
-    // The others came with a used code, so that all that came of it has ended.
+    // The others used a used code, so everything that came of it has ended.
     assert!(servers.iter().all(|server| !server.is_live(&given.member("access_token"))));
 }
 
@@ -107,7 +107,7 @@ fn what_one_gave_can_be_revoked_at_the_other() {
     assert!(!one.is_live(&second.member("access_token")));
     let refused = refresh(&one, &second.member("refresh_token"));
     assert_eq!(refused.error(), (400, "invalid_grant".into()));
-    // Its access token has ended alone.
+    // Its access token alone has ended.
     assert_eq!(refresh(&one, &first.member("refresh_token")).status, 200);
 }
 
@@ -152,7 +152,7 @@ fn a_device_that_is_allowed_at_one_polls_at_the_other() {
     assert_eq!(poll(&other, &allowed.0).error(), (400, "authorization_pending".into()));
     assert_eq!(decide(&other, &allowed.1, "allow").status, 200);
     assert_eq!(decide(&other, &denied.1, "deny").status, 200);
-    // Nobody can decide again, wherever.
+    // Nobody can decide again, on either server.
     assert_eq!(decide(&one, &allowed.1, "deny").status, 403);
     assert_eq!(poll(&one, &denied.0).error(), (400, "access_denied".into()));
     let given = poll(&one, &allowed.0);
@@ -169,7 +169,7 @@ fn a_device_that_polls_at_both_in_turn_hears_to_slow_down() {
     assert_eq!(poll(&one, &code).error(), (400, "slow_down".into()));
 }
 
-/// What `--tokens` and `--end` say of this server.
+/// What `--tokens` and `--end` say about this server.
 fn operate(server: &Server, arguments: &[&str]) -> (i32, String, String) {
     let file = server.folder.path().join("oauth2d.conf");
     run(&[arguments, &["--config", file.to_str().unwrap()]].concat())
@@ -207,7 +207,7 @@ fn an_operator_at_one_sees_and_ends_what_the_other_gave() {
     let ended = operate(&other, &["--end", "--client", "app"]);
     assert_eq!(ended, (0, "revoked 1 tokens\n".into(), String::new()));
     assert!(!one.is_live(&own));
-    // Nothing is left but the device that waits, and what it shows.
+    // Nothing is left except the waiting device, and what it shows.
     assert_eq!((engine.rows_of("a:").len(), engine.rows_of("f:").len()), (0, 0));
 }
 
@@ -252,7 +252,7 @@ fn who_is_not_in_a_replicas_file_is_nobody_there_and_lives_on_elsewhere() {
     assert_eq!(revoke(&other, &access).status, 200);
     assert!(one.is_live(&access));
     assert_eq!(engine.rows_of("f:").len(), 1);
-    // A name that returns brings along what has not expired.
+    // A name that returns brings back what has not expired.
     reload(&other, &text);
     assert!(other.is_live(&access));
     assert_eq!(refresh(&other, &held.member("refresh_token")).status, 200);

@@ -1,4 +1,4 @@
-//! Commands to an engine and their answers, as a test needs them.
+//! Commands to an engine and their answers, for tests.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -60,14 +60,14 @@ impl Client {
     pub fn connect(place: &Place) -> io::Result<Client> {
         let stream: TcpStream = match place {
             Place::Tcp(address) => TcpStream::connect(address)?,
-            // What is done with a stream here are the same calls for both kinds.
+            // The system calls are the same for both kinds of stream.
             Place::Unix(path) => OwnedFd::from(UnixStream::connect(path)?).into(),
         };
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Client(BufReader::new(stream)))
     }
 
-    /// The answer, which is no error.
+    /// The answer, which must not be an error.
     #[track_caller]
     pub fn ask<W: AsRef<[u8]>>(&mut self, words: &[W]) -> Value {
         match self.try_ask(words).unwrap() {

@@ -1,4 +1,4 @@
-//! Contract section 6: what a start says of its engine, and what it never says.
+//! Contract section 6: what a start says about its engine, and what it never says.
 
 use std::process::{Command, Stdio};
 
@@ -11,7 +11,7 @@ use crate::support::*;
 /// The rights that are enough.
 const RIGHTS: [&str; 8] = ["+get", "+mget", "+set", "+del", "+exists", "+eval", "+ping", "+scan"];
 
-/// The engine's user `limited`, who may do this and no more.
+/// Makes the engine's user `limited`, who may do this and no more.
 fn limit(engine: &Engine, rights: &[&str]) {
     let fixed = ["ACL", "SETUSER", "limited", "reset", "on", ">hunter2", "~{oauth2d}*", "-@all"];
     engine.ask(&[&fixed[..], rights].concat());
@@ -67,7 +67,7 @@ fn a_database_that_is_not_there_ends_the_start() {
     assert!(told.starts_with("there is no such database"), "{told}");
 }
 
-/// Everything a server does, by a user with these rights.
+/// Asserts that a user with these rights can do everything that a server does.
 #[track_caller]
 fn assert_enough(engine: &Engine, url: &str) {
     engine.ask(&["ACL", "LOG", "RESET"]);
@@ -92,7 +92,7 @@ fn assert_enough(engine: &Engine, url: &str) {
     let log = engine.ask(&["ACL", "LOG"]).array();
     let object = |entry: Value| entry.array().swap_remove(7).text();
     let mut refused: Vec<String> = log.into_iter().map(object).collect();
-    // That it may not look at the policy is no fault.
+    // It is no fault that it may not look at the policy.
     refused.retain(|object| object != "config|get");
     assert!(refused.is_empty(), "{refused:?}");
 }
@@ -114,7 +114,7 @@ fn rights_that_are_too_narrow_end_the_start_or_deny_nothing() {
     for missing in RIGHTS {
         let rights: Vec<&str> = RIGHTS.iter().filter(|it| **it != missing).copied().collect();
         limit(&engine, &rights);
-        // Some that are named for later are not used yet.
+        // Some that are listed for later are not used yet.
         if ["+mget", "+exists", "+ping"].contains(&missing) {
             assert_enough(&engine, &engine.url());
         } else {

@@ -1,5 +1,5 @@
-//! Contract section 6: an engine that is there and cannot do its part: one that cannot be written,
-//! is full, still loads, or refuses us.
+//! Contract section 6: an engine that is there but cannot do what it is asked: it cannot be
+//! written, is full, is still loading, or refuses us.
 
 use super::asks::*;
 use super::away::{assert_both_told_once, told, with_tokens};
@@ -8,7 +8,7 @@ use super::resp::Value;
 use crate::state::*;
 use crate::support::*;
 
-/// Not one of these is answered as if the token were none, whatever else is told.
+/// Asserts that none of these is answered as if there were no such token.
 #[track_caller]
 fn assert_nothing_is_denied(server: &Server, held: &Held) {
     for (name, ask) in JSON {
@@ -19,7 +19,7 @@ fn assert_nothing_is_denied(server: &Server, held: &Held) {
     }
 }
 
-/// What gives something is 503, as a whole.
+/// Asserts that what issues something is 503 as a whole.
 #[track_caller]
 fn assert_nothing_is_given(server: &Server, held: &Held) {
     for (name, ask) in &JSON[..7] {
@@ -91,7 +91,7 @@ fn a_full_engine_can_still_end_tokens() {
     assert!(!server.is_live(&held.access) && !server.is_live(&family.member("access_token")));
 }
 
-/// A poll is kept, so that it needs room.
+/// A poll is stored, so it needs room.
 #[track_caller]
 fn assert_good_but_for_polls(server: &Server, held: &Held) {
     let bearer = format!("Authorization: Bearer {}", held.access);
@@ -114,7 +114,7 @@ fn without_check(
 fn an_engine_that_still_loads_is_503_until_it_has() {
     let Some(mut engine) = Engine::start() else { return };
     let (server, held) = with_tokens(&engine);
-    // So much and so slowly that it answers many times meanwhile.
+    // So much, and so slowly, that it answers many times meanwhile.
     let mut client = engine.client();
     for at in 0..300 {
         client.ask(&["SET".into(), format!("other:{at}"), "x".repeat(10_000)]);
@@ -138,7 +138,7 @@ fn an_engine_that_still_loads_is_503_until_it_has() {
     let seen = seen.map(|(name, ask)| (name, in_time(name, || ask(&server, &held)).status));
     let seen: Vec<_> = seen.collect();
     assert!(seen.len() > 2, "{seen:?}");
-    // The last of them may have come when it was there.
+    // The last of them may have come when it was back.
     assert!(seen[..seen.len() - 1].iter().all(|(_, status)| *status == 503), "{seen:?}");
     await_ready(&server);
     assert!(server.is_live(&held.fixed));

@@ -1,5 +1,5 @@
-//! Contract section 6: what stands in the engine: nothing usable, nothing for ever, and nothing that
-//! is believed where it is not ours.
+//! Contract section 6: what the engine has: nothing usable, nothing for ever, and nothing that we
+//! believe if it is not ours.
 
 use super::asks::*;
 use super::away::with_tokens;
@@ -65,7 +65,7 @@ fn a_row_that_the_engine_keeps_past_its_time_counts_for_nothing() {
     assert_eq!(decide(&server, &shown, "allow").status, 403);
 }
 
-/// Whatever looks at a row hears that the engine is at fault, and the rest goes on.
+/// Asserts that whatever looks at a row fails as unavailable, and the rest goes on.
 #[track_caller]
 fn assert_is_a_fault(server: &Server, held: &Held, what: &str) {
     for (name, ask) in looking() {
@@ -76,7 +76,7 @@ fn assert_is_a_fault(server: &Server, held: &Held, what: &str) {
     assert!(server.is_live(&server.token(APP, ANN).member("access_token")));
 }
 
-/// What stands in place of a row.
+/// What replaces a row.
 type Wrong = fn(&[u8]) -> Vec<u8>;
 
 #[test]
@@ -125,7 +125,7 @@ fn what_is_not_ours_under_our_keys_is_a_fault_and_never_no_such_token() {
     assert_eq!(server.log().matches(FOREIGN).count(), 1, "{}", server.log());
 }
 
-/// An operator who has to end something is held up by nothing, but told.
+/// An operator who has to end something is not stopped, but told.
 #[test]
 fn an_operator_ends_the_rest_where_a_value_is_not_ours() {
     let Some(engine) = Engine::start() else { return };
@@ -144,7 +144,7 @@ fn an_operator_ends_the_rest_where_a_value_is_not_ours() {
     server.notice(|notice| notice.contains(FOREIGN));
 }
 
-/// Other programs' keys are none of ours, whatever is in them.
+/// Other programs' keys are left alone, whatever is in them.
 #[test]
 fn other_keys_of_the_engine_are_left_alone() {
     let Some(engine) = Engine::start() else { return };
