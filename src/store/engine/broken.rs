@@ -23,6 +23,8 @@ pub enum Kind {
     Elsewhere(&'static str),
     /// It refuses us for a reason that will not go away by itself.
     Refused(&'static str),
+    /// It accepts no more connections, and has ended this one.
+    Full,
     /// It cannot do that at the moment.
     Unable(&'static str),
     /// It has a value under our keys that is not ours.
@@ -46,6 +48,11 @@ impl Broken {
         matches!(self, Broken::Lost(_) | Broken::Error(Kind::Elsewhere(_)))
     }
 
+    /// Whether the connection is of no more use after it.
+    pub fn ends_the_connection(&self) -> bool {
+        self.is_worth_another_try() || *self == Broken::Error(Kind::Full)
+    }
+
     /// Why it refuses us, if it does.
     pub fn refusal(&self) -> Option<&'static str> {
         match self {
@@ -59,6 +66,7 @@ impl Broken {
         match self {
             Broken::Lost(what) => what,
             Broken::NoTurn => "too many requests are waiting for it",
+            Broken::Error(Kind::Full) => "it accepts no more connections",
             Broken::Error(Kind::Foreign) => "a value under our keys is not ours",
             Broken::Error(Kind::Elsewhere(what) | Kind::Refused(what) | Kind::Unable(what)) => what,
             Broken::Error(Kind::Other) => "it refuses a command",
@@ -88,9 +96,7 @@ impl Kind {
             error if error.starts_with(b"ERR unknown command") => {
                 Kind::Refused("it does not know a command that is needed")
             }
-            error if error.starts_with(b"ERR max number of clients") => {
-                Kind::Unable("it accepts no more connections")
-            }
+            error if error.starts_with(b"ERR max number of clients") => Kind::Full,
             _ => Kind::Other,
         })
     }

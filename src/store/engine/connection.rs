@@ -143,7 +143,7 @@ fn connect(addresses: &[SocketAddr], until: Instant) -> Result<Wire, Broken> {
 }
 
 /// How long to wait now; an error if the time is over.
-fn time_left(until: Instant) -> Result<Duration, Broken> {
+pub fn time_left(until: Instant) -> Result<Duration, Broken> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(Broken::late());
