@@ -147,8 +147,10 @@ impl Engine {
     #[inline(never)]
     pub fn apply(&self, only_if: OnlyIf, changes: Vec<Change>) -> Found<usize> {
         let names = step::needs(&only_if, &changes);
+        let begun = step::begins(&names, &changes);
         loop {
-            let held = self.held(&names)?;
+            let mut held = self.held(&names)?;
+            held.extend(begun.iter().map(|name| (*name, None)));
             let known = held
                 .iter()
                 .map(|(name, bytes)| Ok((*name, self.content(*name, bytes.as_deref())?)));
@@ -239,7 +241,6 @@ impl Engine {
         let Some(bytes) = bytes else { return Ok(None) };
         match value::decode(name, bytes, &self.names()) {
             Read::Content(content) => Ok(Some(content)),
-            Read::OfNobody => Ok(None),
             Read::Foreign => Err(self.fails(&Broken::Error(Kind::Foreign))),
         }
     }

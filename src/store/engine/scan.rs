@@ -15,8 +15,7 @@ const COUNT: &str = "200";
 type Named = fn(Key) -> Name;
 
 impl Engine {
-    /// See [`crate::store::Store::each`]. Rows of names that are not in the configuration are left
-    /// out.
+    /// See [`crate::store::Store::each`].
     pub fn each(
         &self,
         see: &mut dyn FnMut(Vec<(Key, Row)>) -> Result<(), Unavailable>,

@@ -61,6 +61,18 @@ pub fn needs(only_if: &OnlyIf, changes: &[Change]) -> Vec<Name> {
     names
 }
 
+/// The families and devices that a step begins: nothing may be there under their names. Otherwise
+/// a first attempt that arrives after its retry would undo what has happened since, and a code
+/// could be redeemed twice.
+pub fn begins(needs: &[Name], changes: &[Change]) -> Vec<Name> {
+    let begun = changes.iter().filter_map(|change| match change {
+        Change::PutCode(family, _) | Change::PutFamily(family, _) => Some(Name::Family(*family)),
+        Change::PutDevice(key, _) => Some(Name::Device(*key)),
+        _ => None,
+    });
+    begun.filter(|name| !needs.contains(name)).collect()
+}
+
 /// The plan, if the rows that it needs are these; `None` if it comes too late.
 pub fn plan(
     only_if: &OnlyIf,

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::names::NameTable;
-use super::step::{Step, needs, plan};
-use super::value::{Content, Name, Read, Value, decode};
+use super::step::{Step, begins, needs, plan};
+use super::value::{Content, NOBODY, Name, Read, Value, decode};
 use crate::oauth::registry::samples;
 use crate::oauth::{Registry, Scope, Timestamp, UserCode};
 use crate::store::memory::Memory;
@@ -288,7 +288,8 @@ fn a_row_of_somebody_who_is_gone_is_of_nobody_and_comes_back_with_the_name() {
     let name = Name::AccessToken(key("token", 0));
     let mut without = samples::registry(vec![samples::client("other")]);
     names.enrol(&mut without);
-    assert_eq!(decode(name, &bytes, &names), Read::OfNobody);
+    let Read::Content(Content::Row(value)) = decode(name, &bytes, &names) else { panic!() };
+    assert_eq!(value.row.owner(), (NOBODY, None, None));
     // Requests that began before still find their names.
     assert_eq!(kept(&names, number), bytes);
     names.enrol(&mut registry);
@@ -322,4 +323,23 @@ fn what_is_kept_is_read_back_and_nothing_else_is_ours() {
     let unknown = AccessToken { client: Number(99), ..token(None) };
     let unknown = Content::Row(Value::of(Row::AccessToken(unknown)));
     assert_eq!(unknown.encode(Name::AccessToken(own), &names), None);
+}
+
+#[test]
+fn only_what_begins_must_not_be_there_yet() {
+    let own = key("family", 0);
+    let begun = |only_if: OnlyIf, changes: &[Change]| begins(&needs(&only_if, changes), changes);
+    let put = Change::PutFamily(own, family(Some(0), 0));
+    let access = Change::PutAccessToken(key("token", 0), token(Some(0)));
+    let issued = [put.clone(), access.clone()];
+    assert_eq!(begun(OnlyIf::Always, &issued), [Name::Family(own)]);
+    assert_eq!(begun(OnlyIf::Always, &[Change::PutCode(own, code(0))]), [Name::Family(own)]);
+    assert_eq!(begun(OnlyIf::RefreshTokenIs(own, key("refresh", 1)), &issued), []);
+    let redeemed = [Change::TakeCode(own), put, access];
+    assert_eq!(begun(OnlyIf::CodeIs(own, key("code", 0)), &redeemed), []);
+    let room = OnlyIf::RoomForDevice(Number(1), 100, user_code(0));
+    let started = [Change::PutDevice(key("device", 0), device(0))];
+    assert_eq!(begun(room, &started), [Name::Device(key("device", 0))]);
+    let alone = Change::PutAccessToken(key("token", 0), token(None));
+    assert_eq!(begun(OnlyIf::Always, &[alone]), []);
 }

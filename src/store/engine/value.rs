@@ -43,12 +43,15 @@ pub struct Value {
     pub access_tokens: Vec<(Key, Timestamp)>,
 }
 
+/// The number, in what is read, of a client, user or resource that is not in the configuration. Its
+/// tokens are good nowhere, but they can still be revoked: the name may come back, and another
+/// replica may still have it.
+pub const NOBODY: Number = Number(u32::MAX);
+
 /// What some bytes are.
 #[derive(Debug, PartialEq)]
 pub enum Read {
     Content(Content),
-    /// A row whose client, user or resource is not in the configuration.
-    OfNobody,
     /// Something that we have not written.
     Foreign,
 }
@@ -141,21 +144,16 @@ impl Value {
 
 fn row(bytes: &[u8], key: Key, names: &NameTable) -> Read {
     let Some((own, mut value)) = parts(bytes, key) else { return Read::Foreign };
-    let (mut is_ours, mut is_known) = (true, true);
+    let mut is_ours = true;
     each_number(&mut value.row, |kind, number| {
         match own.iter().find(|(other, _)| *other == kind) {
-            Some((_, name)) if *number == own_number(kind) => match names.number(kind, name) {
-                Some(found) => *number = found,
-                None => is_known = false,
-            },
+            Some((_, name)) if *number == own_number(kind) => {
+                *number = names.number(kind, name).unwrap_or(NOBODY);
+            }
             _ => is_ours = false,
         }
     });
-    match (is_ours, is_known) {
-        (false, _) => Read::Foreign,
-        (true, false) => Read::OfNobody,
-        (true, true) => Read::Content(Content::Row(value)),
-    }
+    if is_ours { Read::Content(Content::Row(value)) } else { Read::Foreign }
 }
 
 /// The names that are stored with a row.

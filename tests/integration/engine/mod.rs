@@ -8,6 +8,7 @@ mod asks;
 mod away;
 mod cuts;
 pub mod everywhere;
+mod late;
 mod nonsense;
 mod proxy;
 mod redis;

@@ -22,6 +22,8 @@ struct Cuts {
     /// How many connections to cut, one after another, and how many were.
     most: usize,
     made: usize,
+    /// Everything that has gone to the engine since somebody asked.
+    said: Vec<u8>,
 }
 
 pub struct Proxy {
@@ -65,7 +67,12 @@ impl Proxy {
     /// From now on cuts so many connections: the first after so many bytes of this side, and the
     /// next ones before any.
     pub fn cut(&self, side: Side, after: usize, most: usize) {
-        *self.cuts.lock().unwrap() = Cuts { after: Some((side, after)), seen: 0, most, made: 0 };
+        *self.cuts.lock().unwrap() = Cuts { after: Some((side, after)), most, ..Cuts::default() };
+    }
+
+    /// Everything that the server has told the engine since the last time, its looks left out.
+    pub fn said(&self) -> Vec<u8> {
+        std::mem::take(&mut self.cuts.lock().unwrap().said)
     }
 
     /// Cuts no more; returns how many it has cut.
@@ -109,6 +116,9 @@ impl Link {
             if side == Side::ToEngine {
                 let is_look = bytes.windows(6).any(|window| window == b"}check");
                 self.is_look.store(is_look, Ordering::SeqCst);
+                if !is_look {
+                    cuts.lock().unwrap().said.extend_from_slice(bytes);
+                }
             }
             let pass = match self.is_look.load(Ordering::SeqCst) {
                 true => size,
