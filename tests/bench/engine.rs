@@ -116,9 +116,15 @@ impl Side<'_> {
             memory.push(other.run(self.plain.address, ROUND).rate);
             bares.push(bare());
         }
-        for (others, beside, target) in
-            [(memory, "memory", "0.35"), (bares, "a bare client", "0.85")]
-        {
+        // The limit of these processors: to answer from memory, and then to ask the engine.
+        let both =
+            memory.iter().zip(&bares).map(|(memory, bare)| 1.0 / (1.0 / memory + 1.0 / bare));
+        let both = both.collect();
+        for (others, beside, target) in [
+            (memory, "memory", "0.35"),
+            (bares, "a bare client", "0.85"),
+            (both, "the two one after the other", ""),
+        ] {
             let figure =
                 format!("{what}, 64 connections, engine by {}, beside {beside}", self.name);
             compare(&figure, &ours, &others, target);
