@@ -1,7 +1,9 @@
 //! Contract section 6: an engine that is killed, stopped, or restarted. Whatever needs it is 503
 //! until it is there again, and nothing that was issued is denied meanwhile.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::asks::*;
 use super::redis::{Engine, Place};
@@ -42,6 +44,8 @@ fn a_killed_engine_is_503_everywhere_until_it_is_there_again() {
     assert_unavailable_everywhere(&server, &held);
     server.notice(|notice| notice.starts_with(&engine.url()) && notice.ends_with(GONE));
     engine.restart();
+    // At once: nobody has to notice first that it is there again.
+    assert!(server.is_live(&held.access));
     await_ready(&server);
     assert_spendable(&server, &held);
     assert_both_told_once(&server);
@@ -68,10 +72,23 @@ fn nothing_that_was_only_asked_about_is_lost_to_a_pause() {
         engine.suspend();
         assert_eq!(in_time("/", || server.bearer(&held.access)).whole(), whole());
         engine.go_on();
-        await_ready(&server);
         assert_good(&server, &held);
     }
     assert_spendable(&server, &held);
+}
+
+/// How long the slowest of a hundred requests at once takes; each is answered with 503.
+fn slowest_of_a_crowd(server: &Server, held: &Held) -> Duration {
+    std::thread::scope(|scope| {
+        let ask = |at: usize| {
+            let (name, ask) = JSON[at % JSON.len()];
+            let began = Instant::now();
+            assert_eq!(ask(server, held).whole(), whole(), "{name}");
+            began.elapsed()
+        };
+        let threads: Vec<_> = (0..100).map(|at| scope.spawn(move || ask(at))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
+    })
 }
 
 /// More requests than the pool has connections, so that some wait for a connection in vain.
@@ -80,19 +97,34 @@ fn a_crowd_at_an_engine_that_stands_still_is_answered_in_time() {
     let Some(engine) = Engine::start() else { return };
     let (server, held) = with_tokens(&engine);
     engine.suspend();
-    let (server, held) = (&server, &held);
-    std::thread::scope(|scope| {
-        for at in 0..100 {
-            let (name, ask) = JSON[at % JSON.len()];
-            scope.spawn(move || {
-                assert_eq!(in_time(name, || ask(server, held)).whole(), whole(), "{name}");
-            });
-        }
-    });
+    // A busy machine may be late, but not each time.
+    let mut slowest = std::iter::repeat_with(|| slowest_of_a_crowd(&server, &held)).take(5);
+    assert!(slowest.any(|time| time < Duration::from_secs(2)));
     engine.go_on();
-    await_ready(server);
+    await_ready(&server);
     assert!(server.is_live(&server.token(APP, ANN).member("access_token")));
-    assert_both_told_once(server);
+    assert_both_told_once(&server);
+}
+
+#[test]
+fn an_operator_is_told_that_the_engine_is_away() {
+    let Some(mut engine) = Engine::start() else { return };
+    let server = engine.server("control = control.sock");
+    server.token(APP, ANN);
+    let file = server.folder.path().join("oauth2d.conf");
+    let file = file.to_str().unwrap();
+    let place = server.addresses[0].to_string();
+    let health = || run(&["--health", "--listen", &place, "--config", file]).0;
+    assert_eq!(health(), 0);
+    engine.kill();
+    for command in [&["--tokens"][..], &["--end", "--client", "app"]] {
+        let (code, _, err) = run(&[command, &["--config", file]].concat());
+        assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+    }
+    assert_eq!(health(), 1);
+    engine.restart();
+    await_ready(&server);
+    assert_eq!(health(), 0);
 }
 
 #[test]
@@ -159,36 +191,58 @@ fn a_stop_while_the_engine_is_away_is_none_of_its_business() {
     assert_eq!(asking.answer().status, 503);
 }
 
+/// A server that reads the addresses of names from this file; `None` if the system does not allow it.
+fn with_hosts(hosts: &Path, text: &str) -> Option<Server> {
+    let shell = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script]).arg(hosts);
+        command
+    };
+    let bind = "mount --bind \"$0\" /etc/hosts";
+    if !shell(bind).output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: a mount of our own is refused");
+        return None;
+    }
+    let mut command = shell(&format!("{bind} && exec \"$@\""));
+    command.arg(PROGRAM);
+    Some(Server::configured_by(&mut command, text))
+}
+
 /// After a failover the name has another address.
 #[test]
 fn another_address_of_the_same_name_takes_over() {
     let Some(mut first) = Engine::start() else { return };
-    let place = Place::Tcp((IpAddr::V6(Ipv6Addr::LOCALHOST), first.port()).into());
-    if !has_both_addresses() {
-        return println!("skipped: localhost has not both addresses here");
-    }
+    let port = first.port();
+    let mut second = Engine::beside(Place::Tcp(([127, 0, 0, 2], port).into()), &[]);
+    second.ask(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
+    let folder = Folder::new();
+    let hosts = folder.write("hosts", "127.0.0.1 engine.test\n");
     let (fixed, section) = fixed_token();
-    let server = Server::with(&format!("store = redis://localhost:{}\n{section}", first.port()));
+    let store = format!("store = redis://engine.test:{port}\ndevice_interval = 0");
+    let text = format!("[server]\n{store}\n{section}{CLIENTS}");
+    let Some(server) = with_hosts(&hosts, &text) else { return };
     let held = Held::of(&server, &fixed);
-    let mut second = Engine::beside(place, &[]);
-    let port = first.port().to_string();
-    second.ask(&["REPLICAOF", "127.0.0.1", &port]);
-    eventually(|| second.rows().len() == first.rows().len(), "nothing is copied");
+    eventually(|| second.rows() == first.rows(), "nothing is copied");
+
+    // The first has died.
+    first.kill();
+    assert_eq!(server.bearer(&held.access).whole(), whole());
+    second.ask(&["REPLICAOF", "NO", "ONE"]);
+    folder.write("hosts", "127.0.0.2 engine.test\n");
+    assert_good(&server, &held);
+    // The second lives on, and is told to follow: its connections are there, and it takes no step.
+    first.restart();
+    first.ask(&["REPLICAOF", "127.0.0.2", &port.to_string()]);
+    eventually(|| first.rows() == second.rows(), "nothing is copied");
+    second.ask(&["REPLICAOF", "127.0.0.1", &port.to_string()]);
+    first.ask(&["REPLICAOF", "NO", "ONE"]);
+    folder.write("hosts", "127.0.0.1 engine.test\n");
+    assert_spendable(&server, &held);
+    // One name for both, of whom the first is gone.
     first.kill();
     second.ask(&["REPLICAOF", "NO", "ONE"]);
-    await_ready(&server);
-    assert_spendable(&server, &held);
+    folder.write("hosts", "127.0.0.1 engine.test\n127.0.0.2 engine.test\n");
+    assert!(server.is_live(&server.token(APP, ANN).member("access_token")));
     second.kill();
-    assert_eq!(server.bearer(&held.access).whole(), whole());
-    first.restart();
-    await_ready(&server);
-    // This one comes back empty.
-    assert_eq!(server.bearer(&held.access).status, 401);
-}
-
-fn has_both_addresses() -> bool {
-    let places = std::net::ToSocketAddrs::to_socket_addrs(&("localhost", 1)).unwrap();
-    let (v4, v6): (Vec<_>, Vec<_>) = places.map(|it| it.ip()).partition(IpAddr::is_ipv4);
-    let binds = |ip: &IpAddr| std::net::TcpListener::bind((*ip, 0)).is_ok();
-    v4.iter().any(binds) && v6.iter().any(binds)
+    assert_eq!(server.token(APP, ANN).whole(), whole());
 }

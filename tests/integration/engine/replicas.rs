@@ -223,6 +223,24 @@ fn many_tokens_are_all_seen_and_all_ended() {
     assert_eq!(ended, (0, "revoked 80 tokens\n".into(), String::new()));
 }
 
+/// More requests at once than a server has connections to the engine.
+#[test]
+fn a_crowd_takes_turns_at_the_connections() {
+    let Some((_engine, servers)) = replicas("") else { return };
+    let token = servers[0].token(APP, ANN).member("access_token");
+    std::thread::scope(|scope| {
+        for at in 0..200 {
+            let (server, token) = (&servers[at % 2], &token);
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    assert!(server.is_live(token));
+                    assert_eq!(server.token(APP, "grant_type=client_credentials").status, 200);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn names_count_and_not_their_order_in_a_file() {
     let Some(engine) = Engine::start() else { return };
