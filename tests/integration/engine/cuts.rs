@@ -2,6 +2,7 @@
 //! made twice, and none by half.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::proxy::{Proxy, Side};
 use super::redis::Engine;
@@ -25,11 +26,37 @@ impl Cut {
         Some(Cut { engine, proxy, server })
     }
 
+    /// Tokens of a family of their own, and nothing else.
+    fn anew(&self) -> Answer {
+        self.engine.ask(&["FLUSHALL"]);
+        self.server.token(APP, ANN)
+    }
+
+    /// The answer to this request while connections break so.
+    fn try_out(&self, (side, after, most): Place, ask: impl Fn(&Server) -> Answer) -> Tried {
+        self.proxy.cut(side, after, most);
+        let began = Instant::now();
+        let answer = ask(&self.server);
+        let is_slow = began.elapsed() > Duration::from_millis(850);
+        Tried { answer, is_slow, is_cut: self.proxy.stop() > 0 }
+    }
+
     fn rows(&self) -> Rows {
         let mut rows = self.engine.rows();
         rows.retain(|key, _| !key.ends_with("check"));
         rows
     }
+}
+
+/// Where to cut: of which side, after how many bytes, and how many connections.
+type Place = (Side, usize, usize);
+
+struct Tried {
+    answer: Answer,
+    /// The engine, or the proxy before it, had no time: even with one cut the second attempt may have
+    /// been too late.
+    is_slow: bool,
+    is_cut: bool,
 }
 
 /// How many rows of each kind there are.
@@ -47,14 +74,17 @@ fn a_rotation_is_done_once_wherever_its_connection_breaks() {
     let one_family = kinds(&cut.rows()).join(" ");
     for side in SIDES {
         for after in 0.. {
-            cut.proxy.cut(side, after, 1);
-            let next = refresh(&cut.server, &newest.member("refresh_token"));
-            let is_cut = cut.proxy.stop() > 0;
-            assert_eq!(next.status, 200, "{side:?} {after}: {next:?}");
+            let token = newest.member("refresh_token");
+            let tried = cut.try_out((side, after, 1), |server| refresh(server, &token));
+            newest = tried.answer;
+            let is_late = tried.is_slow && newest.status == 503;
+            assert!(newest.status == 200 || is_late, "{side:?} {after}: {newest:?}");
             let rows = cut.rows();
             assert_eq!(kinds(&rows).join(" "), one_family, "{side:?} {after}");
-            newest = next;
-            if !is_cut {
+            if is_late {
+                newest = cut.anew();
+            }
+            if !tried.is_cut {
                 // So many that each byte of two commands has been the last one.
                 assert!(after > 20, "{side:?} {after}");
                 break;
@@ -74,9 +104,9 @@ fn a_rotation_whose_every_connection_breaks_is_done_or_not() {
     for side in SIDES {
         for after in 0.. {
             let before = cut.rows();
-            cut.proxy.cut(side, after, usize::MAX);
-            let answer = refresh(&cut.server, &newest.member("refresh_token"));
-            let is_cut = cut.proxy.stop() > 0;
+            let token = newest.member("refresh_token");
+            let place = (side, after, usize::MAX);
+            let Tried { answer, is_cut, .. } = cut.try_out(place, |server| refresh(server, &token));
             let rows = cut.rows();
             assert_eq!(kinds(&rows).join(" "), one_family, "{side:?} {after}");
             let is_done = rows != before;
@@ -89,8 +119,7 @@ fn a_rotation_whose_every_connection_breaks_is_done_or_not() {
             }
             assert_eq!(rows.keys().eq(before.keys()), !is_done);
             if is_done && newest.status == 200 && answer_is_lost(&cut, &newest) {
-                cut.engine.ask(&["FLUSHALL"]);
-                newest = cut.server.token(APP, ANN);
+                newest = cut.anew();
             }
             if !is_cut {
                 break;
@@ -135,16 +164,15 @@ fn assert_whole(step: &Step) {
             cut.engine.ask(&["FLUSHALL"]);
             let held = (step.prepare)(&cut.server);
             let before = cut.rows();
-            cut.proxy.cut(side, after, most);
-            let answer = (step.make)(&cut.server, &held);
-            let is_cut = cut.proxy.stop() > 0;
+            let Tried { answer, is_slow, is_cut } =
+                cut.try_out((side, after, most), |server| (step.make)(server, &held));
             let rows = cut.rows();
             let is_done = kinds(&rows).join(" ") == done && rows != before;
             let place = format!("{side:?} {after} {most} {answer:?}");
             match answer.status {
                 200 => assert!(is_done, "{place}"),
                 // One more attempt is enough if only the first breaks.
-                503 => assert!(most > 1 && (is_done || rows == before), "{place}"),
+                503 => assert!((most > 1 || is_slow) && (is_done || rows == before), "{place}"),
                 _ => panic!("{place}"),
             }
             if !is_cut {

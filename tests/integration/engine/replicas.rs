@@ -229,13 +229,11 @@ fn a_crowd_takes_turns_at_the_connections() {
     let Some((_engine, servers)) = replicas("") else { return };
     let token = servers[0].token(APP, ANN).member("access_token");
     std::thread::scope(|scope| {
-        for at in 0..200 {
+        for at in 0..150 {
             let (server, token) = (&servers[at % 2], &token);
             scope.spawn(move || {
-                for _ in 0..5 {
-                    assert!(server.is_live(token));
-                    assert_eq!(server.token(APP, "grant_type=client_credentials").status, 200);
-                }
+                assert!(server.is_live(token));
+                assert_eq!(server.token(APP, "grant_type=client_credentials").status, 200);
             });
         }
     });
