@@ -112,6 +112,7 @@ impl Kind {
             b"OOM" => Kind::Unable("its memory is full"),
             b"MISCONF" => Kind::Unable("it cannot save its data"),
             b"NOREPLICAS" => Kind::Unable("it has too few replicas"),
+            b"DENIED" => Kind::Unable("it is in protected mode, which lets no other machine in"),
             b"BUSY" => Kind::Unable("it is busy with a script"),
             b"WRONGTYPE" => Kind::Foreign,
             _ => return None,
