@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// How many nanoseconds a connection's turn may take; most take a third of that.
-const TURN: u64 = 20_000;
+/// How many nanoseconds a connection's turn may take; most take a sixth of that.
+const TURN: u64 = 60_000;
 const REST: u64 = 300;
 
 /// One for all connections, since a program that keeps the processors busy does so for all of them.
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_step_that_another_program_took_is_followed_by_a_rest() {
-        const SLICE: u64 = 3_000_000;
+        const SLICE: u64 = 4_000_000;
         for turns in [0, 1, 7, 63] {
             assert_eq!(rest_after(SLICE, turns), 300 * SLICE, "{turns}");
         }
