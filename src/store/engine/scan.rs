@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use base64::Engine as _;
 
 use super::resp::{Answer, command};
-use super::value::{self, Content, Name, Read};
-use super::{BASE64, Broken, Engine, Kind};
+use super::value::{Content, Name};
+use super::{BASE64, Broken, Engine};
 use crate::store::{Key, Row, Unavailable};
 
 /// About how many keys one command returns.
@@ -60,18 +60,11 @@ impl Engine {
     fn rows(&self, keys: &[Key], name: Named) -> Result<Vec<(Key, Row)>, Unavailable> {
         let all: Vec<Name> = keys.iter().map(|key| name(*key)).collect();
         let values = self.values(&all)?;
-        let names = self.names();
-        let row = |(key, bytes): (&Key, Option<Vec<u8>>)| match value::decode(
-            name(*key),
-            &bytes?,
-            &names,
-        ) {
-            Read::Content(Content::Row(value)) => Some((*key, value.row)),
-            // What cannot be read is reported, and does not stop the rest.
-            Read::Foreign => {
-                self.fails(&Broken::Error(Kind::Foreign));
-                None
-            }
+        // What cannot be read is reported, and does not stop the rest.
+        let row = |(key, bytes): (&Key, Option<Vec<u8>>)| match self
+            .content(name(*key), bytes.as_deref())
+        {
+            Ok(Some(Content::Row(value))) => Some((*key, value.row)),
             _ => None,
         };
         Ok(keys.iter().zip(values).filter_map(row).collect())

@@ -20,7 +20,6 @@ impl Engine {
     /// Connects to an engine. One that is out of reach is a notice, and may come later; one that
     /// refuses us is an error, a line for the operator.
     pub fn open(config: EngineConfig) -> Result<Engine, String> {
-        let place = config.place.clone();
         let engine = Engine {
             place: config.place.clone(),
             prefix: config.prefix.clone(),
@@ -33,7 +32,7 @@ impl Engine {
         match engine.try_rights() {
             Ok(()) => engine.look_at_policy(),
             Err(broken) => match broken.refusal() {
-                Some(what) => return Err(format!("{place}: {what}")),
+                Some(what) => return Err(format!("{}: {what}", engine.place)),
                 None => engine.health.failed(&broken, Instant::now()),
             },
         }
