@@ -27,3 +27,15 @@ def wait_for(port):
 def recipe(name):
     """The indented block below **NAME** in the README, as it stands there."""
     return re.search(r"\n\n((?:    .*\n)+)", README.split(f"**{name}**", 1)[1]).group(1)
+
+
+def report(name, results, logs):
+    """Says of each (what, right, came) whether it holds, and shows the logs if one does not. Returns the exit code."""
+    passed = 0
+    for what, right, came in results:
+        passed += came == right
+        print(f"{what} ... {'ok' if came == right else f'FAILED: {str(came)[:2000]}'}")
+    if passed < len(results):
+        print(*logs, sep="\n")
+    print(f"{name}: {passed} passed, {len(results) - passed} failed")
+    return int(passed < len(results))

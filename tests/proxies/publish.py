@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from parts import free_port, recipe, wait_for
+from parts import free_port, recipe, report, wait_for
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 CONFIG = """[server]
@@ -201,14 +201,7 @@ def main():
         errors.close()
         told = (folder / "errors").read_text()[-2000:]
         shutil.rmtree(folder, ignore_errors=True)
-    passed = 0
-    for what, right, came in results:
-        passed += came == right
-        print(f"{what} ... {'ok' if came == right else f'FAILED: {str(came)[:500]}'}")
-    if passed < len(results):
-        print(told)
-    print(f"publish: {passed} passed, {len(results) - passed} failed")
-    return int(passed < len(results))
+    return report("publish", results, [told])
 
 
 sys.exit(main())

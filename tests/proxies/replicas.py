@@ -20,7 +20,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from parts import free_port, recipe, wait_for
+from parts import free_port, recipe, report, wait_for
 
 PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
 PATIENCE = 60
@@ -281,14 +281,7 @@ def main():
         errors.close()
         told = [(file.read_text()[-2000:]) for file in (folder / "errors", *folder.glob("*/log"))]
         shutil.rmtree(folder, ignore_errors=True)
-    passed = 0
-    for what, right, came in results:
-        passed += came == right
-        print(f"{what} ... {'ok' if came == right else f'FAILED: {str(came)[:2000]}'}")
-    if passed < len(results):
-        print(*told, sep="\n")
-    print(f"replicas: {passed} passed, {len(results) - passed} failed")
-    return int(passed < len(results))
+    return report("replicas", results, told)
 
 
 sys.exit(main())
