@@ -20,7 +20,8 @@
 //! - [`serve`] starts, reloads and stops the server, with [`listen`], [`notify`] and [`os`];
 //!   [`cli`], [`load`] and [`config`] read what it is told.
 //! - [`commands`], [`typed`] and [`control`] are what the program does besides serving.
-//! - [`encode`], [`crypto`], [`clock`] and [`watch`] (the log, the metrics) serve the others.
+//! - [`encode`], [`crypto`], [`clock`], [`step_aside`] and [`watch`] (the log, the metrics) serve
+//!   the others.
 
 mod cli;
 mod clock;
@@ -37,6 +38,7 @@ mod notify;
 mod oauth;
 mod os;
 mod serve;
+mod step_aside;
 mod store;
 mod typed;
 mod watch;

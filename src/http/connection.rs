@@ -6,7 +6,7 @@
 //!     End     the last answer, flush, linger
 //!
 //! A request usually costs two system calls, one read and one write: requests that arrive together
-//! are answered together. [`Timed`] and [`step_aside`](super::step_aside) save the rest.
+//! are answered together. [`Timed`] and [`step_aside`](crate::step_aside) save the rest.
 
 mod slow_client;
 

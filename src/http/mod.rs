@@ -2,7 +2,7 @@
 //!
 //! From bytes to a request: [`request`] with its [`slots`], [`target`], [`framing`], [`body`]. From
 //! a response to bytes: [`response`], [`status`], and [`refusal`] if there was no request. One
-//! connection: [`connection`], with its [`input`], its [`transport`] and [`step_aside`]. All
+//! connection: [`connection`], with its [`input`], its [`transport`]. All
 //! connections: [`server`] (threads, stopping), its [`listener`]s, [`crowd`] (the limit on
 //! connections), and a connection seen from outside: [`phase`], [`slot`]. [`network`] is a block of
 //! addresses.
@@ -22,7 +22,6 @@ pub mod server;
 mod slot;
 mod slots;
 pub mod status;
-mod step_aside;
 mod target;
 pub mod transport;
 

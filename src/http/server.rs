@@ -14,9 +14,9 @@ use super::listener::{Listener, UNIX};
 use super::phase::{Phase, Wait};
 use super::response::{Delivery, Response};
 use super::slot::Slot;
-use super::step_aside::StepAside;
 use super::{Limits, Refusal, Service};
 use crate::os;
+use crate::step_aside::StepAside;
 
 /// The stack of a connection's thread. It touches a few pages of it; the rest is only address
 /// space.

@@ -1,8 +1,8 @@
 //! The program with an engine that holds its tokens, the program without one, and a bare client of
 //! that engine, all on the same processors.
 //!
-//! The bare client has as many threads and connections as the program's pool, and each of them
-//! sends the program's command and reads the answer, over and over: a SET of a new row for a token
+//! The bare client has a thread and a connection for each of the clients, and each of them sends
+//! the program's command and reads the answer, over and over: a SET of a new row for a token
 //! request, a GET of one row for `GET /`.
 
 use std::io::{Read, Write};
@@ -20,8 +20,8 @@ use crate::server::Running;
 use crate::state::{CLIENT, refreshes};
 use crate::{CONFIG, ROUND, ROUNDS, TOKEN_REQUEST, get_request, per_second, row};
 
-/// Connections of the program's pool.
-const POOL: usize = 64;
+/// Connections of the bare client, as many as there are clients.
+const CLIENTS: usize = 64;
 /// How long a row is stored, in milliseconds.
 const LIFETIME: &str = "3600000";
 
@@ -249,7 +249,7 @@ impl At {
     /// Commands per second of the bare client. Each is made from its thread and how many that has
     /// sent before, and has an answer of `size` bytes.
     fn bare(&self, each: impl Fn(u64, u64) -> Vec<u8> + Sync, size: usize) -> f64 {
-        let ready = Barrier::new(POOL);
+        let ready = Barrier::new(CLIENTS);
         let work = |thread| {
             let mut wire = self.connect();
             let mut answer = vec![0; size];
@@ -267,7 +267,7 @@ impl At {
         std::thread::scope(|scope| {
             let work = &work;
             let all: Vec<_> =
-                (0..POOL as u64).map(|thread| scope.spawn(move || work(thread))).collect();
+                (0..CLIENTS as u64).map(|thread| scope.spawn(move || work(thread))).collect();
             all.into_iter().map(|one| one.join().unwrap()).sum()
         })
     }

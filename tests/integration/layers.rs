@@ -63,7 +63,7 @@ fn the_protocol_knows_no_sockets_clock_files_or_http() {
 #[test]
 fn the_store_knows_no_rule_sockets_clock_threads_or_files() {
     let files = ["/state_file.rs:", "/state_file/health.rs:", "/new_file.rs:", "/load.rs:"];
-    let sockets = ["mod", "connection", "health", "place", "pool", "start"]
+    let sockets = ["mod", "connection", "health", "place", "pool", "start", "together"]
         .map(|it| format!("/engine/{it}.rs:"));
     let sockets: Vec<&str> = sockets.iter().map(String::as_str).collect();
     let words = [

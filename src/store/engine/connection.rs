@@ -16,17 +16,20 @@ use crate::listen::HostPort;
 
 /// The longest single wait. Two of these, for a first attempt and a second, are less than the two
 /// seconds that a request may take.
-const LONGEST_WAIT: Duration = Duration::from_millis(900);
-/// How many bytes are read at once: enough for any usual answer.
-const PIECE: usize = 1024;
+pub const LONGEST_WAIT: Duration = Duration::from_millis(900);
+/// How much longer a wait may be than it should, which spares a system call for each.
+const ABOUT: Duration = Duration::from_millis(50);
+/// How many bytes are read at once: enough for the usual answers to many requests.
+const PIECE: usize = 16 * 1024;
 /// The most threads that look for the engine at once, including those that nobody waits for any
 /// more.
 const SEEKERS: usize = 64;
 
 pub struct Connection {
     wire: Wire,
-    /// What has arrived.
+    /// What has arrived, and room for more.
     input: Vec<u8>,
+    arrived: usize,
     /// The timeout that the system has been told.
     wait: Duration,
 }
@@ -63,7 +66,8 @@ impl Door {
                 Wire::Unix(self.seek(until, move || UnixStream::connect(path))?)
             }
         };
-        let mut connection = Connection { wire, input: Vec::new(), wait: Duration::ZERO };
+        let mut connection =
+            Connection { wire, input: Vec::new(), arrived: 0, wait: Duration::ZERO };
         self.greet(&mut connection, until)?;
         Ok(connection)
     }
@@ -161,11 +165,15 @@ impl Connection {
     ) -> Result<Vec<Answer>, Broken> {
         let mut all = Vec::with_capacity(answers);
         let mut used = 0;
-        self.input.clear();
+        self.arrived = 0;
+        if self.input.len() > resp::LONGEST {
+            // There was a rush.
+            self.input = Vec::new();
+        }
         self.wait_until(until)?;
         self.wire.write_all(commands)?;
         while all.len() < answers {
-            match resp::parse(&self.input[used..]) {
+            match resp::parse(&self.input[used..self.arrived]) {
                 Parsed::Whole(answer, size) => {
                     all.push(answer);
                     used += size;
@@ -175,26 +183,26 @@ impl Connection {
             }
         }
         // More was not asked for.
-        if used < self.input.len() { Err(Broken::nonsense()) } else { Ok(all) }
+        if used < self.arrived { Err(Broken::nonsense()) } else { Ok(all) }
     }
 
     fn read(&mut self, until: Instant) -> Result<(), Broken> {
         self.wait_until(until)?;
-        let filled = self.input.len();
-        self.input.resize(filled + PIECE, 0);
-        let read = match self.wire.read(&mut self.input[filled..]) {
+        if self.input.len() < self.arrived + PIECE {
+            self.input.resize(self.arrived + PIECE, 0);
+        }
+        self.arrived += match self.wire.read(&mut self.input[self.arrived..]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
             Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             read => read?,
         };
-        self.input.truncate(filled + read);
         Ok(())
     }
 
-    /// Tells the system how long to wait, if it has not been told already.
+    /// Tells the system how long to wait, unless what it has been told is about right.
     fn wait_until(&mut self, until: Instant) -> Result<(), Broken> {
         let wait = time_left(until)?;
-        if wait != self.wait {
+        if !(wait..wait + ABOUT).contains(&self.wait) {
             self.wire.set_timeouts(wait)?;
             self.wait = wait;
         }

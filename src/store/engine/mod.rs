@@ -12,8 +12,8 @@
 //! **An engine that is away is never "no such token".** Whatever goes wrong with it is
 //! [`Unavailable`], within the time that a request has for all it asks ([`Engine::begin`]).
 //!
-//! Written here, over [`resp`] and a [`pool`] of connections: a library would bring more code than
-//! this whole server has.
+//! Written here, over [`resp`] and a [`pool`] of connections, on which requests that meet travel
+//! [`together`]: a library would bring more code than this whole server has.
 
 mod broken;
 mod connection;
@@ -28,8 +28,10 @@ mod start;
 mod step;
 #[cfg(test)]
 mod tests;
+mod together;
 mod value;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::AtomicBool;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -55,6 +57,8 @@ use value::{Content, Name, Read};
 
 /// How long all of one request's commands may take together.
 const REQUEST: Duration = Duration::from_millis(1800);
+/// The most bytes of a key after its prefix.
+const KEY: usize = 2 + 43;
 /// Seconds until a client may ask again.
 const RETRY_AFTER: u64 = 1;
 const UNAVAILABLE: Unavailable = Unavailable { retry_after: RETRY_AFTER };
@@ -168,7 +172,7 @@ impl Engine {
 
     /// Whether the engine can be read and written.
     pub fn check(&self) -> Result<(), Unavailable> {
-        match self.ask(|_| self.probe(), 1)?.as_slice() {
+        match self.ask(|_| self.probe().into(), 1)?.as_slice() {
             [Answer::Integer(0)] => self.health.is_well(),
             _ => return Err(self.fails(&Broken::nonsense())),
         }
@@ -216,14 +220,15 @@ impl Engine {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let ask: Vec<u8> =
-            names.iter().flat_map(|name| resp::command(&[b"GET", &self.key(*name)])).collect();
+        let ask: Vec<_> =
+            names.iter().map(|name| resp::command(&[b"GET", &self.key(*name)])).collect();
+        let ask = ask.concat();
         let value = |answer| match answer {
             Answer::Bytes(bytes) => Ok(Some(bytes)),
             Answer::Nothing => Ok(None),
             _ => Err(self.fails(&Broken::nonsense())),
         };
-        self.ask(|_| ask.clone(), names.len())?.into_iter().map(value).collect()
+        self.ask(|_| Cow::Borrowed(&ask), names.len())?.into_iter().map(value).collect()
     }
 
     /// The same, with the names. What the request has just looked up is not looked up again.
@@ -266,15 +271,15 @@ impl Engine {
         let step = Prepared { held, puts, gone, ended };
         let answers = match step.is_nothing() {
             true => return Ok(Made::Taken(0)),
-            false => self.ask(|is_again| step.command(is_again), 1)?,
+            false => self.ask(|is_again| step.command(is_again).into(), 1)?,
         };
         step.made(&answers).ok_or_else(|| self.fails(&Broken::nonsense()))
     }
 
     /// Sends commands to the engine, within what is left of the request's time.
-    fn ask(
+    fn ask<'a>(
         &self,
-        commands: impl Fn(bool) -> Vec<u8>,
+        commands: impl Fn(bool) -> Cow<'a, [u8]>,
         answers: usize,
     ) -> Result<Vec<Answer>, Unavailable> {
         let began = Instant::now();
@@ -300,12 +305,20 @@ impl Engine {
 
     /// The engine's key for this name.
     fn key(&self, name: Name) -> Vec<u8> {
-        let (kind, key) = match name {
-            Name::AccessToken(key) => ('a', BASE64.encode(key.bytes())),
-            Name::Family(key) => ('f', BASE64.encode(key.bytes())),
-            Name::Device(key) => ('d', BASE64.encode(key.bytes())),
-            Name::UserCode(code) => ('u', code.reveal()),
+        let mut out = String::with_capacity(self.prefix.len() + KEY);
+        out.push_str(&self.prefix);
+        let (kind, key) = match &name {
+            Name::AccessToken(key) => ("a:", key),
+            Name::Family(key) => ("f:", key),
+            Name::Device(key) => ("d:", key),
+            Name::UserCode(code) => {
+                out.push_str("u:");
+                out.push_str(&code.reveal());
+                return out.into_bytes();
+            }
         };
-        format!("{}{kind}:{key}", self.prefix).into_bytes()
+        out.push_str(kind);
+        BASE64.encode_string(key.bytes(), &mut out);
+        out.into_bytes()
     }
 }

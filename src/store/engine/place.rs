@@ -20,9 +20,9 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// The most connections to it at once. Waiting for one costs more than having one: with 32, 64
-    /// clients got half as many tokens a second.
-    pub const CONNECTIONS: usize = 64;
+    /// The most connections to it at once. A few are enough, since requests are sent together, but
+    /// what is tried again is sent by itself.
+    pub const CONNECTIONS: usize = 32;
 
     /// The same, with a relative path taken from this folder.
     pub fn beside(&self, folder: &Path) -> EngineConfig {

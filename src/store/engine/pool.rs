@@ -1,19 +1,20 @@
-//! The connections to the engine: one for each step that is being made. The last one used is used
-//! first, so that those which were opened for a rush become idle.
+//! The connections to the engine: one for each message that is under way, and one for each request
+//! that is tried again. The last one used is used first, so that those which were opened for a rush
+//! become idle.
 
+use std::borrow::Cow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::broken::{Broken, Kind};
-use super::connection::{Connection, Door, time_left};
+use super::connection::{Connection, Door, LONGEST_WAIT, time_left};
 use super::place::EngineConfig;
 use super::resp::Answer;
-
-/// The answers to our commands.
-type Answers = Result<Vec<Answer>, Broken>;
+use super::together::{Answers, Together};
 
 pub struct Pool {
     door: Door,
+    together: Together,
     connections: Mutex<Connections>,
     /// Signalled when one has come back, or there is room for another.
     freed: Condvar,
@@ -32,37 +33,61 @@ struct Connections {
 
 impl Pool {
     pub fn new(config: EngineConfig) -> Pool {
-        Pool { door: Door::new(config), connections: Mutex::default(), freed: Condvar::new() }
+        Pool {
+            door: Door::new(config),
+            together: Together::new(),
+            connections: Mutex::default(),
+            freed: Condvar::new(),
+        }
     }
 
-    /// Sends commands and reads as many answers, none of which may be an error. What fails because
-    /// of the connection, or because this engine is not the right one, is tried again on a new
-    /// connection, or on one of the others if no new one can be opened. It is tried again with
+    /// Sends commands and reads as many answers, none of which may be an error. The first attempt
+    /// is made together with others' ([`together`](super::together)). What fails because of the
+    /// connection, or because this engine is not the right one, is tried again on a connection of
+    /// its own: a new one, or one of the others if no new one can be opened. It is tried again with
     /// `commands(true)`, since the first attempt may have taken effect.
-    pub fn ask(
+    pub fn ask<'a>(
         &self,
-        commands: impl Fn(bool) -> Vec<u8>,
+        commands: impl Fn(bool) -> Cow<'a, [u8]>,
         answers: usize,
         until: Instant,
     ) -> Answers {
-        // If not, a good connection would be closed because of a request that has no time left.
-        time_left(until)?;
-        let mut place = self.place(until)?;
-        let was_idle = place.connection.is_some();
-        let mut result = place.ask(&commands(false), answers, until);
-        if result.as_ref().is_err_and(Broken::is_worth_another_try) {
-            if was_idle {
-                self.forget_idle();
-            }
-            result = place.ask(&commands(true), answers, until);
+        let wait = time_left(until)?;
+        let first = Instant::now() + wait;
+        let send = |commands: &[u8], answers| self.once(commands, answers, first);
+        let mut result = match wait < LONGEST_WAIT {
+            // So little time is left that others would lose their first attempt with it.
+            true => send(&commands(false), answers),
+            false => self.together.ask(&commands(false), answers, send),
         }
-        if place.connection.is_none() {
-            drop(place);
-            if let Some(mut place) = self.one_of_the_others(until) {
-                result = place.ask(&commands(true), answers, until);
-            }
+        .and_then(without_error);
+        if result.as_ref().is_err_and(Broken::is_worth_another_try) {
+            result = self.anew(&commands(true), answers, until).and_then(without_error);
+        }
+        if result.as_ref().is_err_and(Broken::ends_the_connection)
+            && let Some(mut place) = self.one_of_the_others(until)
+        {
+            result = place.ask(&commands(true), answers, until).and_then(without_error);
         }
         result
+    }
+
+    /// Asks on an idle connection, or on a new one if none is idle.
+    fn once(&self, commands: &[u8], answers: usize, until: Instant) -> Answers {
+        let mut place = self.place(until)?;
+        let was_idle = place.connection.is_some();
+        let result = place.ask(commands, answers, until);
+        if was_idle && place.connection.is_none() {
+            self.forget_idle();
+        }
+        result
+    }
+
+    /// Asks on a new connection, since an idle one may lead to the same engine that is gone.
+    fn anew(&self, commands: &[u8], answers: usize, until: Instant) -> Answers {
+        let mut place = self.place(until)?;
+        place.close();
+        place.ask(commands, answers, until)
     }
 
     /// How many connections are open.
@@ -142,18 +167,32 @@ impl Place<'_> {
             Some(own) => own,
             None => self.pool.door.open(until)?,
         };
-        let result = own.ask(commands, answers, until).and_then(without_error);
-        let ends = result.as_ref().is_err_and(Broken::ends_the_connection);
-        if self.is_proven == ends {
-            self.is_proven = !ends;
-            let mut connections = self.pool.lock();
-            match ends {
-                true => connections.proven -= 1,
-                false => connections.proven += 1,
-            }
-        }
+        let result = own.ask(commands, answers, until);
+        let ends = match &result {
+            Ok(answers) => errors(answers).any(|kind| Broken::Error(kind).ends_the_connection()),
+            Err(broken) => broken.ends_the_connection(),
+        };
+        self.prove(!ends);
         self.connection = (!ends).then_some(own);
         result
+    }
+
+    /// Without its connection, if it has one.
+    fn close(&mut self) {
+        self.connection = None;
+        self.prove(false);
+    }
+
+    fn prove(&mut self, is_proven: bool) {
+        if self.is_proven == is_proven {
+            return;
+        }
+        self.is_proven = is_proven;
+        let mut connections = self.pool.lock();
+        match is_proven {
+            true => connections.proven += 1,
+            false => connections.proven -= 1,
+        }
     }
 }
 
@@ -180,11 +219,15 @@ impl Drop for Place<'_> {
 
 /// The answers, if none is an error.
 fn without_error(answers: Vec<Answer>) -> Answers {
-    let error = answers.iter().find_map(|answer| match answer {
+    let first = errors(&answers).next();
+    first.map_or(Ok(answers), |kind| Err(Broken::Error(kind)))
+}
+
+fn errors(answers: &[Answer]) -> impl Iterator<Item = Kind> {
+    answers.iter().filter_map(|answer| match answer {
         Answer::Error(error) => Some(Kind::of(error)),
         _ => None,
-    });
-    error.map_or(Ok(answers), |kind| Err(Broken::Error(kind)))
+    })
 }
 
 #[cfg(test)]
@@ -198,7 +241,6 @@ mod tests {
     use super::super::resp::command;
     use super::*;
 
-    const MOST: usize = EngineConfig::CONNECTIONS;
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn pool(engine: &TcpListener) -> Pool {
@@ -207,7 +249,7 @@ mod tests {
     }
 
     fn ping(pool: &Pool) -> Answers {
-        pool.ask(|_| command(&[b"PING"]), 1, Instant::now() + PATIENCE)
+        pool.ask(|_| command(&[b"PING"]).into(), 1, Instant::now() + PATIENCE)
     }
 
     /// The next connection, once it has asked something.
@@ -238,9 +280,10 @@ mod tests {
             let mut only = asked(&engine);
             answers(&mut only);
             assert_eq!(first.join().unwrap(), pong());
-            let [second, third] = [(); 2].map(|()| scope.spawn(|| ping(&pool)));
-            // One of the two has the connection, and the other hears that there is no room.
+            // The second has the connection, and the third hears that there is no room.
+            let second = scope.spawn(|| ping(&pool));
             reads(&mut only);
+            let third = scope.spawn(|| ping(&pool));
             asked(&engine).write_all(b"-ERR max number of clients reached\r\n").unwrap();
             answers(&mut only);
             reads(&mut only);
@@ -251,23 +294,37 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_lost_a_connection_needs_no_other_turn_for_the_next() {
+    fn each_request_of_a_message_that_is_lost_is_tried_again_by_itself() {
         let engine = TcpListener::bind("127.0.0.1:0").unwrap();
         let pool = pool(&engine);
         thread::scope(|scope| {
-            let all = [(); MOST + 1].map(|()| scope.spawn(|| ping(&pool)));
-            let mut taken: Vec<TcpStream> = (0..MOST).map(|_| asked(&engine)).collect();
-            // All places are taken, one waits, and a connection breaks.
-            drop(taken.pop());
-            taken.push(asked(&engine));
-            let mut last = taken.pop().unwrap();
-            answers(&mut last);
-            reads(&mut last);
-            answers(&mut last);
-            taken.iter_mut().for_each(answers);
-            assert!(all.into_iter().all(|it| it.join().unwrap() == pong()));
+            let two = [(); 2].map(|()| {
+                let one = scope.spawn(|| ping(&pool));
+                (one, asked(&engine))
+            });
+            let three = [1, 2, 3].map(|joined| {
+                let one = scope.spawn(|| ping(&pool));
+                pool.together.await_that(two.len(), joined);
+                one
+            });
+            let [(first, mut first_stream), (second, mut second_stream)] = two;
+            answers(&mut first_stream);
+            assert_eq!(first.join().unwrap(), pong());
+            // All three at once.
+            let ping = command(&[b"PING"]);
+            let mut message = vec![0; 3 * ping.len()];
+            first_stream.read_exact(&mut message).unwrap();
+            assert_eq!(message, ping.repeat(3));
+            drop(first_stream);
+            let again = three.map(|one| (one, asked(&engine)));
+            for (_, stream) in &again {
+                answers(&mut stream.try_clone().unwrap());
+            }
+            assert!(again.into_iter().all(|(one, _)| one.join().unwrap() == pong()));
+            answers(&mut second_stream);
+            assert_eq!(second.join().unwrap(), pong());
         });
-        assert_eq!(pool.open(), MOST);
+        assert_eq!(pool.open(), 4);
     }
 
     #[test]
@@ -279,7 +336,7 @@ mod tests {
             answers(&mut asked(&engine));
             assert_eq!(first.join().unwrap(), pong());
         });
-        let late = pool.ask(|_| command(&[b"PING"]), 1, Instant::now());
+        let late = pool.ask(|_| command(&[b"PING"]).into(), 1, Instant::now());
         assert_eq!((late, pool.open()), (Err(Broken::late()), 1));
     }
 }

@@ -1,5 +1,6 @@
 //! Going through everything in the engine, for `--tokens` and `--end`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use base64::Engine as _;
@@ -44,7 +45,7 @@ impl Engine {
     fn scan(&self, cursor: &[u8], kind: &str) -> Result<(Vec<u8>, Vec<Key>), Unavailable> {
         let pattern = self.pattern(kind);
         let ask = command(&[b"SCAN", cursor, b"MATCH", &pattern, b"COUNT", COUNT.as_bytes()]);
-        let mut answers = self.ask(|_| ask.clone(), 1)?;
+        let mut answers = self.ask(|_| Cow::Borrowed(&ask), 1)?;
         let Some(Answer::Array(pair)) = answers.pop() else { return Err(self.nonsense()) };
         let [Answer::Bytes(next), Answer::Array(keys)] = pair.as_slice() else {
             return Err(self.nonsense());

@@ -1,5 +1,6 @@
 //! The start: what can be found out about an engine before it is needed.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -88,6 +89,6 @@ impl Engine {
 
     fn ask_at_start(&self, commands: Vec<u8>, answers: usize) -> Result<Vec<Answer>, Broken> {
         let until = Instant::now() + REQUEST;
-        self.pool.ask(|_| commands.clone(), answers, until)
+        self.pool.ask(|_| Cow::Borrowed(&commands), answers, until)
     }
 }

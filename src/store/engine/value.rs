@@ -48,6 +48,9 @@ pub struct Value {
 /// replica may still have it.
 pub const NOBODY: Number = Number(u32::MAX);
 
+/// Bytes of a usual value.
+const USUAL: usize = 256;
+
 /// What some bytes are.
 #[derive(Debug, PartialEq)]
 pub enum Read {
@@ -119,7 +122,8 @@ impl Value {
     }
 
     fn encode(&self, key: Key, names: &NameTable) -> Option<Vec<u8>> {
-        let mut out = vec![FORMAT];
+        let mut out = Vec::with_capacity(USUAL);
+        out.push(FORMAT);
         out.extend((self.access_tokens.len() as u16).to_le_bytes());
         for (key, expires) in &self.access_tokens {
             key.write(&mut out);

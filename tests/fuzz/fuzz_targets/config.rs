@@ -18,6 +18,8 @@ mod listen;
 mod oauth;
 #[path = "../../../src/os.rs"]
 mod os;
+#[path = "../../../src/step_aside.rs"]
+mod step_aside;
 #[path = "../../../src/store/mod.rs"]
 mod store;
 #[path = "../../../src/watch/mod.rs"]

@@ -10,6 +10,8 @@ mod encode;
 mod http;
 #[path = "../../../src/os.rs"]
 mod os;
+#[path = "../../../src/step_aside.rs"]
+mod step_aside;
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
