@@ -13,10 +13,13 @@ mod picture;
 mod server;
 mod state;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use client::{Load, median, spread};
 use server::Running;
+use state::CLIENT;
 
 /// A configuration with nothing that slows a bench down, and one client for everything.
 const CONFIG: &str = "[server]\nlog = off\nmax_connections = 12000\n\
@@ -25,6 +28,11 @@ const TOKEN_REQUEST: &str = "POST /oauth/token HTTP/1.1\r\nHost: localhost:3000\
     User-Agent: bench/1.0\r\nAccept: */*\r\nAuthorization: Basic YmVuY2g6c2VjcmV0\r\n\
     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\n\r\n\
     grant_type=client_credentials";
+/// A password grant by [`CLIENT`].
+const SIGN_IN: &str = "POST /oauth/token HTTP/1.1\r\nHost: localhost:3000\r\n\
+    Authorization: Basic ZnJlc2g6c2VjcmV0\r\n\
+    Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\n\
+    grant_type=password&username=ann&password=password";
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(1500);
 const MILLION: usize = 1_000_000;
@@ -38,12 +46,13 @@ fn main() {
     }
     // Cargo passes --bench; a further word chooses one part.
     let only = arguments.iter().find(|argument| !argument.starts_with("--"));
-    let parts: [(&str, fn()); 9] = [
+    let parts: [(&str, fn()); 10] = [
         ("throughput", throughput),
         ("log", log_on_and_off),
         ("growth", growth),
         ("expiry", expiry),
         ("memory", idle_memory),
+        ("sign-in", sign_in),
         ("start", start),
         ("state", state::state),
         ("engine", engine::engine),
@@ -98,7 +107,9 @@ fn throughput() {
         let batch = 50;
         let floor = Running::floor(size, batch);
         let load = Load { request, batch, connections: 1, size };
-        compare(&format!("{name}, {batch} pipelined"), &server, &floor, &load, "");
+        let target = if name == "GET /" { "0.85" } else { "0.70" };
+        let figure = format!("{name}, {batch} pipelined");
+        compare_loads(&figure, (&server, &load), (&floor, &load), target);
     }
 }
 
@@ -199,27 +210,77 @@ fn expiry() {
 }
 
 fn idle_memory() {
+    let text = format!("{CONFIG}{CLIENT}[client page]\nredirect_uris = http://localhost/\n");
+    let get = get_request(&Running::program(&text));
+    let page = "GET /oauth/authorize?response_type=code&client_id=page&redirect_uri=http%3A%2F%2F\
+        localhost%2F&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
+        &code_challenge_method=S256 HTTP/1.1\r\nHost: localhost:3000\r\n\r\n";
+    for (what, request) in [("GET /", get.as_str()), ("a sign-in", SIGN_IN), ("a page", page)] {
+        idle_memory_after(what, &text, request);
+    }
+}
+
+/// How much memory each of many connections keeps that has had an answer to this.
+fn idle_memory_after(what: &str, text: &str, request: &str) {
     const CONNECTIONS: usize = 9000;
-    let server = Running::program(CONFIG);
-    let get = get_request(&server);
-    let size = client::answer_size(server.address, &get);
+    let server = Running::program(text);
+    let size = client::answer_size(server.address, request);
     let floor = Running::floor(size, 1);
     let of = |server: &Running| {
         let before = server.memory();
-        let open = client::open_and_ask_once(server.address, &get, size, CONNECTIONS);
+        let open = client::open_and_ask_once(server.address, request, size, CONNECTIONS);
         let each = (server.memory() - before) as f64 / CONNECTIONS as f64 / 1024.0;
         drop(open);
         each
     };
     let (ours, theirs) = (of(&server), of(&floor));
-    let ratio = format!("{:.2}", ours / theirs);
     row(
-        "memory per idle connection, 9,000 open, each after a request",
+        &format!("memory per idle connection, 9,000 open, each after {what}"),
         &format!("{ours:.1} KiB"),
         &format!("{theirs:.1} KiB"),
-        &ratio,
+        &format!("{:.2}", ours / theirs),
         "12 KiB",
     );
+}
+
+/// Hashing a password, as each sign-in does, beside OpenSSL with as many iterations.
+fn sign_in() {
+    let own = || {
+        let mut command = Command::new(server::program());
+        let mut child = command
+            .arg("--hash")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        child.stdin.take().unwrap().write_all(b"password\n").unwrap();
+        assert!(child.wait().unwrap().success());
+    };
+    let openssl = |iterations: &str| {
+        let mut command = Command::new("openssl");
+        command.args(["kdf", "-keylen", "32", "-kdfopt", "digest:SHA256", "-kdfopt"]);
+        command.args(["pass:password", "-kdfopt", "salt:0123456789abcdef", "-kdfopt"]);
+        command.arg(format!("iter:{iterations}")).arg("PBKDF2").stdout(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    if !openssl("1") {
+        eprintln!("openssl 3 is not installed: left out");
+        return;
+    }
+    let took = |work: &dyn Fn()| {
+        let began = Instant::now();
+        work();
+        began.elapsed().as_secs_f64() * 1000.0
+    };
+    let [mut ours, mut others] = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        ours.push(took(&own));
+        let starts = took(&|| drop(openssl("1")));
+        others.push(took(&|| drop(openssl("600000"))) - starts);
+    }
+    let ratios: Vec<f64> = ours.iter().zip(&others).map(|(own, other)| own / other).collect();
+    let [ours, others] = [ours, others].map(|times| format!("{:.0} ms", median(&times)));
+    row("PBKDF2, 600,000 iterations, beside OpenSSL", &ours, &others, &spread(&ratios), "0.40");
 }
 
 fn start() {
@@ -234,7 +295,7 @@ fn start() {
         .collect();
     row("start to listening on", &format!("{:.1} ms", median(&times)), "", "", "5 ms");
     let size = std::fs::metadata(server::program()).unwrap().len() as f64 / 1e6;
-    row("executable", &format!("{size:.2} MB"), "", "", "2.0 MB (static)");
+    row("executable", &format!("{size:.2} MB"), "", "", "2.3 MB (static)");
 }
 
 /// A million tokens, over 64 connections.

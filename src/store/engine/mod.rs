@@ -212,7 +212,8 @@ impl Engine {
     }
 
     fn get(&self, name: Name) -> Found<Vec<u8>> {
-        Ok(self.values(&[name])?.pop().flatten())
+        let ask = resp::command(&[b"GET", &self.key(name)]);
+        self.ask(|_| Cow::Borrowed(&ask), 1)?.pop().map_or(Ok(None), |answer| self.value(answer))
     }
 
     /// What is stored under each of these names, in one command.
@@ -223,12 +224,8 @@ impl Engine {
         let ask: Vec<_> =
             names.iter().map(|name| resp::command(&[b"GET", &self.key(*name)])).collect();
         let ask = ask.concat();
-        let value = |answer| match answer {
-            Answer::Bytes(bytes) => Ok(Some(bytes)),
-            Answer::Nothing => Ok(None),
-            _ => Err(self.fails(&Broken::nonsense())),
-        };
-        self.ask(|_| Cow::Borrowed(&ask), names.len())?.into_iter().map(value).collect()
+        let answers = self.ask(|_| Cow::Borrowed(&ask), names.len())?;
+        answers.into_iter().map(|answer| self.value(answer)).collect()
     }
 
     /// The same, with the names. What the request has just looked up is not looked up again.
@@ -239,6 +236,15 @@ impl Engine {
             return Ok(vec![(seen, Some(bytes))]);
         }
         Ok(names.iter().copied().zip(self.values(names)?).collect())
+    }
+
+    /// What a GET has been answered.
+    fn value(&self, answer: Answer) -> Found<Vec<u8>> {
+        match answer {
+            Answer::Bytes(bytes) => Ok(Some(bytes)),
+            Answer::Nothing => Ok(None),
+            _ => Err(self.fails(&Broken::nonsense())),
+        }
     }
 
     /// What is stored under this name, if the configuration has its client and user.

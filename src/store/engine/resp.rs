@@ -7,6 +7,8 @@
 //! Pure functions of bytes. An engine's answer is trusted no more than a stranger's request: every
 //! length has a limit.
 
+use crate::encode::decimal;
+
 /// An answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -52,7 +54,7 @@ pub fn command(words: &[&[u8]]) -> Vec<u8> {
 
 fn length(kind: u8, length: usize, out: &mut Vec<u8>) {
     out.push(kind);
-    out.extend_from_slice(length.to_string().as_bytes());
+    decimal::each_digit(length as u64, &mut |digit| out.push(digit));
     out.extend_from_slice(b"\r\n");
 }
 

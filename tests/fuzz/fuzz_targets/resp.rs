@@ -3,6 +3,8 @@
 #![no_main]
 #![allow(dead_code)]
 
+#[path = "../../../src/encode/mod.rs"]
+mod encode;
 #[path = "../../../src/store/engine/resp.rs"]
 mod resp;
 
