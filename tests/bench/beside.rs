@@ -11,8 +11,8 @@ use crate::picture::{Line, picture};
 use crate::server::Running;
 use crate::{CONFIG, TOKEN_REQUEST, get_request};
 
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_millis(1000);
+const ROUNDS: usize = 9;
+const ROUND: Duration = Duration::from_millis(500);
 const CONNECTIONS: [usize; 5] = [1, 2, 8, 64, 512];
 
 /// A server being measured; the first is the program.
