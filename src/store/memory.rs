@@ -95,13 +95,8 @@ impl Memory {
         self.lock().devices.len_of(client)
     }
 
-    pub fn apply(
-        &self,
-        only_if: OnlyIf,
-        changes: impl IntoIterator<Item = Change>,
-    ) -> Found<usize> {
-        let mut changes = changes.into_iter().peekable();
-        let file = self.file.as_ref().filter(|_| changes.peek().is_some_and(Change::is_kept));
+    pub fn apply(&self, only_if: OnlyIf, changes: Vec<Change>) -> Found<usize> {
+        let file = self.file.as_ref().filter(|_| changes.first().is_some_and(Change::is_kept));
         let mut state = self.lock();
         // Under the lock nobody can come between this look and the step.
         if !state.holds(only_if) {

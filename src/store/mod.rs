@@ -163,7 +163,7 @@ impl Store {
         only_if: OnlyIf,
         changes: impl IntoIterator<Item = Change>,
     ) -> Found<usize> {
-        self.place.apply(only_if, changes)
+        self.place.apply(only_if, changes.into_iter().collect())
     }
 
     /// Frees some of what has expired; true if there may be more.

@@ -46,14 +46,10 @@ impl Place {
         }
     }
 
-    pub fn apply(
-        &self,
-        only_if: OnlyIf,
-        changes: impl IntoIterator<Item = Change>,
-    ) -> Found<usize> {
+    pub fn apply(&self, only_if: OnlyIf, changes: Vec<Change>) -> Found<usize> {
         match self {
             Place::Memory(memory) => memory.apply(only_if, changes),
-            Place::Engine(engine) => apart(engine, |it| it.apply(only_if, Vec::from_iter(changes))),
+            Place::Engine(engine) => apart(engine, |it| it.apply(only_if, changes)),
         }
     }
 
