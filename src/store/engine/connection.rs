@@ -21,6 +21,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_millis(900);
 const ABOUT: Duration = Duration::from_millis(50);
 /// How many bytes are read at once: enough for the usual answers to many requests.
 const PIECE: usize = 16 * 1024;
+/// How many bytes are sent at once: with more, a Unix socket would begin its timeout again within.
+const SENT: usize = 32 * 1024;
 /// The most threads that look for the engine at once, including those that nobody waits for any
 /// more.
 const SEEKERS: usize = 64;
@@ -166,24 +168,38 @@ impl Connection {
         let mut all = Vec::with_capacity(answers);
         let mut used = 0;
         self.arrived = 0;
-        if self.input.len() > resp::LONGEST {
-            // There was a rush.
-            self.input = Vec::new();
-        }
-        self.wait_until(until)?;
-        self.wire.write_all(commands)?;
+        self.send(commands, until)?;
         while all.len() < answers {
             match resp::parse(&self.input[used..self.arrived]) {
                 Parsed::Whole(answer, size) => {
                     all.push(answer);
                     used += size;
                 }
-                Parsed::Partial => self.read(until)?,
+                Parsed::Partial => {
+                    // What has been read makes room, however many answers a crowd gets.
+                    self.input.copy_within(used..self.arrived, 0);
+                    self.arrived -= std::mem::take(&mut used);
+                    self.read(until)?;
+                }
                 Parsed::Nonsense => return Err(Broken::nonsense()),
             }
         }
         // More was not asked for.
         if used < self.arrived { Err(Broken::nonsense()) } else { Ok(all) }
+    }
+
+    /// Sends all of it. Each piece could take the whole time, so what is left is seen to before.
+    fn send(&mut self, mut commands: &[u8], until: Instant) -> Result<(), Broken> {
+        while !commands.is_empty() {
+            self.wait_until(until)?;
+            let size = match self.wire.write(&commands[..commands.len().min(SENT)]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                sent => sent?,
+            };
+            commands = &commands[size..];
+        }
+        Ok(())
     }
 
     fn read(&mut self, until: Instant) -> Result<(), Broken> {
@@ -231,10 +247,52 @@ impl Wire {
         }
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Wire::Tcp(stream) => stream.write_all(bytes),
-            Wire::Unix(stream) => stream.write_all(bytes),
+            Wire::Tcp(stream) => stream.write(bytes),
+            Wire::Unix(stream) => stream.write(bytes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection, and the engine's end of it.
+    fn pair() -> (Connection, UnixStream) {
+        let (own, engine) = UnixStream::pair().unwrap();
+        let (input, arrived, wait) = (Vec::new(), 0, Duration::ZERO);
+        (Connection { wire: Wire::Unix(own), input, arrived, wait }, engine)
+    }
+
+    #[test]
+    fn an_engine_that_reads_slowly_takes_no_longer_than_one_that_does_not() {
+        let (mut connection, mut engine) = pair();
+        // Read as slowly as this, it would take minutes.
+        let long = vec![0; 32 * 1024 * 1024];
+        let reading = thread::spawn(move || {
+            while matches!(engine.read(&mut [0; 16 * 1024]), Ok(1..)) {
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let (began, wait) = (Instant::now(), Duration::from_millis(200));
+        assert_eq!(connection.ask(&long, 1, began + wait), Err(Broken::late()));
+        assert!(began.elapsed() < 20 * wait, "{:?}", began.elapsed());
+        drop(connection);
+        reading.join().unwrap();
+    }
+
+    #[test]
+    fn the_answers_to_a_crowd_need_no_more_room_than_the_longest() {
+        let (mut connection, mut engine) = pair();
+        let answer = [&b"$60000\r\n"[..], &[b'a'; 60_000], b"\r\n"].concat();
+        let all = answer.repeat(100);
+        let writing = thread::spawn(move || engine.write_all(&all).map(|()| engine));
+        let until = Instant::now() + Duration::from_secs(20);
+        let answers = connection.ask(b"", 100, until).unwrap();
+        let _engine = writing.join().unwrap().unwrap();
+        assert_eq!(answers, vec![Answer::Bytes(vec![b'a'; 60_000]); 100]);
+        assert!(connection.input.capacity() <= 2 * (resp::LONGEST + PIECE));
     }
 }
