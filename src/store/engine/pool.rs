@@ -52,13 +52,15 @@ impl Pool {
         answers: usize,
         until: Instant,
     ) -> Answers {
-        let wait = time_left(until)?;
-        let first = Instant::now() + wait;
-        let send = |commands: &[u8], answers| self.once(commands, answers, first);
-        let mut result = match wait < LONGEST_WAIT {
+        // From when it is sent: a crowd that has waited for room is worth a whole attempt.
+        let send = |commands: &[u8], answers, until| {
+            let first = Instant::now() + time_left(until)?;
+            self.once(commands, answers, first)
+        };
+        let mut result = match time_left(until)? < LONGEST_WAIT {
             // So little time is left that others would lose their first attempt with it.
-            true => send(&commands(false), answers),
-            false => self.together.ask(&commands(false), answers, send),
+            true => send(&commands(false), answers, until),
+            false => self.together.ask(&commands(false), answers, until, send),
         }
         .and_then(without_error);
         if result.as_ref().is_err_and(Broken::is_worth_another_try) {
@@ -85,6 +87,8 @@ impl Pool {
 
     /// Asks on a new connection, since an idle one may lead to the same engine that is gone.
     fn anew(&self, commands: &[u8], answers: usize, until: Instant) -> Answers {
+        // Without time it would only close a good one.
+        time_left(until)?;
         let mut place = self.place(until)?;
         place.close();
         place.ask(commands, answers, until)
@@ -325,6 +329,31 @@ mod tests {
             assert_eq!(second.join().unwrap(), pong());
         });
         assert_eq!(pool.open(), 4);
+    }
+
+    #[test]
+    fn requests_that_have_waited_for_room_still_have_time_to_be_sent_together() {
+        let engine = TcpListener::bind("127.0.0.1:0").unwrap();
+        let pool = pool(&engine);
+        thread::scope(|scope| {
+            let silent = [(); 2].map(|()| (scope.spawn(|| ping(&pool)), asked(&engine)));
+            let crowd = [1, 2, 3].map(|joined| {
+                let one = scope.spawn(|| ping(&pool));
+                pool.together.await_that(silent.len(), joined);
+                one
+            });
+            // The first two by themselves, and the crowd.
+            let mut streams = [(); 3].map(|()| engine.accept().unwrap().0);
+            let size = command(&[b"PING"]).len();
+            let pings = streams.each_mut().map(|it| it.read(&mut [0; 100]).unwrap() / size);
+            for (stream, pings) in streams.iter_mut().zip(pings) {
+                (0..pings).for_each(|_| answers(stream));
+            }
+            assert_eq!(pings.iter().sum::<usize>(), silent.len() + crowd.len());
+            let all = silent.into_iter().map(|(one, _)| one).chain(crowd);
+            assert!(all.into_iter().all(|one| one.join().unwrap() == pong()));
+        });
+        assert_eq!(pool.open(), 3);
     }
 
     #[test]

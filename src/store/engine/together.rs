@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::broken::Broken;
 use super::resp::Answer;
@@ -36,11 +36,12 @@ struct Queue {
     under_way: usize,
 }
 
-#[derive(Default)]
 struct Gathering {
     commands: Vec<u8>,
     /// For each request, how many answers its commands have, and who waits for them.
     requests: Vec<(usize, Thread)>,
+    /// When the first of them must have its answers.
+    until: Instant,
     message: Arc<Message>,
 }
 
@@ -54,14 +55,16 @@ impl Together {
     }
 
     /// Sends commands, perhaps with those of others, and returns as many answers. `send` takes
-    /// commands and how many answers they have, and must return in bounded time.
+    /// commands, how many answers they have, and until when it may take, which is the earliest that
+    /// any of these requests can wait.
     pub fn ask(
         &self,
         commands: &[u8],
         answers: usize,
-        send: impl Fn(&[u8], usize) -> Answers,
+        until: Instant,
+        send: impl Fn(&[u8], usize, Instant) -> Answers,
     ) -> Answers {
-        let (message, place) = self.join(commands, answers);
+        let (message, place) = self.join(commands, answers, until);
         self.step_aside.before_a_wait();
         let mut steps = 1..STEPS;
         while message.0.get().is_none() {
@@ -77,11 +80,12 @@ impl Together {
     }
 
     /// The message that the commands have joined, and how many requests had before.
-    fn join(&self, commands: &[u8], answers: usize) -> (Arc<Message>, usize) {
+    fn join(&self, commands: &[u8], answers: usize, until: Instant) -> (Arc<Message>, usize) {
         self.step_aside.turn();
         let mut queue = self.lock();
-        let next = queue.next.get_or_insert_default();
+        let next = queue.next.get_or_insert_with(|| Gathering::until(until));
         next.commands.extend_from_slice(commands);
+        next.until = next.until.min(until);
         next.requests.push((answers, thread::current()));
         (Arc::clone(&next.message), next.requests.len() - 1)
     }
@@ -114,6 +118,13 @@ impl Together {
     }
 }
 
+impl Gathering {
+    fn until(until: Instant) -> Gathering {
+        let (commands, requests) = Default::default();
+        Gathering { commands, requests, until, message: Arc::default() }
+    }
+}
+
 impl Message {
     /// The answers to the request that joined after so many others.
     fn part(&self, place: usize) -> Answers {
@@ -137,9 +148,10 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn take(mut self, send: &impl Fn(&[u8], usize) -> Answers) {
-        let answers = self.gathering.requests.iter().map(|(answers, _)| answers).sum();
-        self.result = send(&self.gathering.commands, answers);
+    fn take(mut self, send: &impl Fn(&[u8], usize, Instant) -> Answers) {
+        let Gathering { commands, requests, until, .. } = &self.gathering;
+        let answers = requests.iter().map(|(answers, _)| answers).sum();
+        self.result = send(commands, answers, *until);
     }
 }
 
@@ -186,7 +198,7 @@ mod tests {
 
         /// Asks this, and waits to be told the result; nothing means the right one.
         fn ask(&self, text: &str) -> Answers {
-            self.together.ask(text.as_bytes(), text.len(), |all, answers| {
+            self.together.ask(text.as_bytes(), text.len(), later(), |all, answers, _| {
                 assert_eq!(all.len(), answers);
                 self.seen.lock().unwrap().push(all.to_vec());
                 let told = self.told.lock().unwrap().recv().unwrap();
@@ -211,6 +223,10 @@ mod tests {
             }
             all
         }
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(20)
     }
 
     fn answers_to(text: &[u8]) -> Vec<Answer> {
@@ -248,12 +264,28 @@ mod tests {
     }
 
     #[test]
+    fn a_message_has_the_time_of_its_request_that_has_least_whichever_sends_it() {
+        let together = Together::new();
+        let (early, late) = (Instant::now(), later());
+        for first in [early, late] {
+            together.join(b"a", 1, first);
+            let own = if first == early { late } else { early };
+            let answer = together.ask(b"b", 1, own, |all, _, until| {
+                assert_eq!(until, early);
+                Ok(answers_to(all))
+            });
+            assert_eq!(answer, Ok(answers_to(b"b")));
+        }
+    }
+
+    #[test]
     fn a_panic_costs_nobody_the_room() {
         let together = Together::new();
         for _ in 0..=UNDER_WAY {
-            let ask = || together.ask(b"a", 1, |_, _| panic!("a fault"));
+            let ask = || together.ask(b"a", 1, later(), |_, _, _| panic!("a fault"));
             assert!(catch_unwind(AssertUnwindSafe(ask)).is_err());
         }
-        assert_eq!(together.ask(b"a", 1, |all, _| Ok(answers_to(all))), Ok(answers_to(b"a")));
+        let answer = together.ask(b"a", 1, later(), |all, _, _| Ok(answers_to(all)));
+        assert_eq!(answer, Ok(answers_to(b"a")));
     }
 }
