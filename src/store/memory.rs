@@ -263,17 +263,17 @@ mod tests {
         };
         let counts = Counts { access_tokens: 1, refresh_tokens: 1, ..Counts::default() };
         for _ in 0..2 {
-            let changes = [
+            let changes = vec![
                 Change::PutFamily(family, member.clone()),
                 Change::PutAccessToken(token, row.clone()),
             ];
             assert_eq!(memory.apply(OnlyIf::Always, changes), Ok(Some(0)));
             assert_eq!(memory.counts(), counts);
         }
-        assert_eq!(memory.apply(OnlyIf::Always, [Change::TakeFamily(family)]), Ok(Some(2)));
-        assert_eq!(memory.apply(OnlyIf::Always, [Change::TakeFamily(family)]), Ok(Some(0)));
+        assert_eq!(memory.apply(OnlyIf::Always, vec![Change::TakeFamily(family)]), Ok(Some(2)));
+        assert_eq!(memory.apply(OnlyIf::Always, vec![Change::TakeFamily(family)]), Ok(Some(0)));
         let step = OnlyIf::RefreshTokenIs(family, token);
-        assert_eq!(memory.apply(step, [Change::PutFamily(family, member)]), Ok(None));
+        assert_eq!(memory.apply(step, vec![Change::PutFamily(family, member)]), Ok(None));
         assert_eq!(memory.counts(), Counts::default());
     }
 }

@@ -26,9 +26,9 @@ pub struct Fresh {
 
 impl Fresh {
     /// The changes that make the tokens valid, and the response that tells the client.
-    pub fn split(self) -> (impl Iterator<Item = Change>, TokenResponse) {
+    pub fn split(self) -> (Vec<Change>, TokenResponse) {
         let family = self.family.map(|(key, row)| Change::PutFamily(key, row));
-        (family.into_iter().chain([self.access_token]), self.response)
+        (family.into_iter().chain([self.access_token]).collect(), self.response)
     }
 }
 
