@@ -2,10 +2,9 @@
 //!
 //! From bytes to a request: [`request`] with its [`slots`], [`target`], [`framing`], [`body`]. From
 //! a response to bytes: [`response`], [`status`], and [`refusal`] if there was no request. One
-//! connection: [`connection`], with its [`input`], its [`transport`]. All
-//! connections: [`server`] (threads, stopping), its [`listener`]s, [`crowd`] (the limit on
-//! connections), and a connection seen from outside: [`phase`], [`slot`]. [`network`] is a block of
-//! addresses.
+//! connection: [`connection`], with its [`input`] and its [`transport`]. All connections:
+//! [`server`] (threads, stopping), its [`listener`]s, [`crowd`] (the limit on connections), and a
+//! connection seen from outside: [`phase`], [`slot`]. [`network`] is a block of addresses.
 
 pub mod body;
 pub mod connection;

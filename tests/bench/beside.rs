@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::client::{self, Load, Pace, median, spread};
+use crate::client::{self, Load, Pace, median};
 use crate::picture::{Line, picture};
 use crate::server::Running;
 use crate::{CONFIG, TOKEN_REQUEST, get_request};
@@ -78,11 +78,7 @@ fn head(rivals: &[Rival]) {
 
 fn table_row(figure: &str, rivals: &[Rival]) {
     let ours = &rivals[0];
-    let ratio = |other: &Rival| {
-        let each: Vec<f64> =
-            ours.rates.iter().zip(&other.rates).map(|(own, other)| own / other).collect();
-        format!(" {} |", spread(&each))
-    };
+    let ratio = |other: &Rival| format!(" {} |", client::ratios(&ours.rates, &other.rates));
     let ratios: String = rivals[1..].iter().map(ratio).collect();
     let slowest = |rival: &Rival| format!(" {:.2} ms |", median(&rival.slowest));
     let slowest: String = rivals.iter().map(slowest).collect();

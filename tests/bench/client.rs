@@ -276,9 +276,14 @@ pub fn median(values: &[f64]) -> f64 {
 }
 
 /// The median, and the range of the values.
-pub fn spread(values: &[f64]) -> String {
+fn spread(values: &[f64]) -> String {
     let (least, most) = bounds(values);
     format!("{:.2} ({least:.2} to {most:.2})", median(values))
+}
+
+/// The ratios of these to those beside them, as [`spread`] shows them.
+pub fn ratios(ours: &[f64], others: &[f64]) -> String {
+    spread(&ours.iter().zip(others).map(|(own, other)| own / other).collect::<Vec<_>>())
 }
 
 /// The least and the most of them.

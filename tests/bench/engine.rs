@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::client::{self, Load, Pace, median, spread};
+use crate::client::{self, Load, Pace, median};
 use crate::server::Running;
 use crate::state::{CLIENT, refreshes};
 use crate::{CONFIG, ROUND, ROUNDS, TOKEN_REQUEST, get_request, per_second, row};
@@ -178,8 +178,7 @@ impl Side<'_> {
 }
 
 fn compare(figure: &str, ours: &[f64], others: &[f64], target: &str) {
-    let ratios: Vec<f64> = ours.iter().zip(others).map(|(own, other)| own / other).collect();
-    row(figure, &per_second(ours), &per_second(others), &spread(&ratios), target);
+    row(figure, &per_second(ours), &per_second(others), &client::ratios(ours, others), target);
 }
 
 impl Engine {

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use client::{Load, median, spread};
+use client::{Load, median, ratios};
 use server::Running;
 use state::CLIENT;
 
@@ -28,11 +28,6 @@ const TOKEN_REQUEST: &str = "POST /oauth/token HTTP/1.1\r\nHost: localhost:3000\
     User-Agent: bench/1.0\r\nAccept: */*\r\nAuthorization: Basic YmVuY2g6c2VjcmV0\r\n\
     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 29\r\n\r\n\
     grant_type=client_credentials";
-/// A password grant by [`CLIENT`].
-const SIGN_IN: &str = "POST /oauth/token HTTP/1.1\r\nHost: localhost:3000\r\n\
-    Authorization: Basic ZnJlc2g6c2VjcmV0\r\n\
-    Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\n\
-    grant_type=password&username=ann&password=password";
 /// A sign-in page for a client with that name.
 const AUTHORIZATION_REQUEST: &str = "GET /oauth/authorize?response_type=code&client_id=page\
     &redirect_uri=http%3A%2F%2Flocalhost%2F&code_challenge_method=S256\
@@ -130,9 +125,6 @@ fn compare_loads(figure: &str, ours: (&Running, &Load), other: (&Running, &Load)
         own.round(ours);
         others.round(other);
     }
-    let ratios = |own: &[f64], others: &[f64]| {
-        spread(&own.iter().zip(others).map(|(own, other)| own / other).collect::<Vec<_>>())
-    };
     let rates = ratios(&own.rates, &others.rates);
     row(figure, &per_second(&own.rates), &per_second(&others.rates), &rates, target);
     if ours.1.connections == 64 && ours.1.batch == 1 {
@@ -220,7 +212,7 @@ fn idle_memory() {
     type Ask = fn(&Running) -> String;
     let asks: [(&str, Ask); 3] = [
         ("GET /", get_request),
-        ("a sign-in", |_| SIGN_IN.into()),
+        ("a sign-in", |_| state::request(state::SIGN_IN)),
         ("a page", |_| AUTHORIZATION_REQUEST.into()),
     ];
     asks.into_iter().for_each(|(what, ask)| idle_memory_after(what, &text, ask));
@@ -285,9 +277,9 @@ fn sign_in() {
         let starts = took(&|| assert!(openssl("1")));
         others.push(took(&|| assert!(openssl("600000"))) - starts);
     }
-    let ratios: Vec<f64> = ours.iter().zip(&others).map(|(own, other)| own / other).collect();
+    let ratios = ratios(&ours, &others);
     let [ours, others] = [ours, others].map(|times| format!("{:.0} ms", median(&times)));
-    row("PBKDF2, 600,000 iterations, beside OpenSSL", &ours, &others, &spread(&ratios), "0.40");
+    row("PBKDF2, 600,000 iterations, beside OpenSSL", &ours, &others, &ratios, "0.40");
 }
 
 fn start() {

@@ -13,6 +13,9 @@ use crate::{compare_loads, get_request, issue_a_million, milliseconds, row};
 pub const CLIENT: &str = "[client fresh]\nsecret = secret\ngrants = password refresh_token\n\
     [user ann]\npassword = password\n";
 
+/// The form of its password grant.
+pub const SIGN_IN: &str = "grant_type=password&username=ann&password=password";
+
 pub fn state() {
     let folder = tempfile::tempdir().unwrap();
     let with = CONFIG.replace("[server]", "[server]\nstate_file = state") + CLIENT;
@@ -39,10 +42,10 @@ fn beside_itself(folder: &Path, with: &str, without: &str) {
         rates[0].push(refreshes(&kept));
         rates[1].push(refreshes(&plain));
     }
-    let ratios: Vec<f64> = rates[0].iter().zip(&rates[1]).map(|(own, other)| own / other).collect();
+    let ratios = client::ratios(&rates[0], &rates[1]);
     let [own, other] = rates.map(|rates| format!("{:.0}/s", median(&rates)));
     let figure = "refreshes, 64 connections, with a state file";
-    row(figure, &own, &other, &client::spread(&ratios), "0.30");
+    row(figure, &own, &other, &ratios, "0.30");
 }
 
 /// Refreshes per second over 64 connections, each with its own family.
@@ -63,7 +66,7 @@ fn refresh_in_turn(server: &Running, ready: &Barrier) -> f64 {
         let (_, rest) = answer.split_once("\"refresh_token\":\"").unwrap();
         rest[..64].to_string()
     };
-    let mut token = ask("grant_type=password&username=ann&password=password");
+    let mut token = ask(SIGN_IN);
     ready.wait();
     let began = Instant::now();
     let mut answers = 0;
@@ -74,7 +77,8 @@ fn refresh_in_turn(server: &Running, ready: &Barrier) -> f64 {
     f64::from(answers) / began.elapsed().as_secs_f64()
 }
 
-fn request(form: &str) -> String {
+/// A token request of [`CLIENT`] with this form.
+pub fn request(form: &str) -> String {
     format!(
         "POST /oauth/token HTTP/1.1\r\nHost: h\r\nAuthorization: Basic ZnJlc2g6c2VjcmV0\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",

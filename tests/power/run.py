@@ -6,8 +6,9 @@ out and why, and ends in 'N passed, N failed'.
 
 What ended and was answered before the cut must not come back, and what was given a while before must
 still be there. What is answered later does not count: after a real cut nobody would answer, while
-this kernel goes on, and may call a sync done that the cut has overtaken. The control runs the same with syncs that do nothing, and has to find tokens that came back:
-else this would find nothing either.
+this kernel goes on, and may call a sync done that the cut has overtaken. The control runs the same
+with syncs that do nothing, and has to find tokens that came back: else this would find nothing
+either.
 """
 
 import base64

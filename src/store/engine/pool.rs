@@ -271,6 +271,24 @@ mod tests {
         stream.write_all(b"+PONG\r\n").unwrap();
     }
 
+    type Asking<'scope> = thread::ScopedJoinHandle<'scope, Answers>;
+
+    /// Two requests that have asked, with the engine's ends, and three that have joined the next
+    /// message.
+    fn two_asked_and_three_wait<'scope>(
+        scope: &'scope thread::Scope<'scope, '_>,
+        pool: &'scope Pool,
+        engine: &TcpListener,
+    ) -> ([(Asking<'scope>, TcpStream); 2], [Asking<'scope>; 3]) {
+        let two = [(); 2].map(|()| (scope.spawn(|| ping(pool)), asked(engine)));
+        let three = [1, 2, 3].map(|joined| {
+            let one = scope.spawn(|| ping(pool));
+            pool.together.await_that(two.len(), joined);
+            one
+        });
+        (two, three)
+    }
+
     fn pong() -> Answers {
         Ok(vec![Answer::Simple(b"PONG".into())])
     }
@@ -302,15 +320,7 @@ mod tests {
         let engine = TcpListener::bind("127.0.0.1:0").unwrap();
         let pool = pool(&engine);
         thread::scope(|scope| {
-            let two = [(); 2].map(|()| {
-                let one = scope.spawn(|| ping(&pool));
-                (one, asked(&engine))
-            });
-            let three = [1, 2, 3].map(|joined| {
-                let one = scope.spawn(|| ping(&pool));
-                pool.together.await_that(two.len(), joined);
-                one
-            });
+            let (two, three) = two_asked_and_three_wait(scope, &pool, &engine);
             let [(first, mut first_stream), (second, mut second_stream)] = two;
             answers(&mut first_stream);
             assert_eq!(first.join().unwrap(), pong());
@@ -336,12 +346,7 @@ mod tests {
         let engine = TcpListener::bind("127.0.0.1:0").unwrap();
         let pool = pool(&engine);
         thread::scope(|scope| {
-            let silent = [(); 2].map(|()| (scope.spawn(|| ping(&pool)), asked(&engine)));
-            let crowd = [1, 2, 3].map(|joined| {
-                let one = scope.spawn(|| ping(&pool));
-                pool.together.await_that(silent.len(), joined);
-                one
-            });
+            let (silent, crowd) = two_asked_and_three_wait(scope, &pool, &engine);
             // The first two by themselves, and the crowd.
             let mut streams = [(); 3].map(|()| engine.accept().unwrap().0);
             let size = command(&[b"PING"]).len();
