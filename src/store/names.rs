@@ -9,7 +9,7 @@ use crate::oauth::Registry;
 /// The names of the configuration in force, and their numbers.
 #[derive(Default)]
 pub struct Names {
-    in_force: HashMap<(Kind, Arc<str>), Number>,
+    in_force: [HashMap<Arc<str>, Number>; Kind::ALL.len()],
     /// The last number that was assigned.
     last: Number,
 }
@@ -23,12 +23,14 @@ impl Names {
         let mut last = self.last.0;
         let mut changes = Vec::new();
         for (kind, name, _) in registry.everyone() {
-            if gone.remove(&(kind, Arc::clone(name))).is_none() {
+            if gone[kind as usize].remove(name).is_none() {
                 last += 1;
                 changes.push(Change::PutName(kind, Arc::clone(name), Number(last)));
             }
         }
-        changes.extend(gone.into_keys().map(|(kind, name)| Change::TakeName(kind, name)));
+        for (kind, gone) in Kind::ALL.into_iter().zip(gone) {
+            changes.extend(gone.into_keys().map(|name| Change::TakeName(kind, name)));
+        }
         changes
     }
 
@@ -37,10 +39,10 @@ impl Names {
         match change {
             Change::PutName(kind, name, number) => {
                 self.last.0 = self.last.0.max(number.0);
-                self.in_force.insert((*kind, Arc::clone(name)), *number);
+                self.in_force[*kind as usize].insert(Arc::clone(name), *number);
             }
             Change::TakeName(kind, name) => {
-                self.in_force.remove(&(*kind, Arc::clone(name)));
+                self.in_force[*kind as usize].remove(name);
             }
             Change::LastNumber(number) => self.last.0 = self.last.0.max(number.0),
             _ => {}
@@ -60,8 +62,8 @@ impl Names {
     }
 
     /// The number of a name in force.
-    pub fn number_of(&self, kind: Kind, name: &Arc<str>) -> Option<Number> {
-        self.in_force.get(&(kind, Arc::clone(name))).copied()
+    pub fn number_of(&self, kind: Kind, name: &str) -> Option<Number> {
+        self.in_force[kind as usize].get(name).copied()
     }
 
     /// Writes everyone's number into `registry`.
@@ -74,10 +76,15 @@ impl Names {
 
     /// The changes that make these names from none.
     pub fn all(&self) -> Vec<Change> {
-        let names = self.in_force.iter();
-        let put =
-            names.map(|((kind, name), number)| Change::PutName(*kind, Arc::clone(name), *number));
-        put.chain([Change::LastNumber(self.last)]).collect()
+        let mut changes = Vec::new();
+        for (kind, names) in Kind::ALL.into_iter().zip(&self.in_force) {
+            let put = |(name, number): (&Arc<str>, &Number)| {
+                Change::PutName(kind, Arc::clone(name), *number)
+            };
+            changes.extend(names.iter().map(put));
+        }
+        changes.push(Change::LastNumber(self.last));
+        changes
     }
 }
 

@@ -17,6 +17,7 @@ use crate::oauth::{Scope, Timestamp, UserCode};
 /// Comes, with the number of the resource, before a change whose row is for a resource. Rows for
 /// none are written as they were before there were resources.
 const FOR_RESOURCE: u8 = 14;
+const PUT_NAME: u8 = 11;
 
 /// Appends a change.
 pub fn encode(change: &Change, out: &mut Vec<u8>) {
@@ -38,10 +39,7 @@ pub fn encode(change: &Change, out: &mut Vec<u8>) {
         Change::PutDevice(key, row) => put(out, 8, (key, row)),
         Change::Decide(key, decision) => put(out, 9, (key, decision)),
         Change::TakeDevice(key) => put(out, 10, (key, &())),
-        Change::PutName(kind, name, number) => {
-            put(out, 11, (kind, name));
-            number.write(out);
-        }
+        Change::PutName(kind, name, number) => encode_name(*kind, name, *number, out),
         Change::TakeName(kind, name) => put(out, 12, (kind, name)),
         Change::LastNumber(number) => put(out, 13, (number, &())),
         // Poll times do not outlive the process.
@@ -55,17 +53,34 @@ fn put(out: &mut Vec<u8>, which: u8, (first, second): (&impl Field, &impl Field)
     second.write(out);
 }
 
+/// Appends a [`Change::PutName`].
+pub fn encode_name(kind: Kind, name: &str, number: Number, out: &mut Vec<u8>) {
+    out.push(PUT_NAME);
+    kind.write(out);
+    write_text(name, out);
+    number.write(out);
+}
+
+/// Takes a [`Change::PutName`] from the front, if there is one.
+pub fn decode_name<'a>(from: &mut &'a [u8]) -> Option<(Kind, &'a str, Number)> {
+    let mut rest = from.strip_prefix(&[PUT_NAME])?;
+    let name = (Field::read(&mut rest)?, read_text(&mut rest)?, Field::read(&mut rest)?);
+    *from = rest;
+    Some(name)
+}
+
 /// Reads the changes of a payload; `None` if they are not what [`encode`] writes.
 pub fn decode(mut payload: &[u8]) -> Option<Vec<Change>> {
     let mut changes = Vec::with_capacity(4);
-    while let Some((&which, rest)) = payload.split_first() {
-        payload = rest;
-        changes.push(change(which, &mut payload)?);
+    while !payload.is_empty() {
+        changes.push(decode_one(&mut payload)?);
     }
     Some(changes)
 }
 
-fn change(which: u8, from: &mut &[u8]) -> Option<Change> {
+/// Takes one change from the front.
+pub fn decode_one(from: &mut &[u8]) -> Option<Change> {
+    let [which] = Field::read(from)?;
     if which == FOR_RESOURCE {
         let number = Field::read(from)?;
         let [which] = Field::read(from)?;
@@ -110,7 +125,7 @@ fn row_change(which: u8, from: &mut &[u8]) -> Option<Change> {
         8 => Change::PutDevice(Field::read(from)?, Field::read(from)?),
         9 => Change::Decide(Field::read(from)?, Field::read(from)?),
         10 => Change::TakeDevice(Field::read(from)?),
-        11 => Change::PutName(Field::read(from)?, Field::read(from)?, Field::read(from)?),
+        PUT_NAME => Change::PutName(Field::read(from)?, Field::read(from)?, Field::read(from)?),
         12 => Change::TakeName(Field::read(from)?, Field::read(from)?),
         13 => Change::LastNumber(Field::read(from)?),
         20 => {
@@ -216,7 +231,7 @@ impl Field for Kind {
 
     fn read(from: &mut &[u8]) -> Option<Self> {
         let [kind] = Field::read(from)?;
-        [Kind::Client, Kind::User, Kind::Resource].into_iter().find(|known| *known as u8 == kind)
+        Kind::ALL.into_iter().find(|known| *known as u8 == kind)
     }
 }
 

@@ -128,6 +128,10 @@ pub enum Kind {
     Resource,
 }
 
+impl Kind {
+    pub const ALL: [Kind; 3] = [Kind::Client, Kind::User, Kind::Resource];
+}
+
 /// One change of one row. Putting a row that exists replaces it, and taking one that does not exist
 /// does nothing, so that the same changes made twice have the same result.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::answers::Answers;
 use super::broken::{Broken, Kind};
 use super::place::{At, EngineConfig};
 use super::resp::{self, Answer, Parsed};
@@ -164,15 +165,15 @@ impl Connection {
         commands: &[u8],
         answers: usize,
         until: Instant,
-    ) -> Result<Vec<Answer>, Broken> {
-        let mut all = Vec::with_capacity(answers);
+    ) -> Result<Answers, Broken> {
+        let mut all = Answers::default();
         let mut used = 0;
         self.arrived = 0;
         self.send(commands, until)?;
-        while all.len() < answers {
+        while all.count() < answers {
             match resp::parse(&self.input[used..self.arrived]) {
-                Parsed::Whole(answer, size) => {
-                    all.push(answer);
+                Parsed::Whole(_, size) => {
+                    all.push(&self.input[used..used + size]);
                     used += size;
                 }
                 Parsed::Partial => {
@@ -292,7 +293,8 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(20);
         let answers = connection.ask(b"", 100, until).unwrap();
         let _engine = writing.join().unwrap().unwrap();
-        assert_eq!(answers, vec![Answer::Bytes(vec![b'a'; 60_000]); 100]);
+        assert_eq!(answers.count(), 100);
+        assert!(answers.iter().all(|it| it == Answer::Bytes(&[b'a'; 60_000])));
         assert!(connection.input.capacity() <= 2 * (resp::LONGEST + PIECE));
     }
 }

@@ -15,6 +15,7 @@
 //! Written here, over [`resp`] and a [`pool`] of connections, on which requests that meet travel
 //! [`together`]: a library would bring more code than this whole server has.
 
+mod answers;
 mod broken;
 mod connection;
 mod health;
@@ -44,6 +45,7 @@ use super::rows::{AccessToken, Change, Code, Device, Family, OnlyIf, Row};
 use super::{Found, Key, Notice, Unavailable};
 use crate::clock;
 use crate::oauth::{Registry, Timestamp, UserCode};
+use answers::Answers;
 use broken::{Broken, Kind};
 pub use health::Durations;
 use health::Health;
@@ -57,8 +59,9 @@ use value::{Content, Name, Read};
 
 /// How long all of one request's commands may take together.
 const REQUEST: Duration = Duration::from_millis(1800);
-/// The most bytes of a key after its prefix.
-const KEY: usize = 2 + 43;
+/// Bytes of a key's kind, and of the longest key after it.
+const KIND: usize = 2;
+const KEY: usize = 27;
 /// Seconds until a client may ask again.
 const RETRY_AFTER: u64 = 1;
 const UNAVAILABLE: Unavailable = Unavailable { retry_after: RETRY_AFTER };
@@ -140,7 +143,8 @@ impl Engine {
 
     pub fn device_showing(&self, code: &UserCode, now: Timestamp) -> Found<(Key, Device)> {
         let name = Name::UserCode(*code);
-        let Some(Content::Shows(key, _)) = self.content(name, self.get(name)?.as_deref())? else {
+        let answers = self.get(name)?;
+        let Some(Content::Shows(key, _)) = self.content(name, self.value(answers.only())?)? else {
             return Ok(None);
         };
         let device = self.device(&key, now)?;
@@ -160,7 +164,7 @@ impl Engine {
                 .map(|(name, bytes)| Ok((*name, self.content(*name, bytes.as_deref())?)));
             let known = known.collect::<Result<_, Unavailable>>()?;
             let now = clock::now();
-            let Some(step) = step::plan(&only_if, changes.clone(), known, now) else {
+            let Some(step) = step::plan(&only_if, &changes, known, now) else {
                 return Ok(None);
             };
             let refresh_tokens = step.refresh_tokens;
@@ -172,8 +176,8 @@ impl Engine {
 
     /// Whether the engine can be read and written.
     pub fn check(&self) -> Result<(), Unavailable> {
-        match self.ask(|_| self.probe().into(), 1)?.as_slice() {
-            [Answer::Integer(0)] => self.health.is_well(),
+        match self.ask(|_| self.probe().into(), 1)?.only() {
+            Some(Answer::Integer(0)) => self.health.is_well(),
             _ => return Err(self.fails(&Broken::nonsense())),
         }
         Ok(())
@@ -200,10 +204,11 @@ impl Engine {
     /// The row with this name, if it has not expired.
     #[inline(never)]
     fn row(&self, name: Name, now: Timestamp) -> Found<Row> {
-        let bytes = self.get(name)?;
-        let content = self.content(name, bytes.as_deref())?;
+        let answers = self.get(name)?;
+        let bytes = self.value(answers.only())?;
+        let content = self.content(name, bytes)?;
         if let (Name::Family(_) | Name::Device(_), Some(bytes)) = (name, bytes) {
-            SEEN.set(Some((name, bytes)));
+            SEEN.set(Some((name, bytes.to_vec())));
         }
         match content {
             Some(Content::Row(value)) if now < value.row.gone() => Ok(Some(value.row)),
@@ -211,9 +216,9 @@ impl Engine {
         }
     }
 
-    fn get(&self, name: Name) -> Found<Vec<u8>> {
+    fn get(&self, name: Name) -> Result<Answers, Unavailable> {
         let ask = resp::command(&[b"GET", &self.key(name)]);
-        self.ask(|_| Cow::Borrowed(&ask), 1)?.pop().map_or(Ok(None), |answer| self.value(answer))
+        self.ask(|_| Cow::Borrowed(&ask), 1)
     }
 
     /// What is stored under each of these names, in one command.
@@ -225,7 +230,8 @@ impl Engine {
             names.iter().map(|name| resp::command(&[b"GET", &self.key(*name)])).collect();
         let ask = ask.concat();
         let answers = self.ask(|_| Cow::Borrowed(&ask), names.len())?;
-        answers.into_iter().map(|answer| self.value(answer)).collect()
+        let value = |answer| Ok(self.value(Some(answer))?.map(<[u8]>::to_vec));
+        answers.iter().map(value).collect()
     }
 
     /// The same, with the names. What the request has just looked up is not looked up again.
@@ -239,10 +245,10 @@ impl Engine {
     }
 
     /// What a GET has been answered.
-    fn value(&self, answer: Answer) -> Found<Vec<u8>> {
+    fn value<'a>(&self, answer: Option<Answer<'a>>) -> Found<&'a [u8]> {
         match answer {
-            Answer::Bytes(bytes) => Ok(Some(bytes)),
-            Answer::Nothing => Ok(None),
+            Some(Answer::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Answer::Nothing) => Ok(None),
             _ => Err(self.fails(&Broken::nonsense())),
         }
     }
@@ -260,11 +266,11 @@ impl Engine {
     fn make(&self, held: &Held, step: Step, now: Timestamp) -> Result<Made, Unavailable> {
         let mut puts = Vec::with_capacity(step.puts.len());
         let names = self.names();
-        for (name, content) in &step.puts {
-            // A number that was never assigned would be a bug, and nothing is stored for nobody.
-            let value = content.encode(*name, &names).ok_or(UNAVAILABLE)?;
+        for (name, content) in step.puts {
             let millis = content.gone().0.saturating_sub(now.0).max(1).to_string();
-            puts.push((self.key(*name), value, millis));
+            // A number that was never assigned would be a bug, and nothing is stored for nobody.
+            let value = content.encode(name, &names).ok_or(UNAVAILABLE)?;
+            puts.push((self.key(name), value, millis));
         }
         drop(names);
         let gone: Vec<_> = step.gone.iter().map(|name| self.key(*name)).collect();
@@ -279,7 +285,7 @@ impl Engine {
             true => return Ok(Made::Taken(0)),
             false => self.ask(|is_again| step.command(is_again).into(), 1)?,
         };
-        step.made(&answers).ok_or_else(|| self.fails(&Broken::nonsense()))
+        step.made(answers.only()).ok_or_else(|| self.fails(&Broken::nonsense()))
     }
 
     /// Sends commands to the engine, within what is left of the request's time.
@@ -287,7 +293,7 @@ impl Engine {
         &self,
         commands: impl Fn(bool) -> Cow<'a, [u8]>,
         answers: usize,
-    ) -> Result<Vec<Answer>, Unavailable> {
+    ) -> Result<Answers, Unavailable> {
         let began = Instant::now();
         let result = self.pool.ask(commands, answers, began + LEFT.get());
         let took = began.elapsed();
@@ -311,20 +317,22 @@ impl Engine {
 
     /// The engine's key for this name.
     fn key(&self, name: Name) -> Vec<u8> {
-        let mut out = String::with_capacity(self.prefix.len() + KEY);
-        out.push_str(&self.prefix);
+        let mut out = Vec::with_capacity(self.prefix.len() + KIND + KEY);
+        out.extend_from_slice(self.prefix.as_bytes());
         let (kind, key) = match &name {
-            Name::AccessToken(key) => ("a:", key),
-            Name::Family(key) => ("f:", key),
-            Name::Device(key) => ("d:", key),
+            Name::AccessToken(key) => (b"a:", key),
+            Name::Family(key) => (b"f:", key),
+            Name::Device(key) => (b"d:", key),
             Name::UserCode(code) => {
-                out.push_str("u:");
-                out.push_str(&code.reveal());
-                return out.into_bytes();
+                out.extend_from_slice(b"u:");
+                out.extend_from_slice(code.reveal().as_bytes());
+                return out;
             }
         };
-        out.push_str(kind);
-        BASE64.encode_string(key.bytes(), &mut out);
-        out.into_bytes()
+        out.extend_from_slice(kind);
+        let mut text = [0; KEY];
+        let size = BASE64.encode_slice(key.bytes(), &mut text).expect("a key has room there");
+        out.extend_from_slice(&text[..size]);
+        out
     }
 }

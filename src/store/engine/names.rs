@@ -27,12 +27,12 @@ impl NameTable {
         self.in_force.number(registry);
     }
 
-    pub fn name(&self, number: Number) -> Option<&Arc<str>> {
-        self.by_number.get(&number)
+    pub fn name(&self, number: Number) -> Option<&str> {
+        self.by_number.get(&number).map(AsRef::as_ref)
     }
 
     /// The number of a name in force.
-    pub fn number(&self, kind: Kind, name: &Arc<str>) -> Option<Number> {
+    pub fn number(&self, kind: Kind, name: &str) -> Option<Number> {
         self.in_force.number_of(kind, name)
     }
 }

@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::answers::Answers;
 use super::broken::{Broken, Kind};
 use super::connection::{Connection, Door, LONGEST_WAIT, time_left};
 use super::place::EngineConfig;
-use super::resp::Answer;
-use super::together::{Answers, Together};
+use super::together::{Asked, Together};
 
 pub struct Pool {
     door: Door,
@@ -51,7 +51,7 @@ impl Pool {
         commands: impl Fn(bool) -> Cow<'a, [u8]>,
         answers: usize,
         until: Instant,
-    ) -> Answers {
+    ) -> Asked {
         // From when it is sent: a crowd that has waited for room is worth a whole attempt.
         let send = |commands: &[u8], answers, until| {
             let first = Instant::now() + time_left(until)?;
@@ -75,7 +75,7 @@ impl Pool {
     }
 
     /// Asks on an idle connection, or on a new one if none is idle.
-    fn once(&self, commands: &[u8], answers: usize, until: Instant) -> Answers {
+    fn once(&self, commands: &[u8], answers: usize, until: Instant) -> Asked {
         let mut place = self.place(until)?;
         let was_idle = place.connection.is_some();
         let result = place.ask(commands, answers, until);
@@ -86,7 +86,7 @@ impl Pool {
     }
 
     /// Asks on a new connection, since an idle one may lead to the same engine that is gone.
-    fn anew(&self, commands: &[u8], answers: usize, until: Instant) -> Answers {
+    fn anew(&self, commands: &[u8], answers: usize, until: Instant) -> Asked {
         // Without time it would only close a good one.
         time_left(until)?;
         let mut place = self.place(until)?;
@@ -166,14 +166,16 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn ask(&mut self, commands: &[u8], answers: usize, until: Instant) -> Answers {
+    fn ask(&mut self, commands: &[u8], answers: usize, until: Instant) -> Asked {
         let mut own = match self.connection.take() {
             Some(own) => own,
             None => self.pool.door.open(until)?,
         };
         let result = own.ask(commands, answers, until);
         let ends = match &result {
-            Ok(answers) => errors(answers).any(|kind| Broken::Error(kind).ends_the_connection()),
+            Ok(answers) => {
+                answers.errors().any(|error| Broken::Error(Kind::of(error)).ends_the_connection())
+            }
             Err(broken) => broken.ends_the_connection(),
         };
         self.prove(!ends);
@@ -222,16 +224,9 @@ impl Drop for Place<'_> {
 }
 
 /// The answers, if none is an error.
-fn without_error(answers: Vec<Answer>) -> Answers {
-    let first = errors(&answers).next();
+fn without_error(answers: Answers) -> Asked {
+    let first = answers.errors().next().map(Kind::of);
     first.map_or(Ok(answers), |kind| Err(Broken::Error(kind)))
-}
-
-fn errors(answers: &[Answer]) -> impl Iterator<Item = Kind> {
-    answers.iter().filter_map(|answer| match answer {
-        Answer::Error(error) => Some(Kind::of(error)),
-        _ => None,
-    })
 }
 
 #[cfg(test)]
@@ -252,7 +247,7 @@ mod tests {
         Pool::new(EngineConfig { place, user: None, password: None, prefix: "p".into() })
     }
 
-    fn ping(pool: &Pool) -> Answers {
+    fn ping(pool: &Pool) -> Asked {
         pool.ask(|_| command(&[b"PING"]).into(), 1, Instant::now() + PATIENCE)
     }
 
@@ -271,7 +266,7 @@ mod tests {
         stream.write_all(b"+PONG\r\n").unwrap();
     }
 
-    type Asking<'scope> = thread::ScopedJoinHandle<'scope, Answers>;
+    type Asking<'scope> = thread::ScopedJoinHandle<'scope, Asked>;
 
     /// Two requests that have asked, with the engine's ends, and three that have joined the next
     /// message.
@@ -289,8 +284,8 @@ mod tests {
         (two, three)
     }
 
-    fn pong() -> Answers {
-        Ok(vec![Answer::Simple(b"PONG".into())])
+    fn pong() -> Asked {
+        Ok(Answers::from([&b"+PONG\r\n"[..]]))
     }
 
     #[test]

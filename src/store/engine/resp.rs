@@ -9,25 +9,25 @@
 
 use crate::encode::decimal;
 
-/// An answer.
+/// An answer, which lies in the bytes that it was read from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
+pub enum Answer<'a> {
     /// Such as `OK`.
-    Simple(Vec<u8>),
+    Simple(&'a [u8]),
     /// Its first word says what kind of error it is.
-    Error(Vec<u8>),
+    Error(&'a [u8]),
     Integer(i64),
-    Bytes(Vec<u8>),
+    Bytes(&'a [u8]),
     /// There is no value.
     Nothing,
-    Array(Vec<Answer>),
+    Array(Vec<Answer<'a>>),
 }
 
 /// What some bytes begin with.
 #[derive(Debug, PartialEq)]
-pub enum Parsed {
+pub enum Parsed<'a> {
     /// An answer, and its size in bytes.
-    Whole(Answer, usize),
+    Whole(Answer<'a>, usize),
     /// The beginning of an answer; more bytes are needed.
     Partial,
     /// Nothing that the protocol knows, or more than is ever asked for.
@@ -59,7 +59,7 @@ fn length(kind: u8, length: usize, out: &mut Vec<u8>) {
 }
 
 /// Reads the answer at the start of `bytes`.
-pub fn parse(bytes: &[u8]) -> Parsed {
+pub fn parse(bytes: &[u8]) -> Parsed<'_> {
     let mut rest = bytes;
     match answer(&mut rest, DEEPEST) {
         Ok(answer) => Parsed::Whole(answer, bytes.len() - rest.len()),
@@ -77,11 +77,11 @@ enum Missing {
 use Missing::{Short, Wrong};
 
 /// Takes an answer from the front.
-fn answer(rest: &mut &[u8], depth: usize) -> Result<Answer, Missing> {
+fn answer<'a>(rest: &mut &'a [u8], depth: usize) -> Result<Answer<'a>, Missing> {
     let (&kind, line) = line(rest)?.split_first().ok_or(Wrong)?;
     match kind {
-        b'+' => Ok(Answer::Simple(line.to_vec())),
-        b'-' => Ok(Answer::Error(line.to_vec())),
+        b'+' => Ok(Answer::Simple(line)),
+        b'-' => Ok(Answer::Error(line)),
         b':' => number(line).map(Answer::Integer).ok_or(Wrong),
         b'$' => match number(line).ok_or(Wrong)? {
             -1 => Ok(Answer::Nothing),
@@ -114,7 +114,7 @@ fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Missing> {
 }
 
 /// Takes so many bytes, and the line end after them.
-fn bytes(rest: &mut &[u8], size: usize) -> Result<Answer, Missing> {
+fn bytes<'a>(rest: &mut &'a [u8], size: usize) -> Result<Answer<'a>, Missing> {
     if size > LONGEST {
         return Err(Wrong);
     }
@@ -122,7 +122,7 @@ fn bytes(rest: &mut &[u8], size: usize) -> Result<Answer, Missing> {
     match behind {
         [b'\r', b'\n', behind @ ..] => {
             *rest = behind;
-            Ok(Answer::Bytes(bytes.to_vec()))
+            Ok(Answer::Bytes(bytes))
         }
         [] | [b'\r'] => Err(Short),
         _ => Err(Wrong),
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn whole(bytes: &[u8]) -> Answer {
+    fn whole(bytes: &[u8]) -> Answer<'_> {
         match parse(bytes) {
             Parsed::Whole(answer, size) if size == bytes.len() => answer,
             other => panic!("{other:?}"),
@@ -157,15 +157,15 @@ mod tests {
 
     #[test]
     fn an_answer_is_one_of_five_kinds() {
-        assert_eq!(whole(b"+OK\r\n"), Answer::Simple(b"OK".into()));
-        assert_eq!(whole(b"-OOM no\r\n"), Answer::Error(b"OOM no".into()));
+        assert_eq!(whole(b"+OK\r\n"), Answer::Simple(b"OK"));
+        assert_eq!(whole(b"-OOM no\r\n"), Answer::Error(b"OOM no"));
         assert_eq!(whole(b":-1\r\n"), Answer::Integer(-1));
-        assert_eq!(whole(b"$4\r\na\r\nb\r\n"), Answer::Bytes(b"a\r\nb".into()));
-        assert_eq!(whole(b"$0\r\n\r\n"), Answer::Bytes(Vec::new()));
+        assert_eq!(whole(b"$4\r\na\r\nb\r\n"), Answer::Bytes(b"a\r\nb"));
+        assert_eq!(whole(b"$0\r\n\r\n"), Answer::Bytes(b""));
         assert_eq!(whole(b"$-1\r\n"), Answer::Nothing);
         assert_eq!(whole(b"*-1\r\n"), Answer::Nothing);
-        let keys = Answer::Array(vec![Answer::Bytes(b"k".into()), Answer::Nothing]);
-        let scan = Answer::Array(vec![Answer::Bytes(b"17".into()), keys]);
+        let keys = Answer::Array(vec![Answer::Bytes(b"k"), Answer::Nothing]);
+        let scan = Answer::Array(vec![Answer::Bytes(b"17"), keys]);
         assert_eq!(whole(b"*2\r\n$2\r\n17\r\n*2\r\n$1\r\nk\r\n$-1\r\n"), scan);
     }
 
@@ -221,7 +221,7 @@ mod tests {
         #[test]
         fn a_command_is_read_back_as_an_array(words: Vec<Vec<u8>>) {
             let out = command(&words.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            let words = words.into_iter().map(Answer::Bytes).collect();
+            let words = words.iter().map(|word| Answer::Bytes(word)).collect();
             prop_assert_eq!(whole(&out), Answer::Array(words));
         }
     }

@@ -45,8 +45,8 @@ impl Engine {
     fn scan(&self, cursor: &[u8], kind: &str) -> Result<(Vec<u8>, Vec<Key>), Unavailable> {
         let pattern = self.pattern(kind);
         let ask = command(&[b"SCAN", cursor, b"MATCH", &pattern, b"COUNT", COUNT.as_bytes()]);
-        let mut answers = self.ask(|_| Cow::Borrowed(&ask), 1)?;
-        let Some(Answer::Array(pair)) = answers.pop() else { return Err(self.nonsense()) };
+        let answers = self.ask(|_| Cow::Borrowed(&ask), 1)?;
+        let Some(Answer::Array(pair)) = answers.only() else { return Err(self.nonsense()) };
         let [Answer::Bytes(next), Answer::Array(keys)] = pair.as_slice() else {
             return Err(self.nonsense());
         };
@@ -55,7 +55,7 @@ impl Engine {
             Answer::Bytes(bytes) => BASE64.decode(bytes.get(start..)?).ok()?.try_into().ok(),
             _ => None,
         };
-        Ok((next.clone(), keys.iter().filter_map(key).map(Key::from_bytes).collect()))
+        Ok((next.to_vec(), keys.iter().filter_map(key).map(Key::from_bytes).collect()))
     }
 
     fn rows(&self, keys: &[Key], name: Named) -> Result<Vec<(Key, Row)>, Unavailable> {

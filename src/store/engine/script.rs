@@ -39,13 +39,13 @@ impl Prepared<'_> {
     }
 
     /// What the answer to the command says; `None` if the command has no such answer.
-    pub fn made(&self, answers: &[Answer]) -> Option<Made> {
+    pub fn made(&self, answer: Option<Answer>) -> Option<Made> {
         let is_set = self.is_free() && self.puts.len() == 1 && self.ended.is_empty();
-        match answers {
-            [Answer::Simple(word)] if is_set => (word == b"OK").then_some(Made::Taken(0)),
-            [Answer::Integer(-1)] if !self.held.is_empty() => Some(Made::TooLate),
-            [Answer::Integer(taken)] if !is_set => {
-                let taken = usize::try_from(*taken).ok()?;
+        match answer? {
+            Answer::Simple(word) if is_set => (word == b"OK").then_some(Made::Taken(0)),
+            Answer::Integer(-1) if !self.held.is_empty() => Some(Made::TooLate),
+            Answer::Integer(taken) if !is_set => {
+                let taken = usize::try_from(taken).ok()?;
                 (taken <= self.ended.len()).then_some(Made::Taken(taken))
             }
             _ => None,
@@ -81,25 +81,25 @@ mod tests {
 
     #[test]
     fn only_an_answer_that_the_step_can_have_is_believed() {
-        let ok = [Answer::Simple(b"OK".into())];
+        let ok = || Some(Answer::Simple(b"OK"));
         let key = || b"k".to_vec();
         let put = || vec![(key(), b"v".to_vec(), "1".to_string())];
         let set = Prepared { puts: put(), ..Prepared::default() };
         let del = Prepared { ended: vec![key()], ..Prepared::default() };
         let held = vec![(key(), &b"v"[..])];
         let script = Prepared { held, puts: put(), ended: vec![key()], ..Prepared::default() };
-        let made = |step: &Prepared, number| match step.made(&[Answer::Integer(number)]) {
+        let made = |step: &Prepared, number| match step.made(Some(Answer::Integer(number))) {
             Some(Made::Taken(taken)) => Some(taken as i64),
             Some(Made::TooLate) => Some(-1),
             None => None,
         };
-        assert!(matches!(set.made(&ok), Some(Made::Taken(0))));
+        assert!(matches!(set.made(ok()), Some(Made::Taken(0))));
         assert_eq!([-1, 0, 1].map(|number| made(&set, number)), [None; 3]);
         assert_eq!([-1, 0, 1, 2].map(|number| made(&del, number)), [None, Some(0), Some(1), None]);
         let all = [-2, -1, 0, 1, 2].map(|number| made(&script, number));
         assert_eq!(all, [None, Some(-1), Some(0), Some(1), None]);
         for step in [&del, &script] {
-            assert!(step.made(&ok).is_none() && step.made(&[Answer::Nothing]).is_none());
+            assert!(step.made(ok()).is_none() && step.made(Some(Answer::Nothing)).is_none());
         }
     }
 }

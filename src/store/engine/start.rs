@@ -8,6 +8,7 @@ use super::broken::Broken;
 use super::pool::Pool;
 use super::resp::{Answer, command};
 use super::script::Prepared;
+use super::together::Asked;
 use super::{Engine, EngineConfig, REQUEST};
 
 /// With this policy only what has expired is lost.
@@ -67,9 +68,9 @@ impl Engine {
         let ask = command(&[b"CONFIG", b"GET", b"maxmemory-policy"]);
         // If we may not ask, nothing is said.
         let Ok(answers) = self.ask_at_start(ask, 1) else { return };
-        if let [Answer::Array(pair)] = answers.as_slice()
+        if let Some(Answer::Array(pair)) = answers.only()
             && let [_, Answer::Bytes(policy)] = pair.as_slice()
-            && policy != KEEPS_ALL
+            && *policy != KEEPS_ALL
         {
             let what = "its maxmemory-policy lets it drop valid tokens; set noeviction";
             self.health.tell(false, what.into());
@@ -87,7 +88,7 @@ impl Engine {
         [self.prefix.as_bytes(), CHECK.as_bytes()].concat()
     }
 
-    fn ask_at_start(&self, commands: Vec<u8>, answers: usize) -> Result<Vec<Answer>, Broken> {
+    fn ask_at_start(&self, commands: Vec<u8>, answers: usize) -> Asked {
         let until = Instant::now() + REQUEST;
         self.pool.ask(|_| Cow::Borrowed(&commands), answers, until)
     }

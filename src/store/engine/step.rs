@@ -76,7 +76,7 @@ pub fn begins(needs: &[Name], changes: &[Change]) -> Vec<Name> {
 /// The plan, if the rows that it needs are these; `None` if it comes too late.
 pub fn plan(
     only_if: &OnlyIf,
-    changes: Vec<Change>,
+    changes: &[Change],
     known: Vec<(Name, Option<Content>)>,
     now: Timestamp,
 ) -> Option<Step> {
@@ -85,7 +85,7 @@ pub fn plan(
     if !desk.holds(only_if) {
         return None;
     }
-    changes.into_iter().for_each(|change| desk.apply(change));
+    changes.iter().cloned().for_each(|change| desk.apply(change));
     let Desk { rows, mut step, .. } = desk;
     for (name, content, is_changed) in rows {
         match content {

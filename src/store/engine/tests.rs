@@ -35,7 +35,7 @@ impl Fake {
     fn apply(&mut self, only_if: OnlyIf, changes: Vec<Change>) -> Option<usize> {
         let known = needs(&only_if, &changes).into_iter();
         let known = known.map(|name| (name, self.get(name))).collect();
-        let Step { puts, gone, ended, refresh_tokens } = plan(&only_if, changes, known, NOW)?;
+        let Step { puts, gone, ended, refresh_tokens } = plan(&only_if, &changes, known, NOW)?;
         for (name, content) in puts {
             self.take(name);
             self.rows.push((name, content));
@@ -305,7 +305,7 @@ fn what_is_kept_is_read_back_and_nothing_else_is_ours() {
     let access_tokens = vec![(key("token", 1), NOW), (key("token", 2), NOW.plus_seconds(1))];
     let row = Row::AccessToken(AccessToken { client, user: None, ..token(Some(0)) });
     let content = Content::Row(Value { row, access_tokens });
-    let bytes = content.encode(Name::AccessToken(own), &names).unwrap();
+    let bytes = content.clone().encode(Name::AccessToken(own), &names).unwrap();
     assert_eq!(decode(Name::AccessToken(own), &bytes, &names), Read::Content(content.clone()));
     // With another key, as another kind, cut, longer, or in another format.
     let other = Name::AccessToken(key("family", 1));

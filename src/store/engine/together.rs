@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use super::answers::Answers;
 use super::broken::Broken;
-use super::resp::Answer;
 use crate::step_aside::StepAside;
 
 /// How many messages may be under way at once: the engine has the next while one is answered.
@@ -21,8 +21,8 @@ const ENGINE: Duration = Duration::from_millis(2);
 /// How often a request lets others run before it sleeps. Once is enough for them to join.
 const STEPS: usize = 3;
 
-/// The answers to a request's commands, or to all of a message's.
-pub type Answers = Result<Vec<Answer>, Broken>;
+/// What a request's commands have come to, or all of a message's.
+pub type Asked = Result<Answers, Broken>;
 
 pub struct Together {
     queue: Mutex<Queue>,
@@ -38,16 +38,20 @@ struct Queue {
 
 struct Gathering {
     commands: Vec<u8>,
-    /// For each request, how many answers its commands have, and who waits for them.
-    requests: Vec<(usize, Thread)>,
-    /// When the first of them must have its answers.
+    /// How many answers they have.
+    answers: usize,
+    /// When the first of its requests must have its answers.
     until: Instant,
     message: Arc<Message>,
 }
 
-/// Each request's answers, once they are there.
+/// What the requests of a message share.
 #[derive(Default)]
-struct Message(OnceLock<Result<Vec<Mutex<Vec<Answer>>>, Broken>>);
+struct Message {
+    asked: OnceLock<Asked>,
+    /// Those that sleep until it is there. One of them is also woken when there is room to send it.
+    sleepers: Mutex<Vec<Thread>>,
+}
 
 impl Together {
     pub fn new() -> Together {
@@ -62,43 +66,50 @@ impl Together {
         commands: &[u8],
         answers: usize,
         until: Instant,
-        send: impl Fn(&[u8], usize, Instant) -> Answers,
-    ) -> Answers {
-        let (message, place) = self.join(commands, answers, until);
+        send: impl Fn(&[u8], usize, Instant) -> Asked,
+    ) -> Asked {
+        let (message, first) = self.join(commands, answers, until);
         self.step_aside.before_a_wait();
         let mut steps = 1..STEPS;
-        while message.0.get().is_none() {
-            if let Some(turn) = self.turn(&message) {
-                turn.take(&send);
-            } else if steps.next().is_some() {
-                self.step_aside.before_a_wait();
-            } else {
-                thread::park();
+        loop {
+            if let Some(asked) = message.asked.get() {
+                return asked.as_ref().map(|all| all.part(first, answers)).map_err(Broken::clone);
+            }
+            match self.turn(&message) {
+                Ok(turn) => turn.take(&send),
+                Err(queue) if steps.next().is_none() => message.sleep(queue),
+                Err(queue) => {
+                    drop(queue);
+                    self.step_aside.before_a_wait();
+                }
             }
         }
-        message.part(place)
     }
 
-    /// The message that the commands have joined, and how many requests had before.
+    /// The message that the commands have joined, and the number of their first answer.
     fn join(&self, commands: &[u8], answers: usize, until: Instant) -> (Arc<Message>, usize) {
         self.step_aside.turn();
         let mut queue = self.lock();
         let next = queue.next.get_or_insert_with(|| Gathering::until(until));
         next.commands.extend_from_slice(commands);
         next.until = next.until.min(until);
-        next.requests.push((answers, thread::current()));
-        (Arc::clone(&next.message), next.requests.len() - 1)
+        next.answers += answers;
+        (Arc::clone(&next.message), next.answers - answers)
     }
 
-    /// The right to send this message, if nobody has yet and there is room.
-    fn turn(&self, message: &Arc<Message>) -> Option<Turn<'_>> {
+    /// The right to send this message, or the queue if there is no room or somebody has it.
+    fn turn(&self, message: &Arc<Message>) -> Result<Turn<'_>, MutexGuard<'_, Queue>> {
         let mut queue = self.lock();
         if queue.under_way == UNDER_WAY {
-            return None;
+            return Err(queue);
         }
-        let gathering = queue.next.take_if(|next| Arc::ptr_eq(&next.message, message))?;
-        queue.under_way += 1;
-        Some(Turn { together: self, gathering, result: Err(Broken::late()) })
+        match queue.next.take_if(|next| Arc::ptr_eq(&next.message, message)) {
+            Some(gathering) => {
+                queue.under_way += 1;
+                Ok(Turn { together: self, gathering, asked: Err(Broken::late()) })
+            }
+            None => Err(queue),
+        }
     }
 
     /// Waits until so many messages are under way, and so many requests have joined the next.
@@ -106,7 +117,8 @@ impl Together {
     pub fn await_that(&self, under_way: usize, joined: usize) {
         let now = |queue: &Queue| {
             let next = queue.next.as_ref();
-            (queue.under_way, next.map_or(0, |next| next.requests.len()))
+            // Each has the message, and so has the queue.
+            (queue.under_way, next.map_or(0, |next| Arc::strong_count(&next.message) - 1))
         };
         while now(&self.lock()) != (under_way, joined) {
             thread::yield_now();
@@ -120,22 +132,24 @@ impl Together {
 
 impl Gathering {
     fn until(until: Instant) -> Gathering {
-        let (commands, requests) = Default::default();
-        Gathering { commands, requests, until, message: Arc::default() }
+        let (commands, answers, message) = Default::default();
+        Gathering { commands, answers, until, message }
     }
 }
 
 impl Message {
-    /// The answers to the request that joined after so many others.
-    fn part(&self, place: usize) -> Answers {
-        match self.0.get() {
-            Some(Ok(parts)) => {
-                let mut part = parts[place].lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(std::mem::take(&mut part))
-            }
-            Some(Err(broken)) => Err(broken.clone()),
-            None => Err(Broken::late()),
+    /// Sleeps until there may be room or a result. Whoever makes room needs the queue for it, and so
+    /// finds this request among the sleepers.
+    fn sleep(&self, queue: MutexGuard<Queue>) {
+        self.sleepers().push(thread::current());
+        drop(queue);
+        if self.asked.get().is_none() {
+            thread::park();
         }
+    }
+
+    fn sleepers(&self) -> MutexGuard<'_, Vec<Thread>> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,14 +158,13 @@ impl Message {
 struct Turn<'a> {
     together: &'a Together,
     gathering: Gathering,
-    result: Answers,
+    asked: Asked,
 }
 
 impl Turn<'_> {
-    fn take(mut self, send: &impl Fn(&[u8], usize, Instant) -> Answers) {
-        let Gathering { commands, requests, until, .. } = &self.gathering;
-        let answers = requests.iter().map(|(answers, _)| answers).sum();
-        self.result = send(commands, answers, *until);
+    fn take(mut self, send: &impl Fn(&[u8], usize, Instant) -> Asked) {
+        let Gathering { commands, answers, until, .. } = &self.gathering;
+        self.asked = send(commands, *answers, *until);
     }
 }
 
@@ -159,19 +172,16 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut queue = self.together.lock();
         queue.under_way -= 1;
-        if let Some(next) = &queue.next {
-            next.requests[0].1.unpark();
+        if let Some(next) = &queue.next
+            && let Some(asker) = next.message.sleepers().pop()
+        {
+            asker.unpark();
         }
         drop(queue);
-        let Gathering { requests, message, .. } = &self.gathering;
-        let result = std::mem::replace(&mut self.result, Err(Broken::late()));
-        let parts = result.map(|answers| {
-            let mut answers = answers.into_iter();
-            let part = |(count, _): &(usize, Thread)| answers.by_ref().take(*count).collect();
-            requests.iter().map(part).map(Mutex::new).collect()
-        });
-        let _ = message.0.set(parts);
-        requests.iter().for_each(|(_, asker)| asker.unpark());
+        let asked = std::mem::replace(&mut self.asked, Err(Broken::late()));
+        let message = &self.gathering.message;
+        let _ = message.asked.set(asked);
+        message.sleepers().drain(..).for_each(|asker| asker.unpark());
     }
 }
 
@@ -186,18 +196,18 @@ mod tests {
     struct Echo {
         together: Together,
         seen: Mutex<Vec<Vec<u8>>>,
-        told: Mutex<Receiver<Answers>>,
+        told: Mutex<Receiver<Asked>>,
     }
 
     impl Echo {
-        fn new() -> (Echo, Sender<Answers>) {
+        fn new() -> (Echo, Sender<Asked>) {
             let (tell, told) = channel();
             let (seen, told) = (Mutex::default(), Mutex::new(told));
             (Echo { together: Together::new(), seen, told }, tell)
         }
 
         /// Asks this, and waits to be told the result; nothing means the right one.
-        fn ask(&self, text: &str) -> Answers {
+        fn ask(&self, text: &str) -> Asked {
             self.together.ask(text.as_bytes(), text.len(), later(), |all, answers, _| {
                 assert_eq!(all.len(), answers);
                 self.seen.lock().unwrap().push(all.to_vec());
@@ -211,7 +221,7 @@ mod tests {
             &'scope self,
             scope: &'scope thread::Scope<'scope, '_>,
             texts: &[&'static str],
-        ) -> Vec<thread::ScopedJoinHandle<'scope, Answers>> {
+        ) -> Vec<thread::ScopedJoinHandle<'scope, Asked>> {
             let mut all = Vec::new();
             for under_way in 1..=UNDER_WAY {
                 all.push(scope.spawn(|| self.ask("0")));
@@ -229,8 +239,10 @@ mod tests {
         Instant::now() + Duration::from_secs(20)
     }
 
-    fn answers_to(text: &[u8]) -> Vec<Answer> {
-        text.iter().map(|byte| Answer::Integer(i64::from(*byte))).collect()
+    fn answers_to(text: &[u8]) -> Answers {
+        let mut answers = Answers::default();
+        text.iter().for_each(|byte| answers.push(&[b'+', *byte, b'\r', b'\n']));
+        answers
     }
 
     #[test]
@@ -239,7 +251,7 @@ mod tests {
         let texts = ["a", "bc", "", "d"];
         thread::scope(|scope| {
             let all = echo.crowd(scope, &texts);
-            (0..=UNDER_WAY).for_each(|_| tell.send(Ok(Vec::new())).unwrap());
+            (0..=UNDER_WAY).for_each(|_| tell.send(Ok(Answers::default())).unwrap());
             let all: Vec<_> = all.into_iter().map(|it| it.join().unwrap()).collect();
             let right: Vec<_> = ["0"; UNDER_WAY].into_iter().chain(texts).collect();
             assert_eq!(
@@ -256,7 +268,7 @@ mod tests {
         let (echo, tell) = Echo::new();
         thread::scope(|scope| {
             let all = echo.crowd(scope, &["a", "b"]);
-            (0..UNDER_WAY).for_each(|_| tell.send(Ok(Vec::new())).unwrap());
+            (0..UNDER_WAY).for_each(|_| tell.send(Ok(Answers::default())).unwrap());
             tell.send(Err(Broken::nonsense())).unwrap();
             let all: Vec<_> = all.into_iter().map(|it| it.join().unwrap()).collect();
             assert_eq!(all[UNDER_WAY..], [const { || Err(Broken::nonsense()) }; 2].map(|it| it()));
@@ -287,5 +299,23 @@ mod tests {
         }
         let answer = together.ask(b"a", 1, later(), |all, _, _| Ok(answers_to(all)));
         assert_eq!(answer, Ok(answers_to(b"a")));
+    }
+
+    #[test]
+    fn nobody_is_left_asleep() {
+        let together = Together::new();
+        let work = |thread: u8| {
+            for turn in 0..2_000 {
+                let text = [thread, b'a' + turn as u8 % 26];
+                let answers = together.ask(&text, text.len(), later(), |all, _, _| {
+                    // Others fall asleep meanwhile.
+                    thread::sleep(Duration::from_micros(u64::from(turn % 7 == 0)));
+                    Ok(answers_to(all))
+                });
+                assert_eq!(answers, Ok(answers_to(&text)));
+            }
+        };
+        let work = &work;
+        thread::scope(|scope| (b'a'..b'q').for_each(|it| drop(scope.spawn(move || work(it)))));
     }
 }

@@ -8,8 +8,6 @@
 //! client is number 1, the user 2 and the resource 3. The value of a user code is the format, the
 //! key of the device that shows it, and when that ends.
 
-use std::sync::Arc;
-
 use super::names::NameTable;
 use crate::oauth::{Timestamp, UserCode};
 use crate::store::Key;
@@ -69,7 +67,7 @@ impl Content {
     }
 
     /// Its bytes under this name; `None` if it has a number that was never assigned.
-    pub fn encode(&self, name: Name, names: &NameTable) -> Option<Vec<u8>> {
+    pub fn encode(self, name: Name, names: &NameTable) -> Option<Vec<u8>> {
         match (self, name) {
             (
                 Content::Row(value),
@@ -121,7 +119,7 @@ impl Value {
         Value { row, access_tokens: Vec::new() }
     }
 
-    fn encode(&self, key: Key, names: &NameTable) -> Option<Vec<u8>> {
+    fn encode(mut self, key: Key, names: &NameTable) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(USUAL);
         out.push(FORMAT);
         out.extend((self.access_tokens.len() as u16).to_le_bytes());
@@ -129,55 +127,47 @@ impl Value {
             key.write(&mut out);
             expires.write(&mut out);
         }
-        let mut row = self.row.clone();
         let mut is_known = true;
-        each_number(&mut row, |kind, number| {
+        each_number(&mut self.row, |kind, number| {
             match names.name(*number) {
-                Some(name) => {
-                    let put = Change::PutName(kind, Arc::clone(name), own_number(kind));
-                    record::encode(&put, &mut out);
-                }
+                Some(name) => record::encode_name(kind, name, own_number(kind), &mut out),
                 None => is_known = false,
             }
             *number = own_number(kind);
         });
-        record::encode(&put(key, row), &mut out);
+        record::encode(&put(key, self.row), &mut out);
         is_known.then_some(out)
     }
 }
 
 fn row(bytes: &[u8], key: Key, names: &NameTable) -> Read {
-    let Some((own, mut value)) = parts(bytes, key) else { return Read::Foreign };
-    let mut is_ours = true;
-    each_number(&mut value.row, |kind, number| {
-        match own.iter().find(|(other, _)| *other == kind) {
-            Some((_, name)) if *number == own_number(kind) => {
-                *number = names.number(kind, name).unwrap_or(NOBODY);
-            }
-            _ => is_ours = false,
-        }
-    });
-    if is_ours { Read::Content(Content::Row(value)) } else { Read::Foreign }
+    match value(bytes, key, names) {
+        Some(value) => Read::Content(Content::Row(value)),
+        None => Read::Foreign,
+    }
 }
 
-/// The names that are stored with a row.
-type Names = Vec<(Kind, Arc<str>)>;
-
-/// The names, and the row with their numbers.
-fn parts(mut bytes: &[u8], key: Key) -> Option<(Names, Value)> {
+/// The value, with the numbers of this process in its row.
+fn value(mut bytes: &[u8], key: Key, names: &NameTable) -> Option<Value> {
     let from = &mut bytes;
     if u8::read(from)? != FORMAT {
         return None;
     }
     let access_tokens = access_tokens(from)?;
-    let mut changes = record::decode(from)?;
-    let row = row_of(changes.pop()?, key)?;
-    let name = |change| match change {
-        Change::PutName(kind, name, number) if number == own_number(kind) => Some((kind, name)),
-        _ => None,
-    };
-    let names = changes.into_iter().map(name).collect::<Option<_>>()?;
-    Some((names, Value { row, access_tokens }))
+    let mut numbers = [None; Kind::ALL.len()];
+    while let Some((kind, name, number)) = record::decode_name(from) {
+        if number != own_number(kind) {
+            return None;
+        }
+        numbers[kind as usize] = Some(names.number(kind, name).unwrap_or(NOBODY));
+    }
+    let mut row = row_of(record::decode_one(from)?, key)?;
+    let mut is_ours = from.is_empty();
+    each_number(&mut row, |kind, number| match numbers[kind as usize] {
+        Some(known) if *number == own_number(kind) => *number = known,
+        _ => is_ours = false,
+    });
+    is_ours.then_some(Value { row, access_tokens })
 }
 
 /// Takes the access tokens of a family from the front.

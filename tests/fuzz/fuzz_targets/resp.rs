@@ -36,7 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut sent = resp::command(&words);
     let size = sent.len();
     if size < LONGEST {
-        let words = words.into_iter().map(|word| Answer::Bytes(word.into())).collect();
+        let words = words.into_iter().map(|word| Answer::Bytes(word)).collect();
         sent.extend(bytes);
         assert_eq!(parse(&sent), Parsed::Whole(Answer::Array(words), size));
     }
