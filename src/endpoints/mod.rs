@@ -43,6 +43,7 @@ use crate::clock;
 use crate::crypto::gate::{Gate, Visitor};
 use crate::http::{self, Head, Request, Response, Service};
 use crate::oauth::{Known, Origin, Outcome, Throttle, Uptime};
+use crate::step_aside::StepAside;
 use crate::store::Store;
 use crate::watch::log::{Level, Log};
 use crate::watch::metrics::{Metrics, Vitals};
@@ -188,6 +189,10 @@ impl Service for App {
 
     fn notice(&self, what: &str) {
         self.log.tell(Level::Warning, what);
+    }
+
+    fn step_aside(&self) -> StepAside {
+        self.store.step_aside()
     }
 }
 

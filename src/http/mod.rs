@@ -27,6 +27,8 @@ pub mod transport;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::step_aside::StepAside;
+
 pub use listener::Listener;
 pub use refusal::Refusal;
 pub use request::{Head, Request};
@@ -45,6 +47,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// Called with what goes wrong outside of any request, in words for the operator.
     fn notice(&self, what: &str);
+
+    /// How connections let others run before they wait. Asked once, before the first of them.
+    fn step_aside(&self) -> StepAside {
+        StepAside::alone()
+    }
 }
 
 /// What a stranger may cost: no connection can hold more memory, or hold a thread for longer, than

@@ -46,6 +46,7 @@ impl<S: Service> Server<S> {
     pub fn new(service: S, limits: Limits) -> io::Result<Arc<Server<S>>> {
         let (stopped, stopper) = io::pipe()?;
         Ok(Arc::new(Server {
+            step_aside: service.step_aside(),
             service,
             started: Instant::now(),
             crowd: Crowd::new(limits.connections),
@@ -54,7 +55,6 @@ impl<S: Service> Server<S> {
             draining: AtomicBool::new(false),
             stopped,
             stopper: Mutex::new(Some(stopper)),
-            step_aside: StepAside::new(),
         }))
     }
 

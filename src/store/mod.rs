@@ -45,6 +45,7 @@ mod walk;
 use std::path::Path;
 
 use crate::oauth::{Registry, Timestamp, UserCode};
+use crate::step_aside::StepAside;
 use engine::Engine;
 pub use engine::{Durations, EngineConfig, EngineStatus, Place as EnginePlace};
 pub use kept::Owner;
@@ -110,6 +111,11 @@ impl Store {
     /// To be called when a request begins on this thread, whose time is limited with an engine.
     pub fn begin(&self) {
         self.place.ask(|_| (), Engine::begin);
+    }
+
+    /// How threads that use this store let others run before they wait.
+    pub fn step_aside(&self) -> StepAside {
+        self.place.ask(|_| StepAside::alone(), |_| StepAside::beside_an_engine())
     }
 
     /// Puts a configuration into force: gives each name its number, the one it had in the previous

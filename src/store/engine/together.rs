@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::answers::Answers;
 use super::broken::Broken;
@@ -16,8 +16,6 @@ use crate::step_aside::StepAside;
 
 /// How many messages may be under way at once: the engine has the next while one is answered.
 const UNDER_WAY: usize = 2;
-/// How long an engine on these processors may take for what a crowd asks.
-const ENGINE: Duration = Duration::from_millis(2);
 /// How often a request lets others run before it sleeps. Once is enough for them to join.
 const STEPS: usize = 3;
 
@@ -55,7 +53,7 @@ struct Message {
 
 impl Together {
     pub fn new() -> Together {
-        Together { queue: Mutex::default(), step_aside: StepAside::beside(ENGINE) }
+        Together { queue: Mutex::default(), step_aside: StepAside::beside_an_engine() }
     }
 
     /// Sends commands, perhaps with those of others, and returns as many answers. `send` takes
@@ -189,6 +187,7 @@ impl Drop for Turn<'_> {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Duration;
 
     use super::*;
 
