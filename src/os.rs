@@ -7,7 +7,8 @@
 
 #![expect(unsafe_code, reason = "the standard library has no signals, file limits or backlog")]
 
-use std::ffi::{CString, c_char, c_int, c_long, c_short, c_ulong};
+use std::ffi::{CString, c_char, c_int, c_long, c_short, c_ulong, c_void};
+use std::hint::black_box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
@@ -89,6 +90,7 @@ unsafe extern "C" {
     fn umask(mask: ModeMask) -> ModeMask;
     fn access(path: *const c_char, wanted: c_int) -> c_int;
     fn clock_gettime(clock: c_int, time: *mut TimeSpec) -> c_int;
+    fn madvise(start: *mut c_void, size: usize, advice: c_int) -> c_int;
     fn tcgetattr(descriptor: c_int, modes: *mut TerminalModes) -> c_int;
     fn tcsetattr(descriptor: c_int, when: c_int, modes: *const TerminalModes) -> c_int;
 }
@@ -156,6 +158,12 @@ const SO_ACCEPTCONN: c_int = if cfg!(target_os = "linux") { 30 } else { 2 };
 const POLLIN: c_short = 1;
 const W_OK: c_int = 2;
 const X_OK: c_int = 1;
+const MADV_DONTNEED: c_int = 4;
+const PAGE: usize = 4096;
+/// How much earlier calls may have used, in bytes.
+const DEEPEST: usize = 56 * 1024;
+/// More than a call of the system and a function without large values need.
+const MARGIN: usize = 512;
 const CLOCK_MONOTONIC: c_int = if cfg!(target_os = "linux") { 1 } else { 6 };
 /// The first descriptor that systemd passes (sd_listen_fds(3)).
 const FIRST_PASSED: RawFd = 3;
@@ -244,6 +252,25 @@ pub fn wait_for_input(descriptors: [BorrowedFd; 2]) {
     }
 }
 
+/// Frees the pages of this thread's stack that earlier calls have used and no frame uses now. The
+/// thread must have 64 KiB of stack below its frames. Does nothing where that is not done
+/// like this, or where pages are larger.
+#[inline(never)]
+pub fn free_unused_stack() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let here = 0_u8;
+    // Whole pages, below what this function and the call itself use.
+    let end = (black_box(&raw const here).addr() - MARGIN) / PAGE * PAGE;
+    let start = end - DEEPEST;
+    // SAFETY: these pages belong to this thread and are below its last frame, where nothing lives.
+    // They read as zeros when they are used again, and after an error all is as it was.
+    unsafe {
+        madvise(std::ptr::without_provenance_mut(start), end - start, MADV_DONTNEED);
+    }
+}
+
 /// Does something under a umask, which applies to all threads meanwhile.
 pub fn with_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
     // SAFETY: it takes and gives a number, and cannot fail.
@@ -311,4 +338,49 @@ pub fn monotonic_micros() -> u64 {
         clock_gettime(CLOCK_MONOTONIC, &mut time);
     }
     time.seconds as u64 * 1_000_000 + time.nanoseconds as u64 / 1000
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// KiB of this thread's stack that are in memory.
+    fn resident() -> usize {
+        let here = 0_u8;
+        let here = black_box(&raw const here).addr();
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let holds = |line: &str| {
+            let (start, rest) = line.split_once('-')?;
+            let (start, end) = (start, rest.split_once(' ')?.0);
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            Some((number(start)?..number(end)?).contains(&here))
+        };
+        let mut lines = maps.lines().skip_while(|line| holds(line) != Some(true));
+        let size = lines.find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        size.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[inline(never)]
+    fn use_stack(depth: usize) -> usize {
+        let own = black_box([depth as u8; 1024]);
+        let deeper = if depth > 0 { use_stack(depth - 1) } else { 0 };
+        deeper + own.iter().filter(|&&byte| byte == depth as u8).count()
+    }
+
+    #[test]
+    fn what_earlier_calls_have_used_of_a_stack_is_freed_and_what_is_in_use_is_not() {
+        let thread = std::thread::Builder::new().stack_size(256 * 1024);
+        let work = || {
+            let in_use = black_box([7_u8; 6000]);
+            for _ in 0..3 {
+                assert_eq!(use_stack(40), 41 * 1024);
+                let before = resident();
+                free_unused_stack();
+                let after = resident();
+                assert!(after + 30 <= before, "{before} {after}");
+                assert_eq!(in_use, [7; 6000]);
+            }
+        };
+        thread.spawn(work).unwrap().join().unwrap();
+    }
 }

@@ -32,6 +32,8 @@ pub const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// The same between requests. A proxy may just be sending one, which closing at once would lose;
 /// its answer says that it is the last.
 pub const LAST_REQUEST: Duration = Duration::from_millis(300);
+/// How long a connection waits for another request before it frees what it would only need then.
+const AWAKE: Duration = Duration::from_millis(500);
 /// How often a connection whose reading side the server has closed looks for the rest of a request.
 const NAP: Duration = Duration::from_millis(5);
 const CUT: Refusal =
@@ -231,7 +233,10 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             Wait::Head => self.limits.head_time.saturating_sub(self.began.elapsed()),
             Wait::Body => self.limits.body_time.saturating_sub(self.began.elapsed()),
         };
-        let arrived = self.fill(left);
+        let arrived = match wait {
+            Wait::Request if left > AWAKE => self.fill_or_sleep(left),
+            _ => self.fill(left),
+        };
         let now = Instant::now();
         if !self.phase.busy(now) {
             return Err(End::Silent);
@@ -255,6 +260,17 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             Err(_) if left.is_zero() => Err(Refusal::Timeout.into()),
             // The system's timer went off before ours did: not timed out yet.
             Err(_) => Ok(()),
+        }
+    }
+
+    /// The same where what comes may take long: mostly it comes soon, or not for a while.
+    fn fill_or_sleep(&mut self, timeout: Duration) -> io::Result<usize> {
+        match self.fill(AWAKE) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                self.phase.sleeps();
+                self.fill(timeout - AWAKE)
+            }
+            arrived => arrived,
         }
     }
 

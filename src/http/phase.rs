@@ -30,6 +30,8 @@ pub trait Phase {
     fn busy(&self, since: Instant) -> bool;
     /// Lets other connections run before this one waits for another request.
     fn steps_aside(&self);
+    /// The connection has waited for a while, and may wait for long.
+    fn sleeps(&self);
     /// Whether the server is stopping, so that the next answer is to be the last.
     fn draining(&self) -> bool;
     /// Whether the server has closed the reading side, so that every read seems to be at the end.

@@ -221,6 +221,10 @@ impl<S: Service> Phase for InServer<'_, S> {
         self.server.step_aside.before_a_wait();
     }
 
+    fn sleeps(&self) {
+        os::free_unused_stack();
+    }
+
     fn draining(&self) -> bool {
         self.server.is_draining()
     }

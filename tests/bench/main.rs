@@ -228,6 +228,8 @@ fn idle_memory_after(what: &str, text: &str, ask: fn(&Running) -> String) {
     let of = |server: &Running| {
         let before = server.memory();
         let open = client::open_and_ask_once(server.address, request, size, CONNECTIONS);
+        // After half a second a connection frees what only its next request needs.
+        std::thread::sleep(Duration::from_secs(1));
         let each = (server.memory() - before) as f64 / CONNECTIONS as f64 / 1024.0;
         drop(open);
         each

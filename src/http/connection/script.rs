@@ -146,6 +146,8 @@ impl Service for Echo {
 pub struct Around {
     /// How often the connection has let others run.
     pub steps: Cell<usize>,
+    /// How often it has said that it may wait for long.
+    pub sleeps: Cell<usize>,
     pub draining: bool,
     /// After so many reads the server ends the connection.
     pub ends_after: Option<usize>,
@@ -156,6 +158,9 @@ impl Phase for Around {
     fn waits(&self, _: Wait, _: Instant) {}
     fn steps_aside(&self) {
         self.steps.update(|steps| steps + 1);
+    }
+    fn sleeps(&self) {
+        self.sleeps.update(|sleeps| sleeps + 1);
     }
     fn busy(&self, _: Instant) -> bool {
         self.busy.update(|busy| busy + 1);

@@ -67,6 +67,24 @@ fn silence_within_a_request_is_told_and_between_requests_it_is_not() {
 }
 
 #[test]
+fn a_connection_says_that_it_sleeps_and_answers_what_comes_later() {
+    let get = || Send(GET.to_vec());
+    // The first wait is not between requests, and the second is short.
+    let sends = vec![Rest(AWAKE / 10), get(), Rest(AWAKE / 10), get(), Rest(AWAKE), get()];
+    let around = Around::default();
+    let text = run(&around, &LIMITS, sends, Vec::new()).text();
+    assert_eq!(text.matches("HTTP/1.1 200 ").count(), 3, "{text}");
+    assert_eq!(around.sleeps.get(), 1);
+    // Asleep or not, it has its idle time and no more.
+    let limits = Limits { idle_time: AWAKE + 30 * MS, ..LIMITS };
+    let began = Instant::now();
+    let text = run(&around, &limits, vec![get(), Hang, Hang, get()], Vec::new()).text();
+    assert_eq!(text.matches("HTTP/1.1 200 ").count(), 1, "{text}");
+    assert!(began.elapsed() >= limits.idle_time);
+    assert_eq!(around.sleeps.get(), 2);
+}
+
+#[test]
 fn a_request_behind_a_slow_one_has_its_own_time() {
     let limits = Limits { head_time: 1000 * MS, ..LIMITS };
     let head = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhell".to_vec();

@@ -6,27 +6,28 @@ use super::resp::{self, Answer, Parsed};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answers {
     bytes: Vec<u8>,
-    /// Where each answer ends.
-    ends: Vec<usize>,
+    /// Where each but the first starts.
+    starts: Vec<usize>,
 }
 
 impl Answers {
     /// Appends the bytes of one whole answer.
     pub fn push(&mut self, answer: &[u8]) {
+        if !self.bytes.is_empty() {
+            self.starts.push(self.bytes.len());
+        }
         self.bytes.extend_from_slice(answer);
-        self.ends.push(self.bytes.len());
     }
 
     pub fn count(&self) -> usize {
-        self.ends.len()
+        self.starts.len() + usize::from(!self.bytes.is_empty())
     }
 
     /// So many of them, from the one with this number.
     pub fn part(&self, first: usize, count: usize) -> Answers {
-        let start = self.start(first);
-        let bytes = self.bytes[start..self.start(first + count)].to_vec();
-        let ends = self.ends[first..first + count].iter().map(|end| end - start).collect();
-        Answers { bytes, ends }
+        let (start, end) = (self.start(first), self.start(first + count));
+        let starts = (1..count).map(|at| self.start(first + at) - start).collect();
+        Answers { bytes: self.bytes[start..end].to_vec(), starts }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Answer<'_>> {
@@ -47,12 +48,15 @@ impl Answers {
     }
 
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.ends.iter().enumerate().map(|(at, &end)| &self.bytes[self.start(at)..end])
+        (0..self.count()).map(|at| &self.bytes[self.start(at)..self.start(at + 1)])
     }
 
-    /// Where the answer with this number starts.
+    /// Where the answer with this number starts, or all of them end.
     fn start(&self, at: usize) -> usize {
-        at.checked_sub(1).map_or(0, |before| self.ends[before])
+        match at {
+            0 => 0,
+            _ => self.starts.get(at - 1).copied().unwrap_or(self.bytes.len()),
+        }
     }
 }
 

@@ -89,6 +89,7 @@ struct Alone;
 impl Phase for Alone {
     fn waits(&self, _: Wait, _: Instant) {}
     fn steps_aside(&self) {}
+    fn sleeps(&self) {}
     fn busy(&self, _: Instant) -> bool {
         true
     }
