@@ -160,8 +160,9 @@ const W_OK: c_int = 2;
 const X_OK: c_int = 1;
 const MADV_DONTNEED: c_int = 4;
 const PAGE: usize = 4096;
-/// How much earlier calls may have used, in bytes.
-const DEEPEST: usize = 56 * 1024;
+/// How much earlier calls may have used, in bytes. A multiple of every size that pages have
+/// somewhere, since the system rounds it up to whole pages, and above are frames in use.
+const DEEPEST: usize = 64 * 1024;
 /// More than a call of the system and a function without large values need.
 const MARGIN: usize = 512;
 const CLOCK_MONOTONIC: c_int = if cfg!(target_os = "linux") { 1 } else { 6 };
@@ -253,8 +254,8 @@ pub fn wait_for_input(descriptors: [BorrowedFd; 2]) {
 }
 
 /// Frees the pages of this thread's stack that earlier calls have used and no frame uses now. The
-/// thread must have 64 KiB of stack below its frames. Does nothing where that is not done
-/// like this, or where pages are larger.
+/// thread must have 72 KiB of stack below its frames. Does nothing where that is not done like this,
+/// and rarely something where pages are larger.
 #[inline(never)]
 pub fn free_unused_stack() {
     if !cfg!(target_os = "linux") {
