@@ -264,11 +264,11 @@ pub fn free_unused_stack() {
     let here = 0_u8;
     // Whole pages, below what this function and the call itself use.
     let end = (black_box(&raw const here).addr() - MARGIN) / PAGE * PAGE;
-    let start = end - DEEPEST;
+    let start = std::ptr::without_provenance_mut(end - DEEPEST);
     // SAFETY: these pages belong to this thread and are below its last frame, where nothing lives.
     // They read as zeros when they are used again, and after an error all is as it was.
     unsafe {
-        madvise(std::ptr::without_provenance_mut(start), end - start, MADV_DONTNEED);
+        madvise(start, DEEPEST, MADV_DONTNEED);
     }
 }
 

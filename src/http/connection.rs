@@ -263,17 +263,6 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
         }
     }
 
-    /// The same where what comes may take long: mostly it comes soon, or not for a while.
-    fn fill_or_sleep(&mut self, timeout: Duration) -> io::Result<usize> {
-        match self.fill(AWAKE) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => {
-                self.phase.sleeps();
-                self.fill(timeout - AWAKE)
-            }
-            arrived => arrived,
-        }
-    }
-
     /// One read, and a second one where the first has filled the buffer, so that all requests that
     /// have arrived are answered together.
     fn fill(&mut self, timeout: Duration) -> io::Result<usize> {
@@ -284,6 +273,17 @@ impl<'a, T: Transport, S: Service, P: Phase> Connection<'a, T, S, P> {
             let _ = self.input.fill(self.limits, |room| transport.read_waiting(room));
         }
         Ok(read)
+    }
+
+    /// The same where what comes may take long: mostly it comes soon, or not for a while.
+    fn fill_or_sleep(&mut self, timeout: Duration) -> io::Result<usize> {
+        match self.fill(AWAKE) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                self.phase.sleeps();
+                self.fill(timeout - AWAKE)
+            }
+            arrived => arrived,
+        }
     }
 
     /// Sends the answers; true where that took a while, since the client reads slowly.

@@ -80,6 +80,9 @@ pub fn decode(mut payload: &[u8]) -> Option<Vec<Change>> {
 
 /// Takes one change from the front.
 pub fn decode_one(from: &mut &[u8]) -> Option<Change> {
+    if let Some((kind, name, number)) = decode_name(from) {
+        return Some(Change::PutName(kind, name.into(), number));
+    }
     let [which] = Field::read(from)?;
     if which == FOR_RESOURCE {
         let number = Field::read(from)?;
@@ -125,7 +128,6 @@ fn row_change(which: u8, from: &mut &[u8]) -> Option<Change> {
         8 => Change::PutDevice(Field::read(from)?, Field::read(from)?),
         9 => Change::Decide(Field::read(from)?, Field::read(from)?),
         10 => Change::TakeDevice(Field::read(from)?),
-        PUT_NAME => Change::PutName(Field::read(from)?, Field::read(from)?, Field::read(from)?),
         12 => Change::TakeName(Field::read(from)?, Field::read(from)?),
         13 => Change::LastNumber(Field::read(from)?),
         20 => {
