@@ -1,5 +1,6 @@
 //! Where a body ends (RFC 9112, sections 6 and 7).
 
+use super::buffer::Buffer;
 use super::framing::Framing;
 use super::{FIELDS, Limits, Refusal};
 
@@ -53,15 +54,15 @@ impl Body {
     /// not. Decoded bytes are moved so that the three stay next to each other, and `buffer` is
     /// shortened accordingly. True once the body is complete; then the next request begins after
     /// [`Body::range`].
-    pub fn advance(&mut self, buffer: &mut Vec<u8>, limits: &Limits) -> Result<bool, Refusal> {
+    pub fn advance(&mut self, buffer: &mut Buffer, limits: &Limits) -> Result<bool, Refusal> {
         let mut at = self.end;
-        let whole = self.decode(buffer, &mut at, limits)?;
+        let whole = self.decode(buffer.bytes_mut(), &mut at, limits)?;
         if at > self.end {
             self.overhead += at - self.end;
             if self.overhead > limits.body {
                 return Err(Refusal::BodyTooLarge);
             }
-            buffer.drain(self.end..at);
+            buffer.remove(self.end..at);
         }
         Ok(whole)
     }
@@ -219,16 +220,17 @@ mod tests {
 
     /// Feeds `bytes` in pieces of `step`: the decoded body, and what follows it.
     fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, Refusal> {
-        let mut buffer = b"HEAD".to_vec();
+        let mut buffer = Buffer::new();
+        buffer.push(b"HEAD");
         let mut body = Body::new(4, Framing::Chunked, &Limits::DEFAULT)?;
         for piece in bytes.chunks(step) {
-            buffer.extend(piece);
+            buffer.push(piece);
             if body.advance(&mut buffer, &Limits::DEFAULT)? {
                 let fed = piece.as_ptr() as usize - bytes.as_ptr() as usize + piece.len();
                 let range = body.range();
-                let mut behind = buffer[range.end..].to_vec();
+                let mut behind = buffer.bytes()[range.end..].to_vec();
                 behind.extend(&bytes[fed..]);
-                return Ok(Some((buffer[range].to_vec(), behind)));
+                return Ok(Some((buffer.bytes()[range].to_vec(), behind)));
             }
         }
         Ok(None)

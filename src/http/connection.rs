@@ -16,8 +16,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::buffer::RESTING;
 use super::framing::Framing;
-use super::input::{Input, RESTING};
+use super::input::Input;
 use super::phase::{Phase, Wait};
 use super::request::{self, Request};
 use super::response::{Delivery, Response};

@@ -4,19 +4,14 @@ use std::io;
 use std::ops::Range;
 
 use super::body::{Body, SIZE_LINE};
+use super::buffer::Buffer;
 use super::framing::Framing;
 use super::phase::Wait;
 use super::request::Head;
 use super::{Limits, Refusal};
 
-/// The buffer of a connection at rest. Small, since there can be thousands of them, but enough for
-/// the requests of OAuth clients.
-pub const RESTING: usize = 1024;
-/// What the buffer grows to once a read has filled it.
-const GROWN: usize = 16 * 1024;
-
 pub struct Input {
-    bytes: Vec<u8>,
+    buffer: Buffer,
     /// Where the next request begins; everything before it has been answered.
     start: usize,
     /// The next request's body, from the end of its head until it is complete. `start` is then 0.
@@ -27,14 +22,14 @@ pub struct Input {
 
 impl Input {
     pub fn new() -> Input {
-        Input { bytes: Vec::new(), start: 0, body: None, news: false }
+        Input { buffer: Buffer::new(), start: 0, body: None, news: false }
     }
 
     /// What the next request lacks, as far as that can be told without parsing its head; `None` if
     /// the head has to be parsed.
     pub fn lacks(&mut self, limits: &Limits) -> Result<Option<Wait>, Refusal> {
         if let Some(body) = &mut self.body {
-            let is_whole = body.advance(&mut self.bytes, limits)?;
+            let is_whole = body.advance(&mut self.buffer, limits)?;
             return Ok((!is_whole).then_some(Wait::Body));
         }
         Ok(match std::mem::take(&mut self.news) {
@@ -46,11 +41,11 @@ impl Input {
 
     /// The bytes from the beginning of the next request on.
     pub fn unanswered(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        &self.buffer.bytes()[self.start..]
     }
 
     pub fn has_more(&self) -> bool {
-        self.start < self.bytes.len()
+        self.start < self.buffer.len()
     }
 
     /// The range of the body that follows `head`, which is `length` bytes long; `None` while it is
@@ -61,7 +56,7 @@ impl Input {
         }
         let start = self.start + length;
         match head.framing {
-            Framing::Length(length) if length <= self.bytes.len() - start => {
+            Framing::Length(length) if length <= self.buffer.len() - start => {
                 Some(start..start + length)
             }
             _ => None,
@@ -70,7 +65,7 @@ impl Input {
 
     /// An empty body, after which there is nothing.
     pub fn nothing(&self) -> Range<usize> {
-        self.bytes.len()..self.bytes.len()
+        self.buffer.len()..self.buffer.len()
     }
 
     /// Prepares to read the rest of a body, which follows a head of `length` bytes.
@@ -86,14 +81,14 @@ impl Input {
     }
 
     pub fn bytes(&self, range: Range<usize>) -> &[u8] {
-        &self.bytes[range]
+        &self.buffer.bytes()[range]
     }
 
     /// The request that ends here has been answered.
     pub fn answered(&mut self, end: usize) {
         self.start = end;
         self.body = None;
-        self.news = end < self.bytes.len();
+        self.news = end < self.buffer.len();
     }
 
     /// Takes in what `read` writes into the free part of the buffer.
@@ -103,41 +98,30 @@ impl Input {
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         self.drop_answered();
-        self.make_room(limits);
-        let filled = self.bytes.len();
-        self.bytes.resize(self.bytes.capacity(), 0);
-        let result = read(&mut self.bytes[filled..]);
-        self.bytes.truncate(filled + *result.as_ref().unwrap_or(&0));
+        let filled = self.buffer.len();
+        let count = self.buffer.fill(most(limits), read)?;
         // The first bytes may already be wrong; after that only a line end can complete a head.
-        self.news |=
-            filled == 0 || self.bytes[filled..].contains(&b'\n') || self.bytes.len() > limits.head;
-        result
+        self.news |= filled == 0
+            || self.buffer.bytes()[filled..].contains(&b'\n')
+            || self.buffer.len() > limits.head;
+        Ok(count)
     }
 
     /// Whether a read has filled the buffer, and the buffer may still grow: then more may have
     /// arrived.
     pub fn is_brimful(&self, limits: &Limits) -> bool {
-        self.bytes.len() == self.bytes.capacity() && self.bytes.len() < most(limits)
+        self.buffer.is_full() && self.buffer.len() < most(limits)
     }
 
-    /// Frees the memory of a large request.
+    /// Frees the memory of a large request, once everything has been answered.
     pub fn rest(&mut self) {
-        if self.bytes.capacity() > RESTING {
-            *self = Input::new();
-        }
-    }
-
-    fn drop_answered(&mut self) {
-        self.bytes.drain(..self.start);
+        self.buffer.rest();
         self.start = 0;
     }
 
-    fn make_room(&mut self, limits: &Limits) {
-        let filled = self.bytes.len();
-        if filled == self.bytes.capacity() {
-            let wanted = if filled == 0 { RESTING } else { GROWN.max(2 * filled) };
-            self.bytes.reserve_exact(wanted.min(most(limits)) - filled);
-        }
+    fn drop_answered(&mut self) {
+        self.buffer.remove(0..self.start);
+        self.start = 0;
     }
 }
 
@@ -151,6 +135,7 @@ fn most(limits: &Limits) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::buffer::RESTING;
     use crate::http::request;
     use crate::http::slots::Slots;
 
@@ -191,7 +176,7 @@ mod tests {
                     assert!(!room.is_empty(), "a read without room is taken for the end");
                     Ok(room.iter_mut().zip(&mut source).map(|(to, from)| *to = from).count())
                 });
-                largest = largest.max(input.bytes.capacity());
+                largest = largest.max(input.buffer.size());
                 if read.unwrap() == 0 {
                     return largest;
                 }
@@ -230,14 +215,9 @@ mod tests {
     #[test]
     fn what_a_large_request_has_taken_is_given_back() {
         let mut input = Input::new();
-        for (large, kept) in [(RESTING - 1, RESTING), (RESTING + 1, 0)] {
-            for _ in 0..2 {
-                let room = |room: &mut [u8]| Ok(room.len().min(large));
-                input.fill(&Limits::DEFAULT, room).unwrap();
-            }
-            input.answered(input.bytes.len());
-            input.rest();
-            assert_eq!(input.bytes.capacity(), kept);
-        }
+        input.buffer.push(&[0; 2000]);
+        input.answered(2000);
+        input.rest();
+        assert_eq!((input.buffer.size(), input.unanswered()), (RESTING, &[][..]));
     }
 }

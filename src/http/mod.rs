@@ -7,6 +7,7 @@
 //! connection seen from outside: [`phase`], [`slot`]. [`network`] is a block of addresses.
 
 pub mod body;
+mod buffer;
 pub mod connection;
 mod crowd;
 mod framing;
