@@ -8,20 +8,23 @@ pub const RESTING: usize = 1024;
 /// What a buffer grows to once that is full.
 const GROWN: usize = 16 * 1024;
 
+/// What has arrived, and room for more.
 pub struct Buffer {
     /// Here, and with it on the stack of the connection's thread, which has a page for it anyway:
     /// there can be thousands of connections at rest.
     small: [u8; RESTING],
-    /// In place of `small` once that was full; as long as there is room.
+    /// In place of `small` once that was full; empty before. Its length is all that it can hold.
     large: Vec<u8>,
     filled: usize,
 }
 
 impl Buffer {
+    /// An empty one, which takes no memory of the heap.
     pub fn new() -> Buffer {
         Buffer { small: [0; RESTING], large: Vec::new(), filled: 0 }
     }
 
+    /// What has arrived and was not removed.
     pub fn bytes(&self) -> &[u8] {
         match self.large.is_empty() {
             true => &self.small[..self.filled],
@@ -85,12 +88,11 @@ impl Buffer {
     /// Not inlined, since it is rare.
     #[cold]
     fn grow(&mut self, most: usize) {
-        if self.large.is_empty() {
-            self.large.extend(self.small);
-        }
         let size = GROWN.max(2 * self.filled).min(most);
-        self.large.reserve_exact(size - self.filled);
-        self.large.resize(size, 0);
+        let mut large = Vec::with_capacity(size);
+        large.extend_from_slice(self.bytes());
+        large.resize(size, 0);
+        self.large = large;
     }
 }
 
