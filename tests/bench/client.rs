@@ -15,6 +15,9 @@ use mio::{Events, Interest, Poll, Token};
 
 /// How many threads drive the connections: as many as this project's machines have processors.
 const THREADS: usize = 2;
+/// How long a thread with a pace sleeps before it sends what is due. A wait for answers would end
+/// by the millisecond, and the requests of a whole one would come at once.
+const NAP: Duration = Duration::from_micros(50);
 
 /// Endless requests over connections that stay open.
 pub struct Load<'a> {
@@ -39,8 +42,7 @@ pub struct Round {
 pub enum Pace {
     /// As soon as the connection's answer has arrived.
     Closed,
-    /// So many a second over all threads, a share of them each millisecond, without waiting for
-    /// answers.
+    /// So many a second over all threads, without waiting for answers.
     Even(f64),
 }
 
@@ -169,7 +171,8 @@ impl<'a> Driver<'a> {
                     {
                         due.pop_front().into_iter().for_each(|asked| self.ask(at, asked));
                     }
-                    Duration::from_millis(1)
+                    std::thread::sleep(NAP);
+                    Duration::ZERO
                 }
             };
             self.poll.poll(&mut events, Some(patience)).unwrap();
