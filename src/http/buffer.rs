@@ -114,9 +114,13 @@ mod tests {
     fn bytes_stay_in_their_order_while_it_grows_and_shrinks() {
         let bytes: Vec<u8> = (0..40_000).map(|i| (i % 251) as u8).collect();
         let mut buffer = Buffer::new();
-        for (count, size) in
-            [(0, RESTING), (RESTING, RESTING), (RESTING + 1, GROWN), (40_000, 64 * 1024)]
-        {
+        for (count, size) in [
+            (0, RESTING),
+            (RESTING - 1, RESTING),
+            (RESTING, RESTING),
+            (RESTING + 1, GROWN),
+            (40_000, 64 * 1024),
+        ] {
             buffer.push(&bytes[buffer.len()..count]);
             assert!(buffer.bytes() == &bytes[..count] && buffer.size() == size, "{count}");
         }
