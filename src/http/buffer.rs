@@ -68,6 +68,10 @@ impl Buffer {
 
     /// Takes `range` out; what stands behind it moves up.
     pub fn remove(&mut self, range: Range<usize>) {
+        // Before most reads there is nothing to take out, and all would be moved to where it is.
+        if range.is_empty() {
+            return;
+        }
         self.bytes_mut().copy_within(range.end.., range.start);
         self.filled -= range.len();
     }
