@@ -87,8 +87,7 @@ fn is_ip_literal(literal: &[u8]) -> bool {
 
 /// `unreserved` or `sub-delims`, except the comma (RFC 3986, section 2).
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'..=b'+' | b';' | b'=')
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
 }
 
 #[cfg(test)]
